@@ -1,0 +1,277 @@
+"""The one training loop: runs enter the lanes of a stack at an epoch boundary, train together, and leave.
+
+A lane is freed when its run is finished, pruned or diverged, and the next waiting run takes it. A single run
+is a stack of one lane. On the CPU in float32 a run's numbers do not depend on the lanes beside it.
+
+Axes: K lanes, B batch.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hpsearch import randomness
+from hpsearch.data import Part
+from hpsearch.layers import Tensors
+from hpsearch.optim import Optimizer
+from hpsearch.stack import Program, Run, lane_values
+
+EVALUATION_BATCH = 256
+
+
+@dataclass
+class History:
+    """One number an epoch; losses are means over samples, accuracies fractions."""
+
+    train_loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Result:
+    """What became of a run. The test part is seen once, by finished runs only; `seconds` is its share of the time.
+
+    test_correct, test_total: counts for each batch of `EVALUATION_BATCH` test samples, in file order.
+    """
+
+    status: str  # finished, pruned or diverged
+    reason: str | None
+    history: History
+    seconds: float
+    lanes: int
+    test_loss: float | None = None
+    test_correct: list[int] = field(default_factory=list)
+    test_total: list[int] = field(default_factory=list)
+    tensors: Tensors = field(default_factory=dict)
+
+
+@dataclass
+class Lane:
+    """A run in training. Its tensors, [1, ...] each, are views into the stack's."""
+
+    index: int
+    run: Run
+    tensors: Tensors
+    buffers: dict[str, Tensors]  # optimizer state: buffer name -> parameter name -> tensor
+    history: History = field(default_factory=History)
+    seconds: float = 0.0
+    lanes: int = 0  # the most lanes that it trained beside, itself included
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history.train_loss)
+
+
+Prune = Callable[[int, History], bool]
+Report = Callable[[Sequence[Lane]], None]
+
+
+def train(
+    runs: Sequence[Run],
+    program: Program,
+    lanes: int,
+    prune: Prune = lambda index, history: False,
+    report: Report = lambda lanes: None,
+) -> Iterator[tuple[int, Result]]:
+    """Train `runs` in at most `lanes` lanes; yields (number of the run, result) as each one leaves.
+
+    prune: asked after each epoch of a run that is not done; report: told of the lanes after each epoch.
+    """
+    torch.set_flush_denormal(True)  # exploding runs would slow the CPU down by their denormal numbers
+    waiting = deque(enumerate(runs))
+    training: list[Lane] = []
+    while training or waiting:
+        while waiting and len(training) < lanes:
+            training.append(_enter(*waiting.popleft(), program))
+        stack = _Stack(training, program)
+        leaving: list[tuple[Lane, str, str | None]] = []
+        while not leaving:
+            stack.epoch()
+            report(stack.lanes)
+            for lane in stack.lanes:
+                reason = _divergence(lane.history)
+                if reason:
+                    leaving.append((lane, "diverged", reason))
+                elif lane.epoch == lane.run.epochs:
+                    leaving.append((lane, "finished", None))
+                elif prune(lane.index, lane.history):
+                    leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.run.epochs}"))
+        training = [lane for lane in stack.lanes if all(lane is not left for left, _, _ in leaving)]
+        finished = [lane for lane, status, _ in leaving if status == "finished"]
+        tested = dict(zip((lane.index for lane in finished), _test(finished, program), strict=True))
+        for lane, status, reason in leaving:
+            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, tensors=lane.tensors)
+            if status == "finished":
+                result.test_loss, result.test_correct, result.test_total = tested[lane.index]
+            yield lane.index, result
+
+
+def _enter(index: int, run: Run, program: Program) -> Lane:
+    """A lane for a run that has not trained yet, its weights drawn from its own seed."""
+    initial = program.model.tensors(run.init, randomness.generator(run.seed, "init"))
+    tensors = {name: t.to(program.device, program.weight_dtype) for name, t in initial.items()}
+    parameters = [name for name in tensors if _trained(name)]
+    buffers = {b: {name: torch.zeros_like(tensors[name]) for name in parameters} for b in run.optimizer.buffers}
+    return Lane(index, run, tensors, buffers)
+
+
+def _trained(name: str) -> bool:
+    return "running_" not in name
+
+
+def _divergence(history: History) -> str | None:
+    for name, losses in (("training", history.train_loss), ("validation", history.val_loss)):
+        if not math.isfinite(losses[-1]):
+            return f"{name} loss is {losses[-1]} in epoch {len(losses)}"
+    return None
+
+
+@dataclass
+class _Group:
+    """Neighbouring lanes whose optimizers do the same arithmetic."""
+
+    lanes: list[Lane]
+    optimizer: Optimizer
+    parameters: list[Tensor]  # [k, ...] each: views into the stack
+    buffers: list[dict[str, Tensor]]  # for each parameter
+    where: slice
+
+
+def _side_by_side(parts: list[Tensors]) -> Tensors:
+    """Tensors of lanes, [1, ...] each, as those of a stack, [K, ...] each."""
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+class _Stack:
+    """Lanes trained as one program, until one of them leaves."""
+
+    def __init__(self, lanes: list[Lane], program: Program) -> None:
+        kinds = list(dict.fromkeys(lane.run.optimizer.kind for lane in lanes))
+        self.lanes = sorted(lanes, key=lambda lane: kinds.index(lane.run.optimizer.kind))
+        self.program = program
+        self.tensors = _side_by_side([lane.tensors for lane in self.lanes])
+        self.names = [name for name in self.tensors if _trained(name)]
+        for k, lane in enumerate(self.lanes):
+            lane.tensors = {name: t[k : k + 1] for name, t in self.tensors.items()}
+            lane.lanes = max(lane.lanes, len(self.lanes))
+        self.leaves = {name: self.tensors[name].detach().requires_grad_() for name in self.names}
+        self.groups: list[_Group] = []
+        start = 0
+        for kind in kinds:
+            members = [lane for lane in self.lanes if lane.run.optimizer.kind == kind]
+            where = slice(start, start + len(members))
+            start = where.stop
+            buffers = {b: _side_by_side([lane.buffers[b] for lane in members]) for b in members[0].buffers}
+            for k, lane in enumerate(members):
+                lane.buffers = {b: {n: t[k : k + 1] for n, t in named.items()} for b, named in buffers.items()}
+            self.groups.append(
+                _Group(
+                    members,
+                    members[0].run.optimizer,
+                    [self.tensors[name][where] for name in self.names],
+                    [{b: named[name] for b, named in buffers.items()} for name in self.names],
+                    where,
+                )
+            )
+        self.drops = any(lane.run.dropout for lane in self.lanes)
+        keep = [lane.run.dropout for lane in self.lanes]
+        self.threshold = torch.tensor([randomness.keep_threshold(p) for p in keep], dtype=torch.int32)
+        self.threshold = self.threshold.to(program.device)[:, None, None]
+        self.scale = torch.tensor([1 / (1 - p) for p in keep], dtype=program.dtype, device=program.device)[:, None, None]
+
+    def epoch(self) -> None:
+        """One epoch of every lane, and its validation; one wait for the device, at the end."""
+        started = perf_counter()
+        train_loss = self._train()
+        val_correct, val_loss = evaluate(self.program, self.tensors, self.program.data.validation)
+        validation = len(self.program.data.validation)
+        epoch_losses = torch.stack([train_loss / len(self.program.data.train), val_loss / validation]).tolist()
+        accuracies = (val_correct.sum(1).double() / validation).tolist()
+        seconds = (perf_counter() - started) / len(self.lanes)
+        for lane, train, val, accuracy in zip(self.lanes, *epoch_losses, accuracies, strict=True):
+            lane.history.train_loss.append(train)
+            lane.history.val_loss.append(val)
+            lane.history.val_accuracy.append(accuracy)
+            lane.seconds += seconds
+
+    def _train(self) -> Tensor:
+        """The summed training losses, [K] float64."""
+        program, lanes = self.program, len(self.lanes)
+        data, steps, device = program.data.train, program.steps, program.device
+        order = torch.stack([randomness.order(lane.run.seed, lane.epoch, len(data)) for lane in self.lanes]).to(device)
+        keys = None
+        if self.drops:
+            drawn = [
+                randomness.dropout_keys(lane.run.seed, lane.epoch, steps, program.model.dropouts) for lane in self.lanes
+            ]
+            keys = torch.stack(drawn, 2).to(device)  # [steps, layers, K, 2]
+        values = [
+            lane_values(
+                [lane.run for lane in group.lanes],
+                [lane.epoch * steps for lane in group.lanes],
+                steps,
+                device,
+                program.weight_dtype,
+            )
+            for group in self.groups
+        ]
+        tensors, leaves = self.tensors | self.leaves, list(self.leaves.values())
+        total = torch.zeros(lanes, dtype=torch.float64, device=device)
+        for step in range(steps):
+            batch = order[:, step * program.batch_size : (step + 1) * program.batch_size]
+            samples, picked = batch.shape[1], batch.flatten()
+            x = data.x.index_select(0, picked).view(lanes, samples, -1)
+            dropout = None if keys is None else self._dropout(keys[step])
+            logits = program.model.forward(tensors, x, dropout, training=True)
+            losses = _losses(logits, data.y.index_select(0, picked)).view(lanes, samples)
+            # the mean over each lane's batch, summed over lanes: every sample weighs 1/B, however many lanes
+            gradients = torch.autograd.grad(losses, leaves, torch.full_like(losses, 1 / samples))
+            for group, value in zip(self.groups, values, strict=True):
+                for p, g, buffers in zip(group.parameters, gradients, group.buffers, strict=True):
+                    group.optimizer.update(p, g[group.where], buffers, value[step])
+            total += losses.detach().sum(1, dtype=torch.float64)
+        return total
+
+    def _dropout(self, keys: Tensor) -> Callable[[Tensor, int], Tensor]:
+        """keys: [layers, K, 2] of this step."""
+
+        def dropout(h: Tensor, layer: int) -> Tensor:
+            mask = randomness.keep_mask(keys[layer], self.threshold, h.shape[1], h.shape[2])
+            return h * (mask * self.scale)
+
+        return dropout
+
+
+def _losses(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross entropy of each sample. logits: [K, B, classes], y: [K * B] -> [K * B]."""
+    flat = logits.flatten(0, 1)
+    return F.cross_entropy(flat.float() if flat.dtype == torch.bfloat16 else flat, y, reduction="none")
+
+
+@torch.no_grad()
+def evaluate(program: Program, tensors: Tensors, part: Part) -> tuple[Tensor, Tensor]:
+    """Correct predictions of each lane in each batch, [K, batches] int64, and summed losses, [K] float64."""
+    lanes = len(next(iter(tensors.values())))
+    correct, loss = [], torch.zeros(lanes, dtype=torch.float64, device=program.device)
+    for x, y in zip(part.x.split(EVALUATION_BATCH), part.y.split(EVALUATION_BATCH), strict=True):
+        logits = program.model.forward(tensors, x.expand(lanes, -1, -1), None, training=False)
+        correct.append((logits.argmax(2) == y).sum(1))
+        loss += _losses(logits, y.repeat(lanes)).view(lanes, -1).sum(1, dtype=torch.float64)
+    return torch.stack(correct, 1), loss
+
+
+def _test(lanes: list[Lane], program: Program) -> list[tuple[float, list[int], list[int]]]:
+    """The test pass of finished lanes: (mean loss, correct per batch, total per batch) of each."""
+    if not lanes:
+        return []
+    part = program.data.test
+    correct, loss = evaluate(program, _side_by_side([lane.tensors for lane in lanes]), part)
+    totals = [len(batch) for batch in part.y.split(EVALUATION_BATCH)]
+    return [(mean, counts, totals) for mean, counts in zip((loss / len(part)).tolist(), correct.tolist(), strict=True)]

@@ -1,0 +1,43 @@
+"""Initialisers: `torch.nn.init` for the weights of one run; biases keep PyTorch's default.
+
+That is what ``torch.nn.init.xavier_uniform_(layer.weight)`` on a fresh `nn.Linear` gives. To add a scheme,
+write a function of (weight, generator, **options), name it in `INITS` and add ``conf/init/<name>.yaml``.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+def default_weight(weight: Tensor, generator: Generator) -> None:
+    """`nn.Linear`'s own: uniform within ±1/sqrt(fan_in). weight: [out, in], filled in place."""
+    nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+
+
+def default_bias(bias: Tensor, fan_in: int, generator: Generator) -> None:
+    """`nn.Linear`'s own: uniform within ±1/sqrt(fan_in). bias: any shape, filled in place."""
+    bound = 1 / math.sqrt(fan_in)
+    nn.init.uniform_(bias, -bound, bound, generator=generator)
+
+
+def orthogonal(weight: Tensor, generator: Generator, gain: float = 1.0) -> None:
+    """Rows or columns orthonormal (`nn.init.orthogonal_`). One thread: LAPACK's blocking depends on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        nn.init.orthogonal_(weight, gain, generator=generator)
+    finally:
+        torch.set_num_threads(threads)
+
+
+INITS: dict[str, Callable[..., object]] = {
+    "default": default_weight,
+    "normal": nn.init.normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "xavier_normal": nn.init.xavier_normal_,
+    "kaiming_uniform": nn.init.kaiming_uniform_,
+    "kaiming_normal": nn.init.kaiming_normal_,
+    "orthogonal": orthogonal,
+}

@@ -1,0 +1,90 @@
+"""Architectures: a configuration becomes a function of stacked tensors.
+
+A model is a frozen description: it makes the tensors of one run, and computes with the tensors of a stack,
+where each has a leading lane axis. To add one, write such a class, name it in `ARCHITECTURES` and add
+``conf/architecture/<name>.yaml``.
+
+Axes: K lanes, B batch, H features.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hpsearch.init import default_bias
+from hpsearch.layers import ACTIVATIONS, Normalization, Tensors, linear
+from hpsearch.ranges import require
+
+Dropout = Callable[[Tensor, int], Tensor]  # (features [K, B, H], number of the dropout layer) -> features
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected net: hidden layers of linear, normalisation, activation, dropout; then a linear head."""
+
+    inputs: int
+    outputs: int
+    widths: tuple[int, ...]
+    normalization: Normalization
+    activation: str = "relu"
+    negative_slope: float = 0.01
+
+    @property
+    def dropouts(self) -> int:
+        """How many layers draw a dropout mask."""
+        return len(self.widths)
+
+    def tensors(self, init_weight: Callable[[Tensor, torch.Generator], object], generator: torch.Generator) -> Tensors:
+        """The initial tensors of one run, [1, ...] each: parameters, and statistics named ``running_*``."""
+        tensors: Tensors = {}
+        fan_in = self.inputs
+        for i, width in enumerate((*self.widths, self.outputs)):
+            weight, bias = torch.empty(width, fan_in), torch.empty(1, 1, width)
+            init_weight(weight, generator)
+            default_bias(bias, fan_in, generator)
+            tensors |= {f"linear{i}.weight": weight[None], f"linear{i}.bias": bias}
+            if i < len(self.widths):
+                tensors |= {f"norm{i}.{name}": t for name, t in self.normalization.tensors(width).items()}
+            fan_in = width
+        return tensors
+
+    def forward(self, tensors: Tensors, x: Tensor, dropout: Dropout | None, training: bool) -> Tensor:
+        """x: [K, B, inputs] -> logits [K, B, outputs]. `dropout` is None where nothing is dropped."""
+        h = x
+        for i in range(len(self.widths)):
+            h = linear(h, tensors[f"linear{i}.weight"], tensors[f"linear{i}.bias"])
+            h = self.normalization(h, tensors, f"norm{i}", training)
+            h = ACTIVATIONS[self.activation](h, self.negative_slope)
+            if dropout is not None:
+                h = dropout(h, i)
+        head = len(self.widths)
+        return linear(h, tensors[f"linear{head}.weight"], tensors[f"linear{head}.bias"])
+
+
+def mlp(
+    inputs: int,
+    outputs: int,
+    normalization: Normalization,
+    *,
+    depth: int,
+    width: int,
+    widths: Sequence[int] | None,
+    activation: str,
+    negative_slope: float,
+) -> MLP:
+    """An `MLP` from ``conf/architecture/mlp.yaml``. Raises ValueError for a value out of range."""
+    if widths is None:
+        require(depth >= 1, "depth", depth, "at least 1 hidden layer")
+        require(width >= 1, "width", width, "at least 1 unit")
+        widths = [width] * depth
+    some = len(widths) > 0 and all(units >= 1 for units in widths)
+    require(some, "widths", list(widths), "one hidden layer or more, of at least 1 unit each")
+    require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
+    require(0 <= negative_slope < float("inf"), "negative_slope", negative_slope, "at least 0")
+    return MLP(inputs, outputs, tuple(widths), normalization, activation, negative_slope)
+
+
+Model = MLP
+ARCHITECTURES: dict[str, Callable[..., Model]] = {"mlp": mlp}
