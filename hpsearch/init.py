@@ -1,7 +1,8 @@
 """Initialisers: `torch.nn.init` for the weights of one run; biases keep PyTorch's default.
 
 That is what ``torch.nn.init.xavier_uniform_(layer.weight)`` on a fresh `nn.Linear` gives. To add a scheme,
-write a function of (weight, generator, **options), name it in `INITS` and add ``conf/init/<name>.yaml``.
+write a function of (weight [out, in] to fill, **options, generator), name it in `INITS` and add
+``conf/init/<name>.yaml``.
 """
 
 import math
@@ -32,7 +33,8 @@ def orthogonal(weight: Tensor, generator: Generator, gain: float = 1.0) -> None:
         torch.set_num_threads(threads)
 
 
-INITS: dict[str, Callable[..., object]] = {
+Init = Callable[..., object]
+INITS: dict[str, Init] = {
     "default": default_weight,
     "normal": nn.init.normal_,
     "xavier_uniform": nn.init.xavier_uniform_,

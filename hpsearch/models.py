@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hpsearch.init import default_bias
+from hpsearch.init import Init, default_bias
 from hpsearch.layers import ACTIVATIONS, Normalization, Tensors, linear
 from hpsearch.ranges import require
 
@@ -36,13 +36,13 @@ class MLP:
         """How many layers draw a dropout mask."""
         return len(self.widths)
 
-    def tensors(self, init_weight: Callable[[Tensor, torch.Generator], object], generator: torch.Generator) -> Tensors:
+    def tensors(self, init_weight: Init, generator: torch.Generator) -> Tensors:
         """The initial tensors of one run, [1, ...] each: parameters, and statistics named ``running_*``."""
         tensors: Tensors = {}
         fan_in = self.inputs
         for i, width in enumerate((*self.widths, self.outputs)):
             weight, bias = torch.empty(width, fan_in), torch.empty(1, 1, width)
-            init_weight(weight, generator)
+            init_weight(weight, generator=generator)
             default_bias(bias, fan_in, generator)
             tensors |= {f"linear{i}.weight": weight[None], f"linear{i}.bias": bias}
             if i < len(self.widths):

@@ -4,7 +4,6 @@ Axes: K lanes, S steps of an epoch.
 """
 
 import json
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hpsearch.data import Dataset
+from hpsearch.init import Init
 from hpsearch.models import Model
 from hpsearch.optim import Optimizer
 from hpsearch.schedules import Schedule
@@ -32,7 +32,7 @@ class Run:
     lr: float
     optimizer: Optimizer
     schedule: Schedule
-    init: Callable[[Tensor, torch.Generator], object]
+    init: Init
     dropout: float
 
 

@@ -1,0 +1,1 @@
+"""Speed, measured: `python -m benchmarks` (see docs/benchmarks.md). Never a test."""

@@ -1,0 +1,109 @@
+"""Records and their files: the only format that training, search and report share.
+
+A run's record is ``record.json`` in its folder; its presence means "done". A sweep's folder holds one folder a
+run, ``<number>_<first 8 characters of the key>``.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+FILE = "record.json"
+STATUSES = ("finished", "pruned", "diverged", "failed")
+
+Record = dict[str, Any]
+
+
+BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
+
+
+def fault_of_folder(folder: Path, runs: int) -> str | None:
+    """Why the records of so many runs could not be written below `folder`, as one line, or None."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"
+    free = shutil.disk_usage(there).free
+    if free < runs * BYTES_OF_A_RUN:
+        return f"{folder}: {runs} runs need about {runs * BYTES_OF_A_RUN >> 10} KiB and {free >> 10} KiB are free; make room"
+    return None
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """The key of a run: the hash of its resolved task configuration, seed included."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def write(folder: Path, record: Record) -> None:
+    """Write a record whole or not at all. Numbers that are not finite become null."""
+    part = folder / f".{FILE}.{os.getpid()}"
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(_finite(record), file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / FILE)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def read(folder: Path) -> Record | None:
+    """The record in a run's folder, or None where there is no valid one."""
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("status") not in STATUSES:
+        return None
+    if not isinstance(record.get("config"), dict) or record.get("key") != key_of(record["config"]):
+        return None
+    return record
+
+
+def read_done(folder: Path, key: str) -> Record | None:
+    """The record of the run `key` if it need not be run again; a failed run is tried anew."""
+    record = read(folder)
+    return record if record is not None and record["key"] == key and record["status"] != "failed" else None
+
+
+def read_sweep(sweep: Path) -> list[tuple[str, Record]]:
+    """(folder's name, record) of every run with a valid record, in the folders' order."""
+    found = ((folder.name, read(folder)) for folder in sorted(sweep.glob("*_*")) if folder.is_dir())
+    return [(name, record) for name, record in found if record is not None]
+
+
+class Folders:
+    """The folders of a sweep: each key has one, found again or newly numbered."""
+
+    def __init__(self, sweep: Path) -> None:
+        self._by_hash: dict[str, str] = {}
+        self._numbers: set[int] = set()
+        for folder in sweep.glob("*_*") if sweep.is_dir() else ():
+            number, _, short = folder.name.partition("_")
+            if number.isdecimal() and len(short) == 8:
+                self._by_hash[short] = folder.name
+                self._numbers.add(int(number))
+
+    def name(self, key: str, number: int) -> str:
+        """The folder of the run `key`; a new one takes `number`, or the next free one where it is taken."""
+        short = key[:8]
+        if short not in self._by_hash:
+            if number in self._numbers:
+                number = max(self._numbers) + 1
+            self._numbers.add(number)
+            self._by_hash[short] = f"{number:03d}_{short}"
+        return self._by_hash[short]

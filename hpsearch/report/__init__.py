@@ -1,0 +1,1 @@
+"""What the records say: tables of a sweep. Imports neither torch nor Hydra."""

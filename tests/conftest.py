@@ -1,0 +1,33 @@
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets, from $HPSEARCH_DATA or ``data/``; skips where Fashion-MNIST is not there."""
+    root = Path(os.environ.get("HPSEARCH_DATA", ROOT / "data"))
+    if not (root / "FashionMNIST" / "raw").is_dir():
+        pytest.skip(f"no Fashion-MNIST in {root}; set HPSEARCH_DATA to a folder that has it")
+    return root
