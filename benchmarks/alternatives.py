@@ -25,7 +25,7 @@ def net(program: Program) -> nn.Sequential:
 def accuracy(model: nn.Module, data: Dataset) -> float:
     """On the validation part."""
     with torch.no_grad():
-        return (model(data.validation.x).argmax(1) == data.validation.y).double().mean().item()
+        return float((model(data.validation.x).argmax(1) == data.validation.y).double().mean())
 
 
 def _epochs(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]) -> None:

@@ -8,7 +8,7 @@ import gzip
 import math
 import shutil
 import struct
-import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -34,7 +34,7 @@ def torchvision_datasets() -> ModuleType:
     except RuntimeError as error:
         if "does not exist" not in str(error):
             raise
-        library = torch.library.Library("torchvision", "DEF")  # noqa: TOR901
+        library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         torchvision_datasets.library = library  # type: ignore[attr-defined]  # the schemas live as long as it
@@ -48,7 +48,8 @@ def unpacked(path: Path) -> bool:
         with path.open("rb") as file:
             _, _, kind, axes = struct.unpack("4B", file.read(4))
             shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-        return kind == 8 and path.stat().st_size == 4 + 4 * axes + math.prod(shape)  # kind 8: bytes
+        size: int = 4 + 4 * axes + math.prod(shape)
+        return kind == 8 and path.stat().st_size == size  # kind 8: bytes
     except (FileNotFoundError, struct.error):
         return False
 
@@ -84,6 +85,15 @@ def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     return train.data, train.targets, test.data, test.targets
 
 
+def _leave_nothing(folder: Path) -> None:
+    """Take back what a failed first download has made."""
+    if {path.name for path in folder.iterdir()} <= {OURS, ".lock"}:
+        shutil.rmtree(folder)
+        with suppress(OSError):  # other data sets lie there
+            folder.parent.rmdir()
+            folder.parent.parent.rmdir()
+
+
 def _provide(dataset: type, folder: Path) -> None:
     from torchvision.datasets.utils import check_integrity, download_url
 
@@ -100,7 +110,7 @@ def _provide(dataset: type, folder: Path) -> None:
                 )
             archive.unlink()
         if not archive.exists():
-            with ours.open("a") as file:
+            with ours.open("a") as file:  # before the download: a kill may leave half of it
                 file.write(f"{name}\n")
             failures = []
             for mirror in dataset.mirrors:  # type: ignore[attr-defined]
@@ -113,8 +123,9 @@ def _provide(dataset: type, folder: Path) -> None:
                         raise  # the disk, not the network: URLError carries no errno
                     failures.append(f"{mirror} ({str(getattr(error, 'reason', error)).rstrip('.')})")
             else:
+                _leave_nothing(folder)
                 raise DataError(
                     f"data: {name} is not in {folder} and could not be downloaded from {' or '.join(failures)}; "
-                    "put the archive there, set data.root=… or $HPSEARCH_DATA, or use data=digits, which needs no download"
+                    "put it there, set data.root=… or $HPSEARCH_DATA, or use data=digits, which needs no download"
                 )
         _unpack(archive, target)

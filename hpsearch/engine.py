@@ -184,7 +184,9 @@ class _Stack:
         keep = [lane.run.dropout for lane in self.lanes]
         self.threshold = torch.tensor([randomness.keep_threshold(p) for p in keep], dtype=torch.int32)
         self.threshold = self.threshold.to(program.device)[:, None, None]
-        self.scale = torch.tensor([1 / (1 - p) for p in keep], dtype=program.dtype, device=program.device)[:, None, None]
+        self.scale = torch.tensor([1 / (1 - p) for p in keep], dtype=program.dtype, device=program.device)[
+            :, None, None
+        ]
 
     def epoch(self) -> None:
         """One epoch of every lane, and its validation; one wait for the device, at the end."""

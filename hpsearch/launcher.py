@@ -8,8 +8,8 @@ folder appears when its run is done. Any other task is run job by job, as Hydra'
 import os
 import pickle
 import shutil
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hpsearch.config import without_hydra
+from hpsearch.usage import exit_on_write_error
 
 
 @dataclass
@@ -76,20 +77,19 @@ class StackedLauncher(BasicLauncher):
                 if ended.body is None:
                     returns[ended.index] = _earlier(config, ended.value)
                 else:
-                    returns[ended.index] = run_job(
-                        hydra_context=self.hydra_context,
-                        task_function=ended.body,
-                        config=config,
-                        job_dir_key="hydra.sweep.dir",
-                        job_subdir_key="hydra.sweep.subdir",
-                    )
-        except OSError as error:
-            print(f"error: {sweep}: cannot be written ({error.strerror or error}); runs with a record are kept, make "
-                  "room and run the same command again", file=sys.stderr)  # fmt: skip
-            raise SystemExit(1) from None
+                    with exit_on_write_error(sweep / ended.folder):
+                        returns[ended.index] = run_job(
+                            hydra_context=self.hydra_context,
+                            task_function=ended.body,
+                            config=config,
+                            job_dir_key="hydra.sweep.dir",
+                            job_subdir_key="hydra.sweep.subdir",
+                        )
         except SystemExit:  # wrong usage: leave nothing behind
             if os.listdir(sweep) == ["multirun.yaml"]:
                 shutil.rmtree(sweep)
+                with suppress(OSError):  # its parent holds other sweeps
+                    sweep.parent.rmdir()
             raise
         finally:
             configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)

@@ -34,7 +34,9 @@ def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
             copies = max(copies, 2)
     if lanes < copies:
         if lanes > 1:
-            parts = [matmul(a[k : k + 1], b[k : k + 1], None if bias is None else bias[k : k + 1]) for k in range(lanes)]
+            parts = [
+                matmul(a[k : k + 1], b[k : k + 1], None if bias is None else bias[k : k + 1]) for k in range(lanes)
+            ]
             return torch.cat(parts)
         a, b = a.expand(copies, -1, -1), b.expand(copies, -1, -1)
     product = torch.bmm(a, b) if bias is None else torch.baddbmm(bias.expand(len(a), rows, columns), a, b)
@@ -125,6 +127,12 @@ class NoNorm:
 
     def __call__(self, h: Tensor, tensors: Tensors, prefix: str, training: bool) -> Tensor:
         return h
+
+
+def dropout_probability(p: float) -> float:
+    """p itself. Raises ValueError for one out of range."""
+    require(0 <= p < 1, "p", p, "at least 0 and below 1")
+    return p
 
 
 def sigmoid(h: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def mlp(
         require(depth >= 1, "depth", depth, "at least 1 hidden layer")
         require(width >= 1, "width", width, "at least 1 unit")
         widths = [width] * depth
-    some = len(widths) > 0 and all(units >= 1 for units in widths)
+    some = len(widths) > 0 and all(isinstance(units, int) and units >= 1 for units in widths)
     require(some, "widths", list(widths), "one hidden layer or more, of at least 1 unit each")
     require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
     require(0 <= negative_slope < float("inf"), "negative_slope", negative_slope, "at least 0")

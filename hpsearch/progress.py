@@ -25,13 +25,20 @@ class TrainingProgress:
 
     def __enter__(self) -> "TrainingProgress":
         if self.console.is_terminal:
-            columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True), TextColumn("left")
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left"),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task(self._text(), total=self.epochs)
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 

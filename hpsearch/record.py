@@ -29,7 +29,8 @@ def fault_of_folder(folder: Path, runs: int) -> str | None:
         return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"
     free = shutil.disk_usage(there).free
     if free < runs * BYTES_OF_A_RUN:
-        return f"{folder}: {runs} runs need about {runs * BYTES_OF_A_RUN >> 10} KiB and {free >> 10} KiB are free; make room"
+        need = runs * BYTES_OF_A_RUN >> 10
+        return f"{folder}: {runs} runs need about {need} KiB and {free >> 10} KiB are free; make room"
     return None
 
 

@@ -68,7 +68,9 @@ def stack_key(config: dict[str, Any]) -> str:
     return json.dumps(shared, sort_keys=True)
 
 
-def lane_values(runs: list[Run], first_steps: list[int], steps: int, device: torch.device, dtype: torch.dtype) -> list[dict[str, Tensor]]:
+def lane_values(
+    runs: list[Run], first_steps: list[int], steps: int, device: torch.device, dtype: torch.dtype
+) -> list[dict[str, Tensor]]:
     """The optimizers' numbers of one epoch: for each step a dict of [K, 1, 1] tensors.
 
     first_steps: the steps that each run has behind it; steps: S. Computed in float64 on the host, as

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,14 +17,14 @@ from hpsearch import data, engine, environment, record
 from hpsearch.config import identity
 from hpsearch.engine import Result
 from hpsearch.init import INITS
-from hpsearch.layers import NORMALIZATIONS
+from hpsearch.layers import NORMALIZATIONS, dropout_probability
 from hpsearch.models import ARCHITECTURES
 from hpsearch.optim import OPTIMIZERS
 from hpsearch.progress import TrainingProgress
 from hpsearch.ranges import require
 from hpsearch.schedules import SCHEDULES
 from hpsearch.stack import Program, Run, stack_key
-from hpsearch.usage import UsageError, exit_on_wrong_usage
+from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +127,7 @@ def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program]) -
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
     with faults:
         require(config["epochs"] >= 1, "epochs", config["epochs"], "at least 1")
-    with faults:
-        p = config["dropout"]["p"]
-        require(0 <= p < 1, "dropout.p", p, "at least 0 and below 1")
+    dropout = faults.build("dropout", {config["dropout"]["name"]: dropout_probability}, config["dropout"])
     optimizer = faults.build("optimizer", OPTIMIZERS, config["optimizer"])
     schedule = faults.build("schedule", SCHEDULES, config["schedule"])
     init = faults.build("init", INITS, config["init"], bind=True)
@@ -148,7 +147,7 @@ def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program]) -
             programs[key] = program
     if faults:
         raise UsageError(faults.lines)
-    run = Run(config["seed"], config["epochs"], config["lr"], optimizer, schedule, init, config["dropout"]["p"])
+    run = Run(config["seed"], config["epochs"], config["lr"], optimizer, schedule, init, dropout)
     return Job(config, record.key_of(config), key, run, programs[key])
 
 
@@ -176,27 +175,31 @@ class _Faults:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self._prefix = ""
+        self._group = ""
 
     def __bool__(self) -> bool:
         return bool(self.lines)
 
     def of(self, group: str) -> "_Faults":
-        self._prefix = f"{group}."
+        self._group = group
         return self
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        prefix, self._prefix = self._prefix, ""
-        if isinstance(error, data.DataError):
-            self.lines.append(str(error))
-        elif isinstance(error, (ValueError, TypeError, RuntimeError)):
-            self.lines.append(f"{prefix}{str(error).splitlines()[0]}")
-        return error is None or isinstance(error, (data.DataError, ValueError, TypeError, RuntimeError))
+        group, self._group = self._group, ""
+        if error is None or not isinstance(error, (data.DataError, ValueError, TypeError, RuntimeError)):
+            return error is None
+        line = str(error).splitlines()[0]
+        if group and not isinstance(error, data.DataError):
+            line = f"{group}.{line}" if re.match(r"\w+=", line) else f"{group}: {line}"
+        self.lines.append(line)
+        return True
 
-    def build(self, group: str, registry: dict[str, Any], options: dict[str, Any], *first: Any, bind: bool = False) -> Any:
+    def build(
+        self, group: str, registry: dict[str, Any], options: dict[str, Any], *first: Any, bind: bool = False
+    ) -> Any:
         """registry[name](*first, **other options), or None and a fault. bind: the function with these options."""
         options = dict(options)
         name = options.pop("name")
@@ -208,7 +211,7 @@ class _Faults:
 
 
 def _check_types(function: Any, options: dict[str, Any]) -> None:
-    hints = get_type_hints(function.__init__ if isinstance(function, type) else getattr(function, "func", function))
+    hints = get_type_hints(getattr(function, "func", function))
     for key, value in options.items():
         hint = hints.get(key)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -299,7 +302,9 @@ def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
         log.info("epoch %d: training loss %.4f, validation loss %.4f, validation accuracy %.2f %%",
                  epoch, *numbers[:2], 100 * numbers[2])  # fmt: skip
     log.info("%s%s", entry["status"], f": {entry['reason']}" if entry["reason"] else "")
-    record.write(Path(hydra.runtime.output_dir), entry)
+    folder = Path(hydra.runtime.output_dir)
+    with exit_on_write_error(folder):
+        record.write(folder, entry)
     if isinstance(outcome, Exception):
         raise outcome
     return _value(entry["metrics"]["val_accuracy"])

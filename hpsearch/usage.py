@@ -1,8 +1,9 @@
-"""Wrong usage: one line for each fault, exit code 2, no traceback."""
+"""What the user can mend is one line and no traceback: wrong usage, exit code 2; a folder that is full, 1."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UsageError(Exception):
@@ -22,3 +23,14 @@ def exit_on_wrong_usage() -> Iterator[None]:
         for fault in error.faults:
             print(f"error: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+@contextmanager
+def exit_on_write_error(folder: Path) -> Iterator[None]:
+    """End the process where `folder` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        mend = "runs with a record are kept: make room and run the same command again"
+        print(f"error: {folder}: cannot be written ({error.strerror or error}); {mend}", file=sys.stderr)
+        raise SystemExit(1) from None

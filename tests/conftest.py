@@ -2,9 +2,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
 import pytest
 import torch
+
+import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from hpsearch.data import Dataset, Part
 from hpsearch.init import INITS
 from hpsearch.layers import NORMALIZATIONS

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hpsearch import engine, randomness
-from hpsearch.engine import History, Result
-from hpsearch.stack import Program, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from hpsearch import engine, randomness
+from hpsearch.engine import History, Result
+from hpsearch.stack import Program, Run
 from tests.programs import dataset, program, run
 
 DATA = dataset()
@@ -40,7 +40,9 @@ runs = st.builds(
 )
 
 
-def train(these: list[Run], on: Program, lanes: int, prune: engine.Prune = lambda index, history: False) -> list[Result]:
+def train(
+    these: list[Run], on: Program, lanes: int, prune: engine.Prune = lambda index, history: False
+) -> list[Result]:
     results = dict(engine.train(these, on, lanes, prune))
     assert sorted(results) == list(range(len(these)))
     return [results[index] for index in range(len(these))]
@@ -116,7 +118,12 @@ def test_200_steps_equal_the_same_run_in_plain_pytorch(
     for layer, number in ((0, 0), (2, 1), (4, 2)):
         model[layer].weight.data.copy_(initial[f"linear{number}.weight"][0])
         model[layer].bias.data.copy_(initial[f"linear{number}.bias"][0, 0])
-    classes = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    classes = {
+        "sgd": torch.optim.SGD,
+        "rmsprop": torch.optim.RMSprop,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }
     name, arguments = optimizer
     reference = classes[name](model.parameters(), lr=1e-3, **arguments)
     for epoch in range(50):
@@ -176,7 +183,9 @@ def test_metrics_are_counts_and_the_last_batch_is_small() -> None:
     (result,) = train([run(0)], program(data), lanes=1)
     assert result.test_total == [256, 256, 88]
     assert all(correct <= total for correct, total in zip(result.test_correct, result.test_total, strict=True))
-    assert result.history.val_accuracy[-1] * 600 == pytest.approx(round(result.history.val_accuracy[-1] * 600), abs=1e-9)
+    assert result.history.val_accuracy[-1] * 600 == pytest.approx(
+        round(result.history.val_accuracy[-1] * 600), abs=1e-9
+    )
 
 
 def test_the_training_loss_is_the_mean_over_samples_not_over_batches() -> None:

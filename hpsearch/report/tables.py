@@ -85,8 +85,10 @@ def print_sweep(sweep: Path, records: list[tuple[str, Record]]) -> None:
     for values, group in groups:
         done = group[group.status == "finished"]
         seeds = str(len(group)) if len(done) == len(group) else f"{len(done)}/{len(group)}"
-        cells = [MISSING if pd.isna(value) else str(value) for value in values]
-        rows.append((done.val_accuracy.mean(), [*cells, seeds, _percent(done.val_accuracy), _percent(done.test_accuracy)]))
+        cells = [MISSING if value is None or value != value else str(value) for value in values]
+        rows.append(
+            (done.val_accuracy.mean(), [*cells, seeds, _percent(done.val_accuracy), _percent(done.test_accuracy)])
+        )
     best = max((mean for mean, _ in rows if not pd.isna(mean)), default=None)
     for mean, cells in rows:
         table.add_row(*cells, style="bold" if mean == best and len(rows) > 1 else "")
@@ -106,7 +108,9 @@ def print_run(folder: Path) -> None:
     metrics = r["metrics"]
     if r["status"] == "finished":
         accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
-        print(f"{accuracies} accuracy after {len(r['history']['val_accuracy'])} epochs, {r['seconds']:.1f} s of training")
+        print(
+            f"{accuracies} accuracy after {len(r['history']['val_accuracy'])} epochs, {r['seconds']:.1f} s of training"
+        )
     else:
         print(f"{r['status']}: {r['reason']}")
     print(f"record in {folder}")

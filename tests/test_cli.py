@@ -1,0 +1,346 @@
+"""The command line as a user types it."""
+
+import csv
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hpsearch import engine, record, task
+from hpsearch.stack import Run
+from tests.cli import Cli
+
+TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    handlers = logging.getLogger().handlers[:]
+    yield Cli(tmp_path, monkeypatch, capfd)
+    for handler in logging.getLogger().handlers[:]:  # the last run's log file
+        if handler not in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+def records(sweep: Path) -> dict[str, record.Record]:
+    return dict(record.read_sweep(sweep))
+
+
+def rows(sweep: Path) -> list[dict[str, str]]:
+    with (sweep / "runs.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_single_run_leaves_a_record_that_says_everything(cli: Cli) -> None:
+    shown = cli(*TINY, "name=one", "optimizer=adam", "seed=3")
+    assert shown.code == 0, shown.err
+    ((folder, entry),) = records(cli.multirun / "one").items()
+    assert folder == f"000_{entry['key'][:8]}"
+    assert entry["schema"] == 1
+    assert (entry["status"], entry["reason"]) == ("finished", None)
+    groups = ["data", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
+    assert list(entry["config"])[:7] == groups
+    assert all(next(iter(entry["config"][group])) == "name" for group in groups)
+    assert (entry["config"]["lr"], entry["config"]["seed"], entry["config"]["epochs"]) == (0.001, 3, 2)
+    assert entry["overrides"] == [*TINY, "name=one", "optimizer=adam", "seed=3"]
+    assert {name: len(values) for name, values in entry["history"].items()} == {
+        "train_loss": 2, "val_loss": 2, "val_accuracy": 2,
+    }  # fmt: skip
+    assert entry["metrics"]["val_accuracy"] == entry["history"]["val_accuracy"][-1]
+    assert entry["metrics"]["test_accuracy"] == sum(entry["test_batches"]["correct"]) / 180
+    assert entry["test_batches"] == {"size": 256, "correct": entry["test_batches"]["correct"], "total": [180]}
+    assert entry["lanes"] == 1
+    assert entry["seconds"] > 0
+    assert entry["environment"]["versions"]["torch"] == torch.__version__
+    assert f"test {entry['metrics']['test_accuracy']:.2%}" in shown.out
+    path = cli.multirun / "one" / folder
+    assert sorted(os.listdir(path / ".hydra")) == ["config.yaml", "hydra.yaml", "overrides.yaml"]
+    log = (path / "hpsearch.log").read_text().splitlines()
+    assert [line.partition(" - ")[2][:8] for line in log] == ["epoch 1:", "epoch 2:", "finished"]
+    assert "epoch 1:" not in shown.out + shown.err
+
+
+def test_a_grid_is_one_stack_and_each_job_has_folder_record_and_row(cli: Cli) -> None:
+    shown = cli("-m", *TINY, "name=grid", "optimizer=sgd,adam,rmsprop", "lr=0.1,0.01,0.001", "seed=0,1")
+    assert shown.code == 0, shown.err
+    found = records(cli.multirun / "grid")
+    assert [int(name[:3]) for name in found] == list(range(18))
+    assert {entry["lanes"] for entry in found.values()} == {18}
+    assert (cli.multirun / "grid" / "multirun.yaml").exists()
+    table = rows(cli.multirun / "grid")
+    assert list(table[0])[:6] == ["number", "key", "status", "seed", "optimizer", "lr"]
+    assert [(row["optimizer"], float(row["lr"]), int(row["seed"])) for row in table] == [
+        (entry["config"]["optimizer"]["name"], entry["config"]["lr"], entry["config"]["seed"])
+        for entry in found.values()
+    ]
+    assert shown.out.count(" ± ") == 18 + 1
+    assert "18 runs, " in shown.out
+    assert shown.out.rstrip().endswith("in multirun/grid")
+
+
+def test_the_overrides_of_a_record_repeat_its_run_alone(cli: Cli) -> None:
+    cli("-m", *TINY, "name=grid", "optimizer=sgd,adam", "dropout.p=0.3", "seed=range(3)")
+    for entry in records(cli.multirun / "grid").values():
+        cli(*entry["overrides"], "name=alone")
+        alone = next(e for e in records(cli.multirun / "alone").values() if e["key"] == entry["key"])
+        assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])
+
+
+def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    original = engine.train
+
+    def counting(runs: list[Run], *arguments: Any, **options: Any) -> Any:
+        trained.append(len(runs))
+        return original(runs, *arguments, **options)
+
+    monkeypatch.setattr(engine, "train", counting)
+    command = ("-m", *TINY, "name=grow", "lr=0.1,0.01")
+    first = cli(*command, "seed=0,1")
+    before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "grow").glob("*/record.json")}
+    again = cli(*command, "seed=0,1")
+    assert trained == [4]
+    assert "4 of 4 runs are already in multirun/grow" in again.out
+    assert first.out.splitlines()[:8] == again.out.splitlines()[1:9]
+    assert cli(*command, "seed=0,1,2").code == 0
+    assert trained == [4, 2]
+    assert len(before) == 4
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    assert sorted(int(name[:3]) for name in records(cli.multirun / "grow")) == list(range(6))
+    assert len(rows(cli.multirun / "grow")) == 6
+
+
+def test_a_folder_without_a_valid_record_is_unfinished(cli: Cli) -> None:
+    command = ("-m", *TINY, "name=torn", "seed=0,1,2")
+    cli(*command)
+    first, second, _ = sorted((cli.multirun / "torn").glob("*_*"))
+    (first / "record.json").unlink()
+    (second / "record.json").write_text((second / "record.json").read_text()[:200])
+    shown = cli(*command)
+    assert "1 of 3 runs are already in" in shown.out
+    assert len(records(cli.multirun / "torn")) == 3
+    assert len(list((cli.multirun / "torn").glob("*_*"))) == 3
+
+
+def test_a_run_that_is_asked_for_twice_is_trained_once(cli: Cli) -> None:
+    assert cli("-m", *TINY, "name=twice", "seed=0,0,1").code == 0
+    assert len(records(cli.multirun / "twice")) == 2
+
+
+def test_sweeps_without_a_name_get_a_time_stamp(cli: Cli) -> None:
+    cli("-m", *TINY, "seed=0,1")
+    (sweep,) = cli.multirun.iterdir()
+    assert time.strptime(sweep.name, "%Y-%m-%d_%H-%M-%S")
+    assert len(records(sweep)) == 2
+
+
+def test_runs_that_cannot_share_a_stack_are_split(cli: Cli) -> None:
+    cli("-m", *TINY, "name=split", "architecture.width=8,16", "normalization=none,batch", "dropout=none,strong")
+    found = records(cli.multirun / "split").values()
+    assert len(found) == 8
+    assert {entry["lanes"] for entry in found} == {2}
+
+
+def test_a_run_that_diverges_is_marked_and_the_others_are_untouched(cli: Cli) -> None:
+    shown = cli("-m", *TINY, "name=wild", "lr=0.1,1e30", "seed=0,1")
+    assert shown.code == 0, shown.err
+    found = list(records(cli.multirun / "wild").values())
+    assert [entry["status"] for entry in found] == ["finished", "finished", "diverged", "diverged"]
+    assert found[2]["metrics"]["test_accuracy"] is None
+    assert "loss is" in found[2]["reason"]
+    assert "0/2" in shown.out
+    cli("-m", *TINY, "name=calm", "lr=0.1", "seed=0,1")
+    calm = list(records(cli.multirun / "calm").values())
+    assert [entry["history"] for entry in calm] == [entry["history"] for entry in found[:2]]
+
+
+def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = engine._enter
+
+    def broken(index: int, run: Run, program: Any) -> Any:
+        if run.seed == 2:
+            raise MemoryError("no memory for this one")
+        return original(index, run, program)
+
+    monkeypatch.setattr(engine, "_enter", broken)
+    command = ("-m", *TINY, "name=one_bad", "seed=range(5)")
+    shown = cli(*command)
+    assert shown.code == 1
+    assert "no memory for this one" in shown.err
+    found = list(records(cli.multirun / "one_bad").values())
+    assert [entry["status"] for entry in found] == ["finished", "finished", "failed", "finished", "finished"]
+    assert found[2]["reason"] == "MemoryError: no memory for this one"
+    assert "4/5" in shown.out
+    monkeypatch.setattr(engine, "_enter", original)
+    assert cli(*command).code == 0
+    assert {entry["status"] for entry in records(cli.multirun / "one_bad").values()} == {"finished"}
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_stock_launchers_give_the_same_records(cli: Cli, launcher: str) -> None:
+    command = ("-m", *TINY, "optimizer=sgd,adam", "seed=0,1")
+    extra = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
+    assert cli(*command, "name=stock", f"hydra/launcher={launcher}", *extra).code == 0
+    assert cli(*command, "name=stacked").code == 0
+    stock, stacked = records(cli.multirun / "stock"), records(cli.multirun / "stacked")
+    assert list(stock) == list(stacked)
+    for name, entry in stock.items():
+        tolerance = 0 if launcher == "basic" else 1e-5  # joblib's workers have another number of threads
+        for metric, values in entry["history"].items():
+            assert values == pytest.approx(stacked[name]["history"][metric], rel=tolerance)
+    assert len(rows(cli.multirun / "stock")) == 4
+    before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "stock").glob("*/record.json")}
+    assert cli(*command, "name=stock", f"hydra/launcher={launcher}", *extra).code == 0
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+
+
+BAD = [
+    ("lr=nan", "lr=nan: must be a number above 0"),
+    ("lr=inf", "lr=inf: must be a number above 0"),
+    ("lr=-1", "lr=-1.0: must be a number above 0"),
+    ("lr=0", "lr=0.0: must be a number above 0"),
+    ("dropout.p=1", "dropout.p=1: must be at least 0 and below 1"),
+    ("dropout.p=-0.1", "dropout.p=-0.1: must be at least 0 and below 1"),
+    ("dropout.p=x", "dropout.p=x: must be a number"),
+    ("epochs=0", "epochs=0: must be at least 1"),
+    ("batch_size=0", "batch_size=0: must be between 1 and the 1437 training samples"),
+    ("batch_size=1438", "batch_size=1438: must be between 1 and the 1437 training samples"),
+    ("architecture.widths=[]", "architecture.widths=[]: must be one hidden layer or more, of at least 1 unit each"),
+    (
+        "architecture.widths=[8,0]",
+        "architecture.widths=[8, 0]: must be one hidden layer or more, of at least 1 unit each",
+    ),
+    ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
+    ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
+    ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
+    ("architecture.activation=step", "architecture.activation=step: must be one of relu, leaky_relu,"),
+    ("optimizer.name=lion", "optimizer.name=lion: must be one of sgd, rmsprop, adam, adamw"),
+    ("optimizer.momentum=abc", "optimizer.momentum=abc: must be a number"),
+    ("optimizer.nesterov=true", "optimizer.nesterov=true: needs a momentum above 0"),
+    ("optimizer.nesterov=1", "optimizer.nesterov=1: must be true or false"),
+    ("+init.std=1", "init: "),
+    ("precision=float16", "precision=float16: must be one of float32, tf32, bfloat16"),
+    ("device=gpu", "device=gpu: must be auto, cpu, cuda or cuda:N"),
+    ("device=cuda:99", "device=cuda:99: must be another device: "),
+    ("data.validation=0", "data.validation=0: must be between 10 and"),
+    ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
+    ("hydra.sweep.dir=/dev/null/no", "/dev/null/no: cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])
+@pytest.mark.parametrize("mode", [(), ("-m",)], ids=["run", "sweep"])
+def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli, mode: tuple[str, ...], override: str, line: str) -> None:
+    shown = cli(*mode, *TINY, *override.split())
+    assert shown.code == 2, shown.err
+    assert shown.err.startswith(f"error: {line}")
+    assert shown.err.count("\n") == 1
+    assert "Traceback" not in shown.out + shown.err
+    assert os.listdir(cli.folder) == []
+
+
+def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli: Cli) -> None:
+    shown = cli("-m", *TINY, "lr=0.1,-1,nan", "seed=0,1", "batch_size=0,64", "name=x")
+    assert shown.code == 2
+    assert shown.err.splitlines() == [
+        "error: batch_size=0: must be between 1 and the 1437 training samples",
+        "error: lr=-1.0: must be a number above 0",
+        "error: lr=nan: must be a number above 0",
+    ]
+    assert os.listdir(cli.folder) == []
+
+
+@pytest.mark.parametrize("override", ["epoch=3", "optimizer=foo", "lr=abc"])
+def test_what_hydra_refuses_is_hydras_own_message(cli: Cli, override: str) -> None:
+    shown = cli("-m", *TINY, override)
+    assert shown.code == 1
+    assert override.partition("=")[0] in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_fault_in_a_sweep_that_has_runs_leaves_them(cli: Cli) -> None:
+    cli("-m", *TINY, "name=keep", "seed=0,1")
+    assert cli("-m", *TINY, "name=keep", "seed=0,1", "lr=-1").code == 2
+    assert len(records(cli.multirun / "keep")) == 2
+
+
+def test_a_full_disk_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(folder: Path, entry: record.Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(record, "write", full)
+    for mode in ((), ("-m",)):
+        shown = cli(*mode, *TINY, "name=full")
+        assert shown.code == 1
+        assert "cannot be written (No space left on device)" in shown.err
+        assert "Traceback" not in shown.err
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hpsearch", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_killed_sweep_is_completed_by_the_same_command_as_if_nothing_had_happened(cli: Cli) -> None:
+    command = ("-m", "data=digits", "epochs=10", "seed=range(6)", "hydra.launcher.lanes=1", "name=killed")
+    process = start(cli.folder, *command)
+    while len(list((cli.multirun / "killed").glob("*/record.json"))) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = records(cli.multirun / "killed")
+    assert 2 <= len(kept) < 6
+    assert cli(*command).code == 0
+    found = records(cli.multirun / "killed")
+    assert len(found) == 6
+    assert {name: found[name] for name in kept} == kept
+    cli(*command[:-1], "name=whole")
+    whole = records(cli.multirun / "whole")
+    assert list(whole) == list(found)
+    assert [e["metrics"] for e in whole.values()] == [e["metrics"] for e in found.values()]
+
+
+def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path) -> None:
+    process = start(tmp_path, "-m", *TINY, "seed=range(3)", "name=plain")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert err == ""
+    assert "\x1b" not in out
+    assert out.count("3 runs, ") == 1
+
+
+def test_the_papers_nine_cells_train_in_one_stack_on_the_real_data(cli: Cli, real_data: Path) -> None:
+    grid = "optimizer=sgd,adam,rmsprop", "lr=0.1,0.01,0.001"
+    shown = cli("-m", *grid, "epochs=1", "architecture.width=32", "name=nine", f"data.root={real_data}")
+    assert shown.code == 0, shown.err
+    found = list(records(cli.multirun / "nine").values())
+    assert {entry["lanes"] for entry in found} == {9}
+    assert [len(entry["test_batches"]["total"]) for entry in found] == [40] * 9
+    assert found[0]["test_batches"]["total"][-1] == 16
+    adam = {entry["config"]["lr"]: entry for entry in found if entry["config"]["optimizer"]["name"] == "adam"}
+    assert adam[0.001]["metrics"]["test_accuracy"] > 0.75
+    assert adam[0.1]["metrics"]["test_accuracy"] < adam[0.001]["metrics"]["test_accuracy"]
+
+
+def test_a_tasks_value_is_the_validation_accuracy(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: list[float] = []
+    original = task._deliver
+    monkeypatch.setattr(task, "_deliver", lambda *arguments: values.append(original(*arguments)) or values[-1])
+    cli("-m", *TINY, "name=value", "seed=0,1")
+    assert values == [entry["metrics"]["val_accuracy"] for entry in records(cli.multirun / "value").values()]
+    assert json.loads(json.dumps(values)) == values

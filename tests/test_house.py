@@ -1,0 +1,60 @@
+"""Imports go down only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import hpsearch
+
+PACKAGE = Path(hpsearch.__file__).parent
+
+# lowest first; a module may import from the rows above its own, and from its own row's modules to the left
+FLOORS = [
+    ["hpsearch", "ranges", "usage", "randomness", "archives", "record"],
+    ["data", "layers", "schedules", "optim", "init"],
+    ["models"],
+    ["stack"],
+    ["engine"],
+    ["environment", "progress", "config"],
+    ["task"],
+    ["report", "report.tables"],
+    ["callbacks", "launcher"],
+    ["__main__"],
+]
+ORDER = [module for floor in FLOORS for module in floor]
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__") or "hpsearch"] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of hpsearch that a file imports at its top level or inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "hpsearch":
+            inner = node.module.removeprefix("hpsearch").removeprefix(".")
+            names |= {f"{inner}.{alias.name}".removeprefix(".") for alias in node.names} | {inner or "hpsearch"}
+    return names & set(ORDER)
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(modules()) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_a_module_imports_only_from_below(module: str) -> None:
+    above = {name for name in imports(modules()[module]) if ORDER.index(name) > ORDER.index(module)}
+    assert not above
+
+
+@pytest.mark.parametrize("module", [m for m in ORDER if m.startswith("report")])
+def test_the_report_needs_neither_torch_nor_hydra(module: str) -> None:
+    text = modules()[module].read_text()
+    assert "import torch" not in text
+    assert "hydra" not in text.replace("neither torch nor Hydra", "")

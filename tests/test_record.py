@@ -1,0 +1,89 @@
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from hpsearch import record
+from hpsearch.record import Folders, key_of
+
+CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
+
+
+def entry(status: str = "finished", **config: object) -> record.Record:
+    resolved = CONFIG | config
+    return {
+        "schema": 1,
+        "status": status,
+        "key": key_of(resolved),
+        "config": resolved,
+        "metrics": {"val_loss": math.nan},
+    }
+
+
+def test_the_key_is_of_values_not_of_their_order() -> None:
+    assert key_of({"a": 1, "b": {"c": 2, "d": 3}}) == key_of({"b": {"d": 3, "c": 2}, "a": 1})
+    assert key_of(CONFIG) != key_of(CONFIG | {"seed": 1})
+
+
+def test_what_is_written_is_read_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
+    record.write(tmp_path, entry())
+    assert record.read(tmp_path) == entry() | {"metrics": {"val_loss": None}}
+    assert os.listdir(tmp_path) == ["record.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
+    record.write(tmp_path, entry())
+    with pytest.raises(TypeError):
+        record.write(tmp_path, entry() | {"reason": object()})
+    assert record.read(tmp_path) is not None
+    assert os.listdir(tmp_path) == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        json.dumps(entry() | {"metrics": {}, "schema": 2}),
+        json.dumps(entry() | {"metrics": {}, "status": "running"}),
+        json.dumps(entry() | {"metrics": {}, "key": "0" * 64}),
+        json.dumps({"schema": 1, "status": "finished"}),
+    ],
+)
+def test_anything_else_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    assert record.read(tmp_path) is None
+
+
+def test_a_failed_run_is_not_done(tmp_path: Path) -> None:
+    for status, done in (("finished", True), ("diverged", True), ("pruned", True), ("failed", False)):
+        record.write(tmp_path, entry(status))
+        assert (record.read_done(tmp_path, key_of(CONFIG)) is not None) is done
+    assert record.read_done(tmp_path, key_of(CONFIG | {"seed": 1})) is None
+
+
+def test_folders_are_numbered_found_again_and_never_shared(tmp_path: Path) -> None:
+    first = Folders(tmp_path)
+    assert first.name("a" * 64, 0) == "000_aaaaaaaa"
+    assert first.name("b" * 64, 1) == "001_bbbbbbbb"
+    assert first.name("a" * 64, 7) == "000_aaaaaaaa"
+    for name in ("000_aaaaaaaa", "001_bbbbbbbb", "notes_of_mine", "report"):
+        (tmp_path / name).mkdir()
+    again = Folders(tmp_path)
+    assert again.name("b" * 64, 0) == "001_bbbbbbbb"
+    assert again.name("c" * 64, 0) == "002_cccccccc"
+    assert again.name("d" * 64, 5) == "005_dddddddd"
+
+
+def test_a_folder_without_room_is_a_fault(tmp_path: Path) -> None:
+    assert record.fault_of_folder(tmp_path / "new" / "sweep", 10) is None
+    fault = record.fault_of_folder(tmp_path, 10**12)
+    assert fault is not None
+    assert fault.startswith(f"{tmp_path}: 1000000000000 runs need about ")
+    file = tmp_path / "file"
+    file.touch()
+    assert str(record.fault_of_folder(file / "sweep", 1)).startswith(f"{file / 'sweep'}: cannot be written")
