@@ -1,11 +1,19 @@
-"""What people write without hpsearch: the same training with `nn.Linear`, `torch.optim` and one run at a time."""
+"""What people write without hpsearch: the same training with `nn.Linear`, `torch.optim` and one run at a time.
 
+Each trains, validates after every epoch and tests once, as hpsearch does, and returns its validation accuracy.
+"""
+
+import itertools
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
 
-from hpsearch.data import Dataset
+from hpsearch.archives import torchvision_datasets
+from hpsearch.data import Part
+from hpsearch.engine import EVALUATION_BATCH
 from hpsearch.stack import Program
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -15,20 +23,13 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
-def net(program: Program) -> nn.Sequential:
-    """The program's MLP as PyTorch's own modules."""
+def _net(program: Program) -> nn.Sequential:
     sizes = (program.model.inputs, *program.model.widths)
-    hidden = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU())]
+    hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], program.model.outputs))
 
 
-def accuracy(model: nn.Module, data: Dataset) -> float:
-    """On the validation part."""
-    with torch.no_grad():
-        return float((model(data.validation.x).argmax(1) == data.validation.y).double().mean())
-
-
-def _epochs(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+def _epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     loss_function = nn.CrossEntropyLoss()
     for x, y in batches:
         optimizer.zero_grad()
@@ -36,40 +37,64 @@ def _epochs(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterabl
         optimizer.step()
 
 
+@torch.no_grad()
+def _accuracy(model: nn.Module, part: Part) -> float:
+    return float((model(part.x).argmax(1) == part.y).double().mean())
+
+
 def plain_loop(program: Program, name: str, lr: float, seed: int, epochs: int) -> float:
-    """One run from a resident tensor, the fastest plain way; returns its validation accuracy."""
+    """One run from a resident tensor: the fastest plain way."""
     torch.manual_seed(seed)
-    model, data = net(program), program.data
+    model, data = _net(program), program.data
     optimizer = OPTIMIZERS[name](model.parameters(), lr=lr)  # type: ignore[call-arg]
-    value = 0.0
+    validation = 0.0
     for _ in range(epochs):
         order = torch.randperm(len(data.train)).split(program.batch_size)
-        _epochs(model, optimizer, ((data.train.x[i], data.train.y[i]) for i in order))
-        value = accuracy(model, data)
-    return value
+        _epoch(model, optimizer, ((data.train.x[i], data.train.y[i]) for i in order))
+        validation = _accuracy(model, data.validation)
+    _accuracy(model, data.test)
+    return validation
 
 
-def textbook(program: Program, images: torch.utils.data.Dataset[tuple[Tensor, int]], lr: float, epochs: int) -> float:
-    """One run of SGD as tutorials write it: a `DataLoader` over images that are transformed one by one."""
+def textbook(program: Program, root: Path, lr: float, epochs: int) -> float:
+    """One run of SGD on Fashion-MNIST as tutorials write it: `DataLoader`, `ToTensor`, `Normalize`."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), *net(program))
+    datasets = torchvision_datasets()
+    from torchvision.transforms import Compose, Normalize, ToTensor
+
+    images = datasets.FashionMNIST(root, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
+    train = DataLoader(Subset(images, range(len(program.data.train))), program.batch_size, shuffle=True)
+    rest = Subset(images, range(len(program.data.train), len(images)))
+    model = nn.Sequential(nn.Flatten(), *_net(program))
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    validation = 0.0
     for _ in range(epochs):
-        _epochs(model, optimizer, torch.utils.data.DataLoader(images, program.batch_size, shuffle=True))
-    return accuracy(model, program.data)
+        _epoch(model, optimizer, train)
+        with torch.no_grad():
+            correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in DataLoader(rest, program.batch_size))
+        validation = correct / len(rest)
+    return validation
 
 
-def products(program: Program, lanes: int) -> None:
-    """The matrix products of one epoch's training, and nothing else."""
+def products(program: Program, lanes: int, epochs: int) -> None:
+    """The matrix products of the training, of its validations and of its test, and nothing else."""
+    data = program.data
+    for _ in range(epochs):
+        _products(program, lanes, len(data.train), program.batch_size, training=True)
+        _products(program, lanes, len(data.validation), EVALUATION_BATCH, training=False)
+    _products(program, lanes, len(data.test), EVALUATION_BATCH, training=False)
+
+
+def _products(program: Program, lanes: int, samples: int, batch_size: int, training: bool) -> None:
     sizes = (program.model.inputs, *program.model.widths, program.model.outputs)
-    whole, rest = divmod(len(program.data.train), program.batch_size)
-    for batch, times in ((program.batch_size, whole), (rest, min(rest, 1))):
+    weights = [torch.randn(lanes, b, a) for a, b in itertools.pairwise(sizes)]
+    whole, rest = divmod(samples, batch_size)
+    for batch, times in ((batch_size, whole), (rest, min(rest, 1))):
         h = [torch.randn(lanes, batch, size) for size in sizes]
-        weights = [torch.randn(lanes, b, a) for a, b in zip(sizes, sizes[1:], strict=False)]
         for _ in range(times):
             for i, weight in enumerate(weights):
                 torch.bmm(h[i], weight.mT)
-            for i, weight in reversed(list(enumerate(weights))):
+            for i, weight in reversed(list(enumerate(weights))) if training else ():
                 torch.bmm(h[i + 1].mT, h[i])
-                if i:
+                if i:  # the data need no gradient
                     torch.bmm(h[i + 1], weight)

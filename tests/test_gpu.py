@@ -1,0 +1,66 @@
+"""On a CUDA device: ``python -m pytest -m gpu``."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpsearch import engine, randomness, record
+from hpsearch.engine import Result
+from hpsearch.stack import Program, Run
+from tests.cli import Cli
+from tests.programs import dataset, program, run
+from tests.test_cli import TINY
+
+pytestmark = pytest.mark.gpu
+
+OPTIMIZERS = ["sgd", "rmsprop", "adam", "adamw"]
+DATA = dataset(train=1000, features=64, classes=10, held_out=300)
+
+
+def train(these: list[Run], on: Program, lanes: int) -> list[Result]:
+    results = dict(engine.train(these, on, lanes))
+    return [results[index] for index in range(len(these))]
+
+
+def some_runs(first_seed: int = 0) -> list[Run]:
+    return [run(first_seed + i, optimizer=OPTIMIZERS[i % 4], lr=1e-3, dropout=0.2 * (i % 2)) for i in range(8)]
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalization: str) -> None:
+    on = program(DATA, (64, 64), 64, normalization, device="cuda")
+    first = train(some_runs(), on, lanes=8)
+    others = train([some_runs()[0], *some_runs(100)[1:]], on, lanes=8)
+    assert first[0].history == others[0].history
+    for name, tensor in first[0].tensors.items():
+        assert torch.equal(tensor, others[0].tensors[name]), name
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_cpu_and_cuda_agree(normalization: str) -> None:
+    here = train(some_runs(), program(DATA, (64, 64), 64, normalization), lanes=8)
+    there = train(some_runs(), program(DATA, (64, 64), 64, normalization, device="cuda"), lanes=3)
+    for cpu, cuda in zip(here, there, strict=True):
+        assert cuda.history.train_loss == pytest.approx(cpu.history.train_loss, rel=1e-3)
+        assert cuda.history.val_accuracy == pytest.approx(cpu.history.val_accuracy, abs=0.02)
+
+
+def test_dropout_masks_are_the_same_bits_on_both() -> None:
+    keys = randomness.dropout_keys(0, 0, 1, 1)[0]
+    threshold = torch.tensor([[[randomness.keep_threshold(0.3)]]], dtype=torch.int32)
+    here = randomness.keep_mask(keys, threshold, 512, 400)
+    assert torch.equal(here, randomness.keep_mask(keys.cuda(), threshold.cuda(), 512, 400).cpu())
+
+
+def test_auto_is_the_cuda_device_and_every_precision_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cli = Cli(tmp_path, monkeypatch, capfd)
+    sweep = "precision=float32,tf32,bfloat16", "optimizer=sgd,adam", "epochs=10", "batch_size=64", "name=cuda"
+    shown = cli("-m", *TINY, *sweep)
+    assert shown.code == 0, shown.err
+    for _, entry in record.read_sweep(cli.multirun / "cuda"):
+        assert entry["environment"]["device"] == "cuda:0"
+        assert entry["lanes"] == 2
+        assert entry["metrics"]["test_accuracy"] > 0.3

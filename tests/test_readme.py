@@ -1,0 +1,44 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpsearch import engine
+from hpsearch.data import DATASETS
+from hpsearch.init import INITS
+from hpsearch.layers import ACTIVATIONS, NORMALIZATIONS
+from hpsearch.optim import OPTIMIZERS
+from hpsearch.schedules import SCHEDULES
+from tests.programs import dataset, program, run
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+
+
+def test_there_are_exactly_two_set_up_commands() -> None:
+    assert re.findall(r"^pip install.*$", README, flags=re.MULTILINE) == [
+        "pip install -e . && python -m hpsearch -m experiment=quickstart",
+        'pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES],
+    ids=lambda registry: next(iter(registry)),
+)
+def test_every_option_is_named(registry: dict[str, object]) -> None:
+    assert all(f"`{name}`" in README for name in registry)
+
+
+def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    scope: dict[str, object] = {}
+    exec(f"from dataclasses import dataclass\n{code}", scope)
+    monkeypatch.setitem(OPTIMIZERS, "signsgd", scope["SignSGD"])
+    these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
+    results = dict(engine.train(these, program(dataset()), lanes=2))
+    assert results[0].history.val_accuracy[-1] > 0.8
+    assert torch.isfinite(results[0].tensors["linear0.weight"]).all()
