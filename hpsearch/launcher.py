@@ -19,11 +19,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from hpsearch.config import without_hydra
+from hpsearch.jobs import earlier_return, run_body
 from hpsearch.usage import exit_on_write_error
 
 
@@ -75,16 +75,11 @@ class StackedLauncher(BasicLauncher):
                 with open_dict(config):
                     config.hydra.sweep.subdir = ended.folder
                 if ended.body is None:
-                    returns[ended.index] = _earlier(config, ended.value)
+                    returns[ended.index] = earlier_return(config, ended.value)
                 else:
-                    with exit_on_write_error(sweep / ended.folder):
-                        returns[ended.index] = run_job(
-                            hydra_context=self.hydra_context,
-                            task_function=ended.body,
-                            config=config,
-                            job_dir_key="hydra.sweep.dir",
-                            job_subdir_key="hydra.sweep.subdir",
-                        )
+                    folder = sweep / ended.folder
+                    with exit_on_write_error(folder):
+                        returns[ended.index] = run_body(self.hydra_context, config, folder, ended.body)
         except SystemExit:  # wrong usage: leave nothing behind
             if os.listdir(sweep) == ["multirun.yaml"]:
                 shutil.rmtree(sweep)
@@ -96,19 +91,6 @@ class StackedLauncher(BasicLauncher):
         return [returns[index] for index in range(len(configs))]
 
 
-def _earlier(config: DictConfig, value: float) -> JobReturn:
-    """The return of a job that an earlier sweep has done."""
-    return JobReturn(
-        overrides=list(config.hydra.overrides.task),
-        cfg=without_hydra(config),
-        hydra_cfg=OmegaConf.masked_copy(config, "hydra"),
-        working_dir=os.getcwd(),
-        task_name=JobRuntime.instance().get("name"),
-        status=JobStatus.COMPLETED,
-        _return_value=value,
-    )
-
-
 class _Composer:
     """Hydra's config loader, but each combination of choices is composed once.
 
@@ -118,6 +100,7 @@ class _Composer:
 
     def __init__(self, loader: ConfigLoader) -> None:
         self._loader = loader
+        self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
         self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
 
     def __getattr__(self, name: str) -> Any:
@@ -125,13 +108,12 @@ class _Composer:
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """As `ConfigLoader.load_sweep_config`."""
-        parsed = OverridesParser.create().parse_overrides(sweep_overrides)
-        values = [override for override in parsed if self._sets_a_value(override)]
-        choices = tuple(str(override.input_line) for override in parsed if override not in values)
+        parsed = [self._parse(line) for line in sweep_overrides]
+        choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
         if choices not in self._composed:
             self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
         config: DictConfig = pickle.loads(self._composed[choices])
-        for override in values:
+        for override in (override for override, value in parsed if value):
             old = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
             if old is None or OmegaConf.is_config(old):  # not there, or no plain value: Hydra knows what to say
                 return self._loader.load_sweep_config(master_config, sweep_overrides)
@@ -139,7 +121,12 @@ class _Composer:
         config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
         return config
 
-    def _sets_a_value(self, override: Override) -> bool:
-        plain = override.type is OverrideType.CHANGE and override.package is None and not override.is_hydra_override()
-        value = plain and isinstance(override.value(), (bool, int, float, str))
-        return value and not self._loader.get_group_options(override.key_or_group)
+    def _parse(self, line: str) -> tuple[Override, bool]:
+        """The override, and whether it only sets a plain value."""
+        if line not in self._parsed:
+            override = OverridesParser.create().parse_override(line)
+            plain = override.type is OverrideType.CHANGE and override.package is None
+            plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
+            value = plain and isinstance(override.value(), (bool, int, float, str))
+            self._parsed[line] = override, value and not self._loader.get_group_options(override.key_or_group)
+        return self._parsed[line]

@@ -19,7 +19,7 @@ FLOORS = [
     ["environment", "progress", "config"],
     ["task"],
     ["report", "report.tables"],
-    ["callbacks", "launcher"],
+    ["callbacks", "jobs", "launcher"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]
