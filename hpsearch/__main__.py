@@ -8,6 +8,7 @@ import gc
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)
 
+import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hydra  # noqa: E402
@@ -17,7 +18,19 @@ from hpsearch import task  # noqa: E402
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
 
-main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task.run)
+run = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task.run)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        print(
+            "interrupted: the same command, with its name=…, goes on from the runs that have a record", file=sys.stderr
+        )
+        raise SystemExit(130) from None
+
 
 if __name__ == "__main__":
     main()

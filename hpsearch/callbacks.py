@@ -15,10 +15,10 @@ class Callbacks(Callback):
     """Named in ``conf/config.yaml``."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from hpsearch import task
+        from hpsearch.check import checked
 
         with exit_on_wrong_usage():
-            task.checked([config], Path(config.hydra.sweep.dir))
+            checked([config], Path(config.hydra.sweep.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with exit_on_wrong_usage():
@@ -36,7 +36,7 @@ class Callbacks(Callback):
         from hpsearch.report import tables
 
         sweep = Path(config.hydra.sweep.dir)
-        records = record.read_sweep(sweep)
+        records = record.read_sweep(sweep) if sweep.is_dir() else []
         if records:
             tables.write_runs(sweep, records)
             tables.print_sweep(sweep, records)

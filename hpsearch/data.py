@@ -14,10 +14,7 @@ import torch
 from torch import Tensor
 
 from hpsearch import archives
-from hpsearch.archives import DataError
 from hpsearch.ranges import require
-
-__all__ = ["DATASETS", "DataError", "Dataset", "load"]
 
 
 @dataclass(frozen=True, eq=False)

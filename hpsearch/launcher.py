@@ -6,23 +6,19 @@ folder appears when its run is done. Any other task is run job by job, as Hydra'
 """
 
 import os
-import pickle
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
+from hpsearch.compose import Composer
 from hpsearch.jobs import earlier_return, run_body
 from hpsearch.usage import exit_on_write_error
 
@@ -48,7 +44,7 @@ class StackedLauncher(BasicLauncher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         # The sweeper composes every job to validate it, through this same context.
-        hydra_context.config_loader = _Composer(hydra_context.config_loader)  # type: ignore[assignment]
+        hydra_context.config_loader = Composer(hydra_context.config_loader)  # type: ignore[assignment]
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         run_many = getattr(self.task_function, "run_many", None)
@@ -89,44 +85,3 @@ class StackedLauncher(BasicLauncher):
         finally:
             configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
         return [returns[index] for index in range(len(configs))]
-
-
-class _Composer:
-    """Hydra's config loader, but each combination of choices is composed once.
-
-    Composing takes Hydra 50 to 120 ms, and a job needs it twice, for the sweeper's validation and for its launch.
-    An override that only sets a plain value is applied to a copy, as Hydra itself applies it after composing.
-    """
-
-    def __init__(self, loader: ConfigLoader) -> None:
-        self._loader = loader
-        self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
-        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """As `ConfigLoader.load_sweep_config`."""
-        parsed = [self._parse(line) for line in sweep_overrides]
-        choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
-        if choices not in self._composed:
-            self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
-        config: DictConfig = pickle.loads(self._composed[choices])
-        for override in (override for override, value in parsed if value):
-            old = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
-            if old is None or OmegaConf.is_config(old):  # not there, or no plain value: Hydra knows what to say
-                return self._loader.load_sweep_config(master_config, sweep_overrides)
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
-        return config
-
-    def _parse(self, line: str) -> tuple[Override, bool]:
-        """The override, and whether it only sets a plain value."""
-        if line not in self._parsed:
-            override = OverridesParser.create().parse_override(line)
-            plain = override.type is OverrideType.CHANGE and override.package is None
-            plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
-            value = plain and isinstance(override.value(), (bool, int, float, str))
-            self._parsed[line] = override, value and not self._loader.get_group_options(override.key_or_group)
-        return self._parsed[line]

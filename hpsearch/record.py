@@ -8,12 +8,14 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
 FILE = "record.json"
+FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
 STATUSES = ("finished", "pruned", "diverged", "failed")
 
 Record = dict[str, Any]
@@ -83,7 +85,8 @@ def read_done(folder: Path, key: str) -> Record | None:
 
 def read_sweep(sweep: Path) -> list[tuple[str, Record]]:
     """(folder's name, record) of every run with a valid record, in the folders' order."""
-    found = ((folder.name, read(folder)) for folder in sorted(sweep.glob("*_*")) if folder.is_dir())
+    names = sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
+    found = ((name, read(sweep / name)) for name in names)
     return [(name, record) for name, record in found if record is not None]
 
 
@@ -93,11 +96,10 @@ class Folders:
     def __init__(self, sweep: Path) -> None:
         self._by_hash: dict[str, str] = {}
         self._numbers: set[int] = set()
-        for folder in sweep.glob("*_*") if sweep.is_dir() else ():
-            number, _, short = folder.name.partition("_")
-            if number.isdecimal() and len(short) == 8:
-                self._by_hash[short] = folder.name
-                self._numbers.add(int(number))
+        for name in os.listdir(sweep) if sweep.is_dir() else ():
+            if match := FOLDER.fullmatch(name):
+                self._by_hash[match["hash"]] = name
+                self._numbers.add(int(match["number"]))
 
     def name(self, key: str, number: int) -> str:
         """The folder of the run `key`; a new one takes `number`, or the next free one where it is taken."""

@@ -315,6 +315,19 @@ def test_a_killed_sweep_is_completed_by_the_same_command_as_if_nothing_had_happe
     assert [e["metrics"] for e in whole.values()] == [e["metrics"] for e in found.values()]
 
 
+def test_an_interrupted_sweep_says_so_in_one_line(tmp_path: Path) -> None:
+    process = start(
+        tmp_path, "-m", "data=digits", "epochs=200", "seed=range(3)", "name=stopped", "hydra.launcher.lanes=1"
+    )
+    while not list((tmp_path / "multirun" / "stopped").glob("*/record.json")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err == "interrupted: the same command, with its name=…, goes on from the runs that have a record\n"
+
+
 def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path) -> None:
     process = start(tmp_path, "-m", *TINY, "seed=range(3)", "name=plain")
     out, err = process.communicate()

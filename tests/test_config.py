@@ -16,8 +16,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.__main__ import CONF
+from hpsearch.compose import Composer
 from hpsearch.config import identity
-from hpsearch.launcher import _Composer
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "experiment")
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
@@ -97,7 +97,7 @@ def test_where_and_under_which_name_a_run_is_made_is_not_its_identity(loader: Co
 )  # fmt: skip
 def test_the_composer_gives_what_hydra_gives(loader: ConfigLoader, overrides: list[str]) -> None:
     top = master(loader, *experiment_of(overrides))
-    ours, theirs = _Composer(loader).load_sweep_config(top, overrides), loader.load_sweep_config(top, overrides)
+    ours, theirs = Composer(loader).load_sweep_config(top, overrides), loader.load_sweep_config(top, overrides)
     assert OmegaConf.to_container(ours, resolve=False) == OmegaConf.to_container(theirs, resolve=False)
     assert identity(ours) == identity(theirs)
     assert OmegaConf.get_type(ours, "lr") is OmegaConf.get_type(theirs, "lr")
@@ -107,7 +107,7 @@ def test_the_composer_gives_what_hydra_gives(loader: ConfigLoader, overrides: li
 def test_the_composer_refuses_what_hydra_refuses(loader: ConfigLoader, override: str) -> None:
     top = master(loader)
     messages = []
-    for one in (_Composer(loader), loader):
+    for one in (Composer(loader), loader):
         with pytest.raises(Exception) as raised:  # noqa: PT011
             one.load_sweep_config(top, [override])
         messages.append((type(raised.value), str(raised.value)))

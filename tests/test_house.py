@@ -11,12 +11,13 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "ranges", "usage", "randomness", "archives", "record"],
+    ["hpsearch", "ranges", "usage", "randomness", "archives", "record", "compose"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models"],
     ["stack"],
     ["engine"],
     ["environment", "progress", "config"],
+    ["check"],
     ["task"],
     ["report", "report.tables"],
     ["callbacks", "jobs", "launcher"],

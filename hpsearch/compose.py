@@ -1,0 +1,50 @@
+"""Composing the jobs of a sweep without composing each from scratch."""
+
+import pickle
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig, OmegaConf
+
+
+class Composer:
+    """Hydra's config loader, but each combination of choices is composed once.
+
+    Composing takes Hydra 50 to 120 ms, and a job needs it twice, for the sweeper's validation and for its launch.
+    An override that only sets a plain value is applied to a copy, as Hydra itself applies it after composing.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+        self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
+        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """As `ConfigLoader.load_sweep_config`."""
+        parsed = [self._parse(line) for line in sweep_overrides]
+        choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
+        if choices not in self._composed:
+            self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
+        config: DictConfig = pickle.loads(self._composed[choices])
+        for override in (override for override, value in parsed if value):
+            old = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
+            if old is None or OmegaConf.is_config(old):  # not there, or no plain value: Hydra knows what to say
+                return self._loader.load_sweep_config(master_config, sweep_overrides)
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
+        return config
+
+    def _parse(self, line: str) -> tuple[Override, bool]:
+        """The override, and whether it only sets a plain value."""
+        if line not in self._parsed:
+            override = OverridesParser.create().parse_override(line)
+            plain = override.type is OverrideType.CHANGE and override.package is None
+            plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
+            value = plain and isinstance(override.value(), (bool, int, float, str))
+            self._parsed[line] = override, value and not self._loader.get_group_options(override.key_or_group)
+        return self._parsed[line]
