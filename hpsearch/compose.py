@@ -7,6 +7,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 
 class Composer:
@@ -31,11 +32,14 @@ class Composer:
         if choices not in self._composed:
             self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
         config: DictConfig = pickle.loads(self._composed[choices])
-        for override in (override for override, value in parsed if value):
-            old = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
-            if old is None or OmegaConf.is_config(old):  # not there, or no plain value: Hydra knows what to say
-                return self._loader.load_sweep_config(master_config, sweep_overrides)
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        try:
+            for override in (override for override, value in parsed if value):
+                old = OmegaConf.select(config, override.key_or_group, throw_on_missing=True)
+                if old is None or OmegaConf.is_config(old):
+                    return self._loader.load_sweep_config(master_config, sweep_overrides)
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+        except OmegaConfBaseException:  # Hydra knows what to say of it
+            return self._loader.load_sweep_config(master_config, sweep_overrides)
         config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
         return config
 

@@ -264,7 +264,7 @@ def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli
     assert os.listdir(cli.folder) == []
 
 
-@pytest.mark.parametrize("override", ["epoch=3", "optimizer=foo", "lr=abc"])
+@pytest.mark.parametrize("override", ["epoch=3", "optimizer=foo", "lr=abc", "lr=0.1,abc", "seed=0,1.5"])
 def test_what_hydra_refuses_is_hydras_own_message(cli: Cli, override: str) -> None:
     shown = cli("-m", *TINY, override)
     assert shown.code == 1
