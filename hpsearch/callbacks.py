@@ -8,7 +8,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from hpsearch import record
-from hpsearch.usage import UsageError, exit_on_wrong_usage
+from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 
 class Callbacks(Callback):
@@ -38,5 +38,6 @@ class Callbacks(Callback):
         sweep = Path(config.hydra.sweep.dir)
         records = record.read_sweep(sweep) if sweep.is_dir() else []
         if records:
-            tables.write_runs(sweep, records)
             tables.print_sweep(sweep, records)
+            with exit_on_write_error(sweep):
+                tables.write_runs(sweep, records)

@@ -62,8 +62,11 @@ def runs_frame(records: list[tuple[str, Record]]) -> pd.DataFrame:
 def write_runs(sweep: Path, records: list[tuple[str, Record]]) -> None:
     """Write ``runs.csv`` into the sweep's folder, whole or not at all."""
     part = sweep / ".runs.csv"
-    runs_frame(records).to_csv(part, index=False)
-    part.replace(sweep / "runs.csv")
+    try:
+        runs_frame(records).to_csv(part, index=False)
+        part.replace(sweep / "runs.csv")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _percent(values: pd.Series) -> str:
