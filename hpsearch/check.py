@@ -41,7 +41,7 @@ def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]
     """The jobs of these configurations. Raises UsageError with every fault in them, or if `folder` has no room."""
     jobs: list[Job] = []
     faults: list[str] = []
-    programs: dict[tuple[str, torch.device], Program] = {}
+    programs: dict[tuple[str, torch.device], Program | None] = {}
     for cfg in cfgs:
         try:
             jobs.append(_check(cfg, programs))
@@ -54,7 +54,7 @@ def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]
     return jobs
 
 
-def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program]) -> Job:
+def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program | None]) -> Job:
     config = identity(cfg)
     faults = _Faults()
     with faults:
@@ -75,14 +75,13 @@ def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program]) -
         cuda = device.type == "cuda" or config["precision"] != "tf32"
         require(cuda, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
     key = stack_key(config), device
-    if key not in programs:
-        program = _program(config, cfg.data.get("root"), device, faults)
-        if program is not None:
-            programs[key] = program
-    if faults:
+    if key not in programs:  # also where it has failed: a missing data set is looked for once, not for every job
+        programs[key] = _program(config, cfg.data.get("root"), device, faults)
+    program = programs[key]
+    if program is None or faults:
         raise UsageError(faults.lines)
     run = Run(config["seed"], config["epochs"], config["lr"], optimizer, schedule, init, dropout)
-    return Job(config, record.key_of(config), key, run, programs[key])
+    return Job(config, record.key_of(config), key, run, program)
 
 
 def _program(config: dict[str, Any], root: str | None, device: torch.device, faults: "_Faults") -> Program | None:

@@ -16,6 +16,7 @@ from typing import Any
 SCHEMA = 1
 FILE = "record.json"
 FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
+METRICS = ("val_accuracy", "val_loss", "train_loss", "test_accuracy", "test_loss")
 STATUSES = ("finished", "pruned", "diverged", "failed")
 
 Record = dict[str, Any]

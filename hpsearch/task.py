@@ -134,7 +134,7 @@ def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
         "key": job.key,
         "config": job.config,
         "overrides": OmegaConf.to_container(hydra.overrides.task),
-        "metrics": dict.fromkeys(("val_accuracy", "val_loss", "train_loss", "test_accuracy", "test_loss")),
+        "metrics": dict.fromkeys(record.METRICS),
         "history": {"train_loss": [], "val_loss": [], "val_accuracy": []},
         "test_batches": {"size": engine.EVALUATION_BATCH, "correct": [], "total": []},
         "seconds": 0.0,

@@ -1,6 +1,5 @@
 """Small programs and runs for the tests."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,3 @@ def run(seed: int = 0, **options: Any) -> Run:
         init=INITS[options.pop("init", "default")],
         **(defaults | options),
     )
-
-
-def shorter(a_run: Run, epochs: int) -> Run:
-    return replace(a_run, epochs=epochs)

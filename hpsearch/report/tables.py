@@ -10,7 +10,6 @@ from rich.table import Table
 from hpsearch import record
 from hpsearch.record import Record
 
-METRICS = ("val_accuracy", "val_loss", "train_loss", "test_accuracy", "test_loss")
 MISSING = "-"
 
 
@@ -53,7 +52,7 @@ def runs_frame(records: list[tuple[str, Record]]) -> pd.DataFrame:
         rows.append(
             {"number": int(folder.partition("_")[0]), "key": r["key"], "status": r["status"], "seed": flat["seed"]}
             | {name: flat.get(key) for key, name in swept.items()}
-            | {metric: r["metrics"][metric] for metric in METRICS}
+            | {metric: r["metrics"][metric] for metric in record.METRICS}
             | {"seconds": r["seconds"], "reason": r["reason"]}
         )
     return pd.DataFrame(rows)
