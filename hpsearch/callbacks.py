@@ -7,7 +7,8 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from hpsearch import record
+from hpsearch import confirm, record
+from hpsearch.ranges import require
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 
@@ -25,19 +26,52 @@ class Callbacks(Callback):
             fault = record.fault_of_folder(Path(config.hydra.sweep.dir), runs=1)
             if fault is not None:
                 raise UsageError([fault])
+            try:
+                require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+            except ValueError as error:
+                raise UsageError([str(error)]) from error
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if config.hydra.mode is None or config.hydra.mode.name == "RUN":
-            from hpsearch.report.tables import print_run
-
-            print_run(Path(config.hydra.runtime.output_dir))
+            _print_run(Path(config.hydra.runtime.output_dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from hpsearch.report import tables
+        from rich.console import Console
+
+        from hpsearch.report import findings, folder, runs
 
         sweep = Path(config.hydra.sweep.dir)
-        records = record.read_sweep(sweep) if sweep.is_dir() else []
-        if records:
-            tables.print_sweep(sweep, records)
-            with exit_on_write_error(sweep):
-                tables.write_runs(sweep, records)
+        if not sweep.is_dir() or not any(record.read(sweep / name) for name in record.run_folders(sweep)):
+            return
+        with exit_on_wrong_usage():
+            found = findings.read([sweep])
+        folder.show(found, Console())
+        with exit_on_write_error(sweep):
+            runs.write_runs(sweep, found.runs)
+        print(f"a row per run: {sweep / 'runs.csv'}")
+        if config.confirm and found.verdict.winner is not None:
+            confirm.run(sweep, found, config)
+            found = findings.read([sweep])
+            if found.confirmation is not None:
+                Console().print(found.confirmation.paragraph, markup=False, highlight=False)
+        if config.report:
+            output = folder.place([sweep])
+            with exit_on_write_error(output):
+                folder.write(found, output)
+            print(f"report: {output / 'index.html'}")
+
+
+def _print_run(folder: Path) -> None:
+    """Print the result of one run, if it has a record."""
+    r = record.read(folder)
+    if r is None:
+        return
+    metrics = r["metrics"]
+    if r["status"] == "finished":
+        accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
+        print(
+            f"{accuracies} accuracy after {len(r['history']['val_accuracy'])} epochs, {r['seconds']:.1f} s of training"
+        )
+    else:
+        print(f"{r['status']}: {r['reason']}")
+    print(f"record in {folder}")

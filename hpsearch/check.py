@@ -1,8 +1,9 @@
 """A configuration becomes a job that can run, or a list of what is wrong with it."""
 
+import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any, get_type_hints
 import torch
 from omegaconf import DictConfig
 
-from hpsearch import data, record
+from hpsearch import data, engine, fit, record
 from hpsearch.archives import DataError
+from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.config import identity
+from hpsearch.engine import Result
+from hpsearch.fit import Fit, FitProgram
 from hpsearch.init import INITS
 from hpsearch.layers import NORMALIZATIONS, dropout_probability
 from hpsearch.models import ARCHITECTURES
@@ -24,24 +28,29 @@ from hpsearch.stack import Program, Run, stack_key
 from hpsearch.usage import UsageError
 
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
+Stack = tuple[str, torch.device]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration with one seed, checked. Jobs of equal `stack` share a program."""
+    """One configuration with one seed, checked. Jobs of equal `stack` share a program.
+
+    train: `engine.train`, or `fit.train` for a classifier; it takes the runs of a stack and their program.
+    """
 
     config: dict[str, Any]
     key: str
-    stack: tuple[str, torch.device]
-    run: Run
-    program: Program
+    stack: Stack
+    run: Run | Fit
+    program: Program | FitProgram
+    train: Callable[..., Iterator[tuple[int, Result]]]
 
 
 def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]:
     """The jobs of these configurations. Raises UsageError with every fault in them, or if `folder` has no room."""
     jobs: list[Job] = []
     faults: list[str] = []
-    programs: dict[tuple[str, torch.device], Program | None] = {}
+    programs: dict[Stack, Program | None] = {}
     for cfg in cfgs:
         try:
             jobs.append(_check(cfg, programs))
@@ -54,8 +63,10 @@ def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]
     return jobs
 
 
-def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program | None]) -> Job:
+def _check(cfg: DictConfig, programs: dict[Stack, Program | None]) -> Job:
     config = identity(cfg)
+    if config["architecture"]["name"] in CLASSIFIERS:
+        return _check_classifier(cfg, config)
     faults = _Faults()
     with faults:
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
@@ -81,12 +92,22 @@ def _check(cfg: DictConfig, programs: dict[tuple[str, torch.device], Program | N
     if program is None or faults:
         raise UsageError(faults.lines)
     run = Run(config["seed"], config["epochs"], config["lr"], optimizer, schedule, init, dropout)
-    return Job(config, record.key_of(config), key, run, program)
+    return Job(config, record.key_of(config), key, run, program, engine.train)
+
+
+def _check_classifier(cfg: DictConfig, config: dict[str, Any]) -> Job:
+    faults = _Faults()
+    dataset = _dataset(config, cfg.data.get("root"), faults)
+    estimator = faults.build("architecture", CLASSIFIERS, config["architecture"])
+    if dataset is None or estimator is None:
+        raise UsageError(faults.lines)
+    program = FitProgram(dataset)
+    stack = json.dumps(config["data"], sort_keys=True), program.device
+    return Job(config, record.key_of(config), stack, Fit(estimator, config["seed"]), program, fit.train)
 
 
 def _program(config: dict[str, Any], root: str | None, device: torch.device, faults: "_Faults") -> Program | None:
-    options = config["data"] | ({} if root is None else {"root": root})
-    dataset = faults.build("data", {name: partial(data.load, name) for name in data.DATASETS}, options)
+    dataset = _dataset(config, root, faults)
     normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
     if dataset is None or normalization is None:
         return None
@@ -100,7 +121,13 @@ def _program(config: dict[str, Any], root: str | None, device: torch.device, fau
         require(not alone, "batch_size", batch_size, must)
     if model is None or faults:
         return None
-    return Program(dataset, model, batch_size, device, PRECISIONS[config["precision"]])
+    precision = config["precision"]
+    return Program(dataset, model, batch_size, device, PRECISIONS[precision], tf32=precision == "tf32")
+
+
+def _dataset(config: dict[str, Any], root: str | None, faults: "_Faults") -> Any:
+    options = config["data"] | ({} if root is None else {"root": root})
+    return faults.build("data", {name: partial(data.load, name) for name in data.DATASETS}, options)
 
 
 class _Faults:

@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hpsearch.classifiers import CLASSIFIERS, READS
 from hpsearch.record import Folders, key_of
 from hpsearch.usage import UsageError
 
@@ -36,6 +37,8 @@ class Config:
     precision: str = MISSING
     device: str = MISSING
     name: str = MISSING
+    report: bool = True
+    confirm: int = 0
 
 
 ConfigStore.instance().store("schema", Config)
@@ -44,19 +47,22 @@ ConfigStore.instance().store("schema", Config)
 def identity(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as the record keeps it, plain and resolved: what decides a run's numbers.
 
-    Left out is what does not: Hydra's own part, the sweep's name, the device, where the data lie, and the
-    optimizer's default learning rate, which has become `lr`. Raises UsageError for a value that has no value.
+    Left out is what does not: Hydra's own part, what concerns the sweep, the device, where the data lie, the
+    optimizer's default learning rate, which has become `lr`, and for a classifier all that only nets read. Raises
+    UsageError for a value that has no value.
     """
     config: dict[str, Any] = {}
     for key in cfg:
-        if key not in ("hydra", "name", "device"):
+        if key not in ("hydra", "name", "report", "confirm", "device"):
             try:
                 value = cfg[key]
                 config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
             except OmegaConfBaseException as error:
                 raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
+    if config["architecture"]["name"] in CLASSIFIERS:
+        config = {key: config[key] for key in READS}
     config["data"].pop("root", None)
-    config["optimizer"].pop("lr", None)
+    config.get("optimizer", {}).pop("lr", None)
     return config
 
 

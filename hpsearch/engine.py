@@ -9,7 +9,7 @@ Axes: K lanes, B batch.
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import torch
@@ -70,7 +70,7 @@ class Lane:
 
 
 Prune = Callable[[int, History], bool]
-Report = Callable[[Sequence[Lane]], None]
+Report = Callable[[Sequence[History]], None]
 
 
 def train(
@@ -78,12 +78,14 @@ def train(
     program: Program,
     lanes: int,
     prune: Prune = lambda index, history: False,
-    report: Report = lambda lanes: None,
+    report: Report = lambda histories: None,
 ) -> Iterator[tuple[int, Result]]:
     """Train `runs` in at most `lanes` lanes; yields (number of the run, result) as each one leaves.
 
-    prune: asked after each epoch of a run that is not done; report: told of the lanes after each epoch.
+    prune: asked after each epoch of a run that is not done; report: told the histories of the lanes after each epoch.
     """
+    program = replace(program, data=program.data.to(program.device, program.dtype))
+    torch.backends.cuda.matmul.allow_tf32 = program.tf32
     torch.set_flush_denormal(True)  # exploding runs would slow the CPU down by their denormal numbers
     waiting = deque(enumerate(runs))
     training: list[Lane] = []
@@ -94,7 +96,7 @@ def train(
         leaving: list[tuple[Lane, str, str | None]] = []
         while not leaving:
             stack.epoch()
-            report(stack.lanes)
+            report([lane.history for lane in stack.lanes])
             for lane in stack.lanes:
                 reason = _divergence(lane.history)
                 if reason:

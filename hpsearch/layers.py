@@ -148,6 +148,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "tanh": lambda h, slope: torch.tanh(h),
     "sigmoid": lambda h, slope: sigmoid(h),
     "identity": lambda h, slope: h,
+    "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # no gradient passes: what lies below it is not trained
     "gelu": lambda h, slope: F.gelu(h),
 }
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hpsearch.engine import Lane
+from hpsearch.engine import History
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -42,10 +42,10 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def epoch(self, lanes: Sequence[Lane]) -> None:
-        """Each of `lanes` has done one more epoch."""
-        self.epochs_done += len(lanes)
-        accuracies = [lane.history.val_accuracy[-1] for lane in lanes]
+    def epoch(self, histories: Sequence[History]) -> None:
+        """The run of each has done one more epoch."""
+        self.epochs_done += len(histories)
+        accuracies = [history.val_accuracy[-1] for history in histories]
         self.best = max([*accuracies, self.best or 0.0])
         self._show()
 

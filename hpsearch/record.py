@@ -65,17 +65,35 @@ def _finite(value: Any) -> Any:
     return value
 
 
+class Unreadable(Exception):
+    """Why a record cannot be used, as one line."""
+
+
+def load(folder: Path) -> Record:
+    """The record in a run's folder. Raises FileNotFoundError without one, Unreadable for one that is not valid."""
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"not readable as JSON ({error})") from error
+    if not isinstance(record, dict) or "schema" not in record:
+        raise Unreadable("not a record of hpsearch")
+    if record["schema"] != SCHEMA:
+        raise Unreadable(f"schema={record['schema']!r}, this version of hpsearch reads schema={SCHEMA}")
+    if record.get("status") not in STATUSES:
+        raise Unreadable(f"status={record.get('status')!r} is none of {', '.join(STATUSES)}")
+    if not isinstance(record.get("config"), dict) or record.get("key") != key_of(record["config"]):
+        raise Unreadable("its key is not that of its configuration")
+    return record
+
+
 def read(folder: Path) -> Record | None:
     """The record in a run's folder, or None where there is no valid one."""
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load(folder)
+    except (FileNotFoundError, Unreadable):
         return None
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("status") not in STATUSES:
-        return None
-    if not isinstance(record.get("config"), dict) or record.get("key") != key_of(record["config"]):
-        return None
-    return record
 
 
 def read_done(folder: Path, key: str) -> Record | None:
@@ -84,11 +102,9 @@ def read_done(folder: Path, key: str) -> Record | None:
     return record if record is not None and record["key"] == key and record["status"] != "failed" else None
 
 
-def read_sweep(sweep: Path) -> list[tuple[str, Record]]:
-    """(folder's name, record) of every run with a valid record, in the folders' order."""
-    names = sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
-    found = ((name, read(sweep / name)) for name in names)
-    return [(name, record) for name, record in found if record is not None]
+def run_folders(sweep: Path) -> list[str]:
+    """The names of the runs' folders in a sweep's folder, by number."""
+    return sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
 
 
 class Folders:

@@ -45,6 +45,7 @@ class Program:
     batch_size: int
     device: torch.device
     dtype: torch.dtype = torch.float32
+    tf32: bool = False
 
     @property
     def weight_dtype(self) -> torch.dtype:

@@ -3,12 +3,11 @@
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -69,6 +68,8 @@ def run_many(cfgs: Sequence[DictConfig], numbers: Sequence[int], sweep: Path, la
             again.append(index)
     if len(waiting) < len(jobs):
         print(f"{len(jobs) - len(waiting)} of {len(jobs)} runs are already in {sweep}", flush=True)
+    for index in waiting:
+        (sweep / names[index]).mkdir(parents=True, exist_ok=True)  # so that a report knows of runs that are missing
     values = {}
     for position, outcome in _train([jobs[index] for index in waiting], lanes):
         index = waiting[position]
@@ -102,13 +103,13 @@ def _train_stack(
 ) -> Iterator[tuple[int, Outcome]]:
     """Train jobs of one stack. If it breaks, halve its lanes: it needs less memory, and a run that breaks alone
     is that run's failure."""
-    program = jobs[numbers[0]].program
-    program = replace(program, data=program.data.to(program.device, program.dtype))
-    torch.backends.cuda.matmul.allow_tf32 = jobs[numbers[0]].config["precision"] == "tf32"
+    first = jobs[numbers[0]]
     left = list(numbers)
     failure: Exception | None = None
     try:
-        for position, result in engine.train([jobs[n].run for n in numbers], program, lanes, report=progress.epoch):
+        for position, result in first.train(
+            [jobs[n].run for n in numbers], first.program, lanes, report=progress.epoch
+        ):
             left.remove(numbers[position])
             yield numbers[position], result
     except Exception as error:  # whatever a run's own arithmetic raises is that run's failure

@@ -1,3 +1,4 @@
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
+from tests.cli import Cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +25,16 @@ def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    handlers = logging.getLogger().handlers[:]
+    yield Cli(tmp_path, monkeypatch, capfd)
+    for handler in logging.getLogger().handlers[:]:  # the last run's log file
+        if handler not in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture(scope="session")

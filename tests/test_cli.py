@@ -2,13 +2,11 @@
 
 import csv
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +17,11 @@ from hpsearch import engine, record, task
 from hpsearch.stack import Run
 from tests.cli import Cli
 
-TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2")
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Cli]:
-    handlers = logging.getLogger().handlers[:]
-    yield Cli(tmp_path, monkeypatch, capfd)
-    for handler in logging.getLogger().handlers[:]:  # the last run's log file
-        if handler not in handlers:
-            logging.getLogger().removeHandler(handler)
-            handler.close()
+TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "report=false")
 
 
 def records(sweep: Path) -> dict[str, record.Record]:
-    return dict(record.read_sweep(sweep))
+    return {name: entry for name in record.run_folders(sweep) if (entry := record.read(sweep / name))}
 
 
 def rows(sweep: Path) -> list[dict[str, str]]:
@@ -83,9 +71,10 @@ def test_a_grid_is_one_stack_and_each_job_has_folder_record_and_row(cli: Cli) ->
         (entry["config"]["optimizer"]["name"], entry["config"]["lr"], entry["config"]["seed"])
         for entry in found.values()
     ]
-    assert shown.out.count(" ± ") == 18 + 1
-    assert "18 runs, " in shown.out
-    assert shown.out.rstrip().endswith("in multirun/grid")
+    assert "0.001 │" in shown.out
+    assert "18 runs of 9 configurations, " in shown.out
+    assert shown.out.rstrip().endswith("a row per run: multirun/grid/runs.csv")
+    assert not (cli.multirun / "grid" / "report").exists()
 
 
 def test_the_overrides_of_a_record_repeat_its_run_alone(cli: Cli) -> None:
@@ -227,7 +216,7 @@ BAD = [
     ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
     ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
     ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
-    ("architecture.activation=step", "architecture.activation=step: must be one of relu, leaky_relu,"),
+    ("architecture.activation=swish", "architecture.activation=swish: must be one of relu, leaky_relu,"),
     ("optimizer.name=lion", "optimizer.name=lion: must be one of sgd, rmsprop, adam, adamw"),
     ("optimizer.momentum=abc", "optimizer.momentum=abc: must be a number"),
     ("optimizer.nesterov=true", "optimizer.nesterov=true: needs a momentum above 0"),
@@ -334,7 +323,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path
     assert process.returncode == 0, err
     assert err == ""
     assert "\x1b" not in out
-    assert out.count("3 runs, ") == 1
+    assert out.count("3 runs of 1 configuration, ") == 1
 
 
 def test_the_papers_nine_cells_train_in_one_stack_on_the_real_data(cli: Cli, real_data: Path) -> None:

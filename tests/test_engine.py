@@ -1,7 +1,7 @@
 """The promises of the one loop: independent of neighbours, equal to PyTorch, repeatable."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -163,19 +163,19 @@ def test_a_run_that_explodes_is_diverged_and_its_neighbour_is_not() -> None:
 
 
 def test_a_pruned_run_is_not_tested_and_its_lane_goes_to_the_next() -> None:
-    seen: list[list[int]] = []
+    epochs: list[list[int]] = []
 
     def prune(index: int, history: History) -> bool:
         return index == 0
 
-    these = [run(seed, epochs=3) for seed in range(3)]
-    results = dict(
-        engine.train(these, program(DATA), 2, prune, report=lambda lanes: seen.append([lane.index for lane in lanes]))
-    )
+    def report(histories: Sequence[History]) -> None:
+        epochs.append([len(history.train_loss) for history in histories])
+
+    results = dict(engine.train([run(seed, epochs=3) for seed in range(3)], program(DATA), 2, prune, report))
     assert results[0].status == "pruned"
     assert results[0].reason == "pruned after epoch 1 of 3"
     assert results[0].test_loss is None
-    assert seen == [[0, 1], [1, 2], [1, 2], [2]]
+    assert epochs == [[1, 1], [2, 1], [3, 2], [3]]  # runs 0 and 1, then 1 and 2
 
 
 def test_metrics_are_counts_and_the_last_batch_is_small() -> None:

@@ -60,7 +60,8 @@ def test_auto_is_the_cuda_device_and_every_precision_trains(
     sweep = "precision=float32,tf32,bfloat16", "optimizer=sgd,adam", "epochs=10", "batch_size=64", "name=cuda"
     shown = cli("-m", *TINY, *sweep)
     assert shown.code == 0, shown.err
-    for _, entry in record.read_sweep(cli.multirun / "cuda"):
+    sweep_folder = cli.multirun / "cuda"
+    for entry in map(record.load, (sweep_folder / name for name in record.run_folders(sweep_folder))):
         assert entry["environment"]["device"] == "cuda:0"
         assert entry["lanes"] == 2
         assert entry["metrics"]["test_accuracy"] > 0.3

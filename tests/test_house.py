@@ -1,6 +1,7 @@
 """Imports go down only."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,19 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "ranges", "usage", "randomness", "archives", "record", "compose"],
+    ["hpsearch", "ranges", "usage", "randomness", "archives", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models"],
     ["stack"],
     ["engine"],
+    ["fit"],
     ["environment", "progress", "config"],
     ["check"],
     ["task"],
-    ["report", "report.tables"],
-    ["callbacks", "jobs", "launcher"],
+    ["report", "report.stats", "report.wording", "report.runs", "report.configurations", "report.verdict"],
+    ["report.confirmation", "report.tables", "report.findings"],
+    ["report.origin", "report.plots", "report.page", "report.folder", "report.__main__"],
+    ["confirm", "callbacks", "jobs", "launcher"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]
@@ -57,5 +61,4 @@ def test_a_module_imports_only_from_below(module: str) -> None:
 @pytest.mark.parametrize("module", [m for m in ORDER if m.startswith("report")])
 def test_the_report_needs_neither_torch_nor_hydra(module: str) -> None:
     text = modules()[module].read_text()
-    assert "import torch" not in text
-    assert "hydra" not in text.replace("neither torch nor Hydra", "")
+    assert not re.search(r"^\s*(import|from) (torch|hydra|omegaconf)", text, flags=re.MULTILINE)

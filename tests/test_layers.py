@@ -73,5 +73,6 @@ def test_activations_equal_pytorchs(name: str) -> None:
         "sigmoid": torch.sigmoid,
         "identity": lambda x: x,
         "gelu": F.gelu,
+        "step": lambda x: torch.heaviside(x, torch.tensor(0.5, dtype=x.dtype)),
     }
     torch.testing.assert_close(ACTIVATIONS[name](h, 0.1), references[name](h), rtol=1e-12, atol=1e-15)

@@ -1,118 +1,181 @@
-"""A sweep as tables: one row per run (``runs.csv``), one row per configuration (the terminal)."""
+"""The table of a sweep, laid out for reading: terminal, Markdown, LaTeX, HTML; and unrounded as CSV."""
 
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from hpsearch import record
-from hpsearch.record import Record
+from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, text
+from hpsearch.report.verdict import Verdict
+from hpsearch.report.wording import count, percent
+from hpsearch.usage import UsageError
 
-MISSING = "-"
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"optimizer": {"name": "sgd"}} -> {"optimizer.name": "sgd"}; lists become text."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
-    return flat
+SHOWN_ROWS = 40  # on the terminal
+SPREADS = {  # what may stand behind the ±
+    "seed_std": "standard deviation over seeds",
+    "interval": "95 % t-interval of the mean",
+    "test_se": "standard error of the test images",
+    "batch_std": "standard deviation over test batches of 256, as the paper has it",
+}
 
 
-def swept_keys(records: list[Record]) -> dict[str, str]:
-    """What differs between the runs, seed aside: key in the flat configuration -> its name on the command line.
+@dataclass(frozen=True)
+class Layout:
+    """rows, columns: swept keys; columns None: a row per configuration. spread: one of `SPREADS`."""
 
-    A group's other options count only where they differ under one and the same choice.
-    """
-    configs = [_flat(r["config"]) for r in records]
-    keys = [key for key in dict.fromkeys(key for config in configs for key in config) if key != "seed"]
-    swept: dict[str, str] = {}
-    for key in keys:
-        group, dot, option = key.rpartition(".")
-        choice = f"{group}.name" if dot and option != "name" else None
-        values: dict[Any, set[Any]] = {}
-        for config in configs:
-            values.setdefault(config.get(choice) if choice else None, set()).add(config.get(key))
-        if any(len(different) > 1 for different in values.values()):
-            swept[key] = group if option == "name" else key
-    return swept
+    rows: tuple[str, ...]
+    columns: str | None
+    spread: str = "seed_std"
 
 
-def runs_frame(records: list[tuple[str, Record]]) -> pd.DataFrame:
-    """One row per run: number, key, status, seed, swept keys, metrics, seconds, reason."""
-    swept = swept_keys([r for _, r in records])
-    rows = []
-    for folder, r in records:
-        flat = _flat(r["config"])
-        rows.append(
-            {"number": int(folder.partition("_")[0]), "key": r["key"], "status": r["status"], "seed": flat["seed"]}
-            | {name: flat.get(key) for key, name in swept.items()}
-            | {metric: r["metrics"][metric] for metric in record.METRICS}
-            | {"seconds": r["seconds"], "reason": r["reason"]}
-        )
-    return pd.DataFrame(rows)
+def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str | None, spread: str) -> Layout:
+    """The layout that the user asked for, or the paper's: two swept keys make a pivot with the numeric one in its
+    rows. Raises UsageError for a key that was not swept."""
+    for option, key in [*(("--rows", key) for key in rows), *((("--columns", columns),) if columns else ())]:
+        if key not in swept:
+            raise UsageError([f"{option}={key}: not swept here; swept were {', '.join(swept) or 'no keys'}"])
+    if columns in rows:
+        raise UsageError([f"--columns={columns}: is in --rows too; name another of {', '.join(swept)}"])
+    left = [key for key in swept if key not in rows]
+    if columns is None and rows and len(left) == 1:
+        columns = left[0]
+    elif columns is None and not rows and len(swept) == 2:
+        first, second = swept
+        columns = first if is_numeric(table, second) and not is_numeric(table, first) else second
+    elif columns is None and rows:
+        raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
+    return Layout((*rows, *(key for key in left if key != columns)), columns, spread)
 
 
-def write_runs(sweep: Path, records: list[tuple[str, Record]]) -> None:
-    """Write ``runs.csv`` into the sweep's folder, whole or not at all."""
-    part = sweep / ".runs.csv"
-    try:
-        runs_frame(records).to_csv(part, index=False)
-        part.replace(sweep / "runs.csv")
-    finally:
-        part.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class Display:
+    """cells: all strings; the first `names` columns name a row. bold: the best ones, of the same shape."""
+
+    cells: pd.DataFrame
+    bold: pd.DataFrame
+    caption: str
+    names: int
 
 
-def _percent(values: pd.Series) -> str:
-    mean, std = 100 * values.mean(), 100 * values.std(ddof=1)
-    if pd.isna(mean):
-        return MISSING
-    return f"{mean:.2f}" if pd.isna(std) else f"{mean:.2f} ± {std:.2f}"
-
-
-def print_sweep(sweep: Path, records: list[tuple[str, Record]]) -> None:
-    """Print mean ± std over seeds of each configuration, and where the sweep lies."""
-    runs = runs_frame(records)
-    swept = list(swept_keys([r for _, r in records]).values())
-    table = Table(*swept, title=f"{sweep.name}: accuracy in %, mean ± std over seeds")
-    for name in ("seeds", "validation", "test"):
-        table.add_column(name, justify="right", no_wrap=True)
-    groups = runs.groupby(swept, sort=False, dropna=False) if swept else [((), runs)]
-    rows = []
-    for values, group in groups:
-        done = group[group.status == "finished"]
-        seeds = str(len(group)) if len(done) == len(group) else f"{len(done)}/{len(group)}"
-        cells = [MISSING if value is None or value != value else str(value) for value in values]
-        rows.append(
-            (done.val_accuracy.mean(), [*cells, seeds, _percent(done.val_accuracy), _percent(done.test_accuracy)])
-        )
-    best = max((mean for mean, _ in rows if not pd.isna(mean)), default=None)
-    for mean, cells in rows:
-        table.add_row(*cells, style="bold" if mean == best and len(rows) > 1 else "")
-    console = Console()
-    console.print(table)
-    for name, r in records:
-        if r["status"] != "finished":
-            console.print(f"{name}: {r['reason'] or r['status']}", markup=False, highlight=False)
-    print(f"{len(records)} runs, {runs.seconds.sum():.1f} s of training, in {sweep}")
-
-
-def print_run(folder: Path) -> None:
-    """Print the result of one run, if it has a record."""
-    r = record.read(folder)
-    if r is None:
-        return
-    metrics = r["metrics"]
-    if r["status"] == "finished":
-        accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
-        print(
-            f"{accuracies} accuracy after {len(r['history']['val_accuracy'])} epochs, {r['seconds']:.1f} s of training"
-        )
+def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Layout, title: str) -> Display:
+    """table: `configurations.summarise`. Accuracies in percent."""
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    bold: dict[tuple[str, ...], dict[str, bool]] = {}
+    uneven = table.n.nunique() > 1
+    order = list(table.index)
+    if layout.columns is None:
+        order = list(table.sort_values("val_mean", ascending=False, kind="stable").index)
     else:
-        print(f"{r['status']}: {r['reason']}")
-    print(f"record in {folder}")
+        ranks = {key: {v: i for i, v in enumerate(ordered_values(table, key))} for key in swept}
+        order.sort(key=lambda c: [ranks[key].get(table.loc[c, key], -1) for key in layout.rows])
+    for configuration in order:
+        row = table.loc[configuration]
+        best, tie = configuration == verdict.winner, configuration in verdict.ties
+        names = tuple(text(row[key]) for key in layout.rows)
+        test = percent(row.test_mean, _spread(row, layout.spread)) + (" ≈" if tie else "")
+        finished, n = int(row.finished), int(row.n)
+        seeds = str(n) if finished == n else f"{finished}/{n}"
+        if layout.columns is None:
+            cells = {"seeds": seeds, "validation": percent(row.val_mean, row.val_std), "test": test}
+        else:
+            shown = finished < n or uneven
+            cells = {_heading(table, layout.columns, row[layout.columns]): f"{test} ({seeds})" if shown else test}
+        rows.setdefault(names, {}).update(cells)
+        bold.setdefault(names, {}).update(dict.fromkeys(cells, best))
+    headings = list(dict.fromkeys(heading for cells in rows.values() for heading in cells))
+    if layout.columns is not None:
+        headings = [_heading(table, layout.columns, value) for value in ordered_values(table, layout.columns)]
+    shape = [*layout.rows, *headings]
+    cells = pd.DataFrame([[*names, *(c.get(h, "") for h in headings)] for names, c in rows.items()], columns=shape)
+    marks = [[False] * len(names) + [c.get(h, False) for h in headings] for names, c in bold.items()]
+    caption = _caption(table, verdict, layout, title)
+    return Display(cells, pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
+
+
+def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
+    return f"{key}={text(value)}" if is_numeric(table, key) else text(value)
+
+
+def _spread(row: "pd.Series[Any]", spread: str) -> float:
+    if spread == "interval":
+        return float(row.test_high - row.test_mean)
+    return float(row["test_std" if spread == "seed_std" else spread])
+
+
+def _caption(table: pd.DataFrame, verdict: Verdict, layout: Layout, title: str) -> str:
+    seeds = sorted(set(table.n))
+    over = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else count(seeds[0], "seed")
+    parts = [f"{title}: {'accuracy' if layout.columns is None else 'test accuracy'} in %, mean"]
+    parts[0] += f" over {over}"
+    if seeds[-1] > 1 or layout.spread in ("test_se", "batch_std"):
+        parts[0] += f" ± {SPREADS[layout.spread]}"
+    if len(table) > 1 and verdict.winner is not None:
+        parts.append("Bold: the best on validation")
+    if verdict.ties:
+        parts.append("≈: not distinguishable from it on test")
+    if (table.finished < table.n).any():
+        lost = table[table.finished < table.n].iloc[0]
+        parts.append(f"{int(lost.finished)}/{int(lost.n)}: seeds that finished")
+    return ". ".join(parts) + "."
+
+
+def write(folder: Path, shown: Display, table: pd.DataFrame, swept: list[str]) -> None:
+    """Write table.csv, .md, .tex and .html into a folder."""
+    table[[*swept, *COLUMNS]].to_csv(folder / "table.csv", index=False)
+    (folder / "table.md").write_text(markdown(shown), encoding="utf-8")
+    (folder / "table.tex").write_text(latex(shown), encoding="utf-8")
+    (folder / "table.html").write_text(html(shown, whole=True), encoding="utf-8")
+
+
+def markdown(shown: Display) -> str:
+    """A pipe table below its caption."""
+    cells = shown.cells.map(lambda cell: cell.replace("|", "\\|"))
+    cells = cells.mask(shown.bold, "**" + cells + "**")
+    align = ["left" if i < shown.names else "right" for i in range(len(cells.columns))]
+    return f"{shown.caption}\n\n{cells.to_markdown(index=False, disable_numparse=True, colalign=align)}\n"
+
+
+def _styled(shown: Display, target: str, bold: str) -> Styler:
+    style = shown.cells.style.hide(axis=0).format(escape=target).format_index(escape=target, axis=1)
+    return style.apply(lambda frame: shown.bold.replace({True: bold, False: ""}), axis=None)
+
+
+def latex(shown: Display) -> str:
+    """A document that compiles as it is; a paper can also \\input it (package standalone)."""
+    align = "l" * shown.names + "r" * (len(shown.cells.columns) - shown.names)
+    tabular = _styled(shown, "latex", "textbf:--rwrap").to_latex(hrules=True, column_format=align)
+    tabular = tabular.replace("±", r"$\pm$").replace("≈", r"$\approx$").rstrip()
+    return rf"""% {shown.caption}
+% In a paper: \usepackage{{booktabs,standalone}} and \input{{table}} inside a table environment.
+\documentclass{{standalone}}
+\usepackage{{booktabs}}
+\begin{{document}}
+{tabular}
+\end{{document}}
+"""
+
+
+def html(shown: Display, whole: bool = False) -> str:
+    """A table; `whole`: as a page of its own."""
+    style = _styled(shown, "html", "font-weight: bold").set_caption(escape(shown.caption))
+    return str(style.to_html(doctype_html=whole))
+
+
+def show(shown: Display, console: Console) -> None:
+    """Print to the terminal, at most `SHOWN_ROWS` rows."""
+    console.print(shown.caption, markup=False, highlight=False)
+    table = Table()
+    for i, heading in enumerate(shown.cells):
+        name = i < shown.names
+        table.add_column(Text(heading), justify="left" if name else "right", overflow="fold", no_wrap=not name)
+    for cells, bold in zip(shown.cells.head(SHOWN_ROWS).values, shown.bold.values, strict=False):
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(cells, bold, strict=True)))
+    console.print(table)
+    if len(shown.cells) > SHOWN_ROWS:
+        console.print(f"{len(shown.cells) - SHOWN_ROWS:,} more rows are in table.md")

@@ -1,0 +1,61 @@
+"""The winner once more on seeds that the search did not use: what is left of its lead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hpsearch.report import stats
+from hpsearch.report.runs import Runs, configuration_of, gather
+from hpsearch.report.verdict import Verdict
+from hpsearch.report.wording import count, percent, points
+
+FOLDER = "confirm"  # below the sweep's
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Accuracies of the winner. search: its mean on validation in the search; the rest are the fresh seeds' own."""
+
+    search: float
+    validation: list[float]
+    test: list[float]
+
+    @property
+    def optimism(self) -> float:
+        """Validation of the search minus that of the re-run."""
+        return self.search - sum(self.validation) / len(self.validation)
+
+    @property
+    def paragraph(self) -> str:
+        low, high = stats.mean_interval(self.validation)
+        known = len(self.validation) > 1
+        interval = f" [95 % interval {points(self.search - high)} to {points(self.search - low)}]" if known else ""
+        validation, test = (
+            percent(sum(values) / len(values), stats.seed_std(values)) for values in (self.validation, self.test)
+        )
+        return (
+            f"Run again on {count(len(self.test), 'fresh seed')}, the winner reaches {validation} % on validation and "
+            f"{test} % on test. In the search its validation was {percent(self.search)} %: optimistic by "
+            f"{points(self.optimism)} points{interval}."
+        )
+
+
+def confirmation(sweeps: Sequence[Path], runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Confirmation | None:
+    """What the folders ``confirm`` below the sweeps say of the winner, on seeds that no run of the sweeps used."""
+    folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
+    if verdict.winner is None or not folders:
+        return None
+    again = gather(folders)
+    winner = configuration_of(runs.records[int((runs.frame.configuration == verdict.winner).argmax())])
+    used = set(runs.frame.seed)
+    fresh = [
+        entry["metrics"]
+        for entry in again.records
+        if configuration_of(entry) == winner and entry["config"]["seed"] not in used and entry["status"] == "finished"
+    ]
+    if not fresh:
+        return None
+    validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
+    return Confirmation(float(table.val_mean[verdict.winner]), validation, test)

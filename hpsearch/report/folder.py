@@ -1,0 +1,62 @@
+"""Findings become a report: printed, and written as tables, figures, a verdict and a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hpsearch.report import tables
+from hpsearch.report.findings import Findings
+from hpsearch.report.verdict import EXPLANATION, comparisons
+
+SHOWN_LOST = 10
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Print the table, the verdict and what was left out."""
+    tables.show(findings.display, console)
+    lost = findings.runs.frame[findings.runs.frame.status != "finished"]
+    lines = [
+        "",
+        findings.verdict.paragraph,
+        *([findings.confirmation.paragraph] if findings.confirmation else []),
+        *(f"! {line}" for line in findings.verdict.warnings),
+        *(f"- {line}" for line in findings.runs.notes),
+        *(f"- {run.sweep}/{run.folder}: {run.reason or run.status}" for _, run in lost.head(SHOWN_LOST).iterrows()),
+        *([f"- and {len(lost) - SHOWN_LOST:,} more; runs.csv has the reasons"] if len(lost) > SHOWN_LOST else []),
+        findings.size,
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+
+
+def write(findings: Findings, folder: Path) -> None:
+    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html."""
+    from hpsearch.report import page, plots  # matplotlib takes a second that the printed table need not wait for
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tables.write(folder, findings.display, findings.table, findings.runs.swept)
+    (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
+    figures = plots.figures(findings.runs, findings.table, findings.verdict, findings.layout)
+    images = plots.write(folder, figures)
+    (folder / "index.html").write_text(page.render(findings, images), encoding="utf-8")
+
+
+def _verdict(findings: Findings) -> str:
+    parts = [f"# {findings.title}", findings.verdict.paragraph]
+    if findings.confirmation is not None:
+        parts.append(findings.confirmation.paragraph)
+    if findings.verdict.warnings or findings.runs.notes:
+        parts.append("\n".join(f"- {line}" for line in (*findings.verdict.warnings, *findings.runs.notes)))
+    if len(findings.verdict.others):
+        shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
+        parts.append(shown.to_markdown(index=False, disable_numparse=True))
+        parts.append(EXPLANATION)
+    return "\n\n".join([*parts, findings.size]) + "\n"
+
+
+def place(sweeps: Sequence[Path]) -> Path:
+    """Where a report goes: into its sweep's folder, or beside several in one that has their names."""
+    if len(sweeps) == 1:
+        return sweeps[0] / "report"
+    return sweeps[0].parent / "+".join(sweep.name for sweep in sweeps) / "report"

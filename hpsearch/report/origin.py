@@ -1,0 +1,52 @@
+"""Where the runs come from: the commands that repeat them, versions, machine."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpsearch.record import Record
+from hpsearch.report.runs import Runs
+
+
+def sweep_command(sweep: Path) -> str | None:
+    """The command that made a sweep, from Hydra's ``multirun.yaml``; None where there is none that can be read."""
+    try:
+        overrides = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
+        given = [*overrides["task"], *(line for line in overrides["hydra"] if not line.startswith("hydra.mode="))]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return None
+    return _command("-m", *given)
+
+
+def run_command(entry: Record) -> str:
+    """The command that repeats one run alone."""
+    return _command(*entry["overrides"])
+
+
+def configuration_command(entries: list[Record]) -> str:
+    """The command that repeats the runs of one configuration, all their seeds."""
+    seeds = sorted(entry["config"]["seed"] for entry in entries)
+    rest = [line for line in entries[0]["overrides"] if not re.match(r"\+*seed=", line)]
+    return _command("-m", *rest, f"seed={','.join(map(str, seeds))}")
+
+
+def _command(*arguments: str) -> str:
+    return shlex.join(("python", "-m", "hpsearch", *map(str, arguments)))
+
+
+def environments(runs: Runs) -> dict[str, str]:
+    """What the runs were computed with, one value or the several that there are."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in runs.records:
+        environment = entry["environment"]
+        flat: dict[str, Any] = environment["versions"] | {
+            "git commit": environment["git_commit"],
+            "device": f"{environment['device_name']} ({environment['device']})",
+            "threads": environment["threads"],
+        }
+        for name, value in flat.items():
+            found.setdefault(name, {})[str(value)] = None
+    return {name: ", ".join(values) for name, values in found.items()}

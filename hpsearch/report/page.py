@@ -1,0 +1,54 @@
+"""``index.html``: one self-contained page. Jinja escapes every name; nothing is loaded from outside."""
+
+from base64 import b64encode
+from pathlib import Path
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from hpsearch.report import origin, plots, tables
+from hpsearch.report.configurations import label
+from hpsearch.report.findings import Findings
+from hpsearch.report.verdict import EXPLANATION, comparisons
+from hpsearch.report.wording import duration, percent
+
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def render(findings: Findings, images: dict[str, bytes]) -> str:
+    """images: the figures as PNG, by their files' names."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"percent": percent, "duration": duration}
+    others = None
+    if len(findings.verdict.others):
+        shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
+        others = Markup(shown.to_html(index=False, border=0))
+    commands = {sweep.name: origin.sweep_command(sweep) for sweep in findings.sweeps}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        findings=findings,
+        table=Markup(tables.html(findings.display)),
+        others=others,
+        explanation=EXPLANATION,
+        figures=[
+            (name, plots.CAPTIONS[name.partition("_")[0]], b64encode(image).decode()) for name, image in images.items()
+        ],
+        configurations=_configurations(findings),
+        commands={name: command for name, command in commands.items() if command},
+        environments=origin.environments(findings.runs),
+    )
+
+
+def _configurations(findings: Findings) -> list[dict[str, object]]:
+    """Of every configuration, best first: its name, command and runs."""
+    runs = findings.runs
+    best_first = findings.table.sort_values("val_mean", ascending=False, kind="stable").index
+    rows = dict(list(runs.frame.groupby("configuration")))
+    return [
+        {
+            "label": label(findings.table.loc[c], runs.swept),
+            "summary": percent(findings.table.test_mean[c], findings.table.test_std[c]),
+            "command": origin.configuration_command([runs.records[i] for i in rows[c].index]),
+            "runs": rows[c].to_dict("records"),
+        }
+        for c in best_first
+    ]

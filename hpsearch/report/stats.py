@@ -1,0 +1,149 @@
+"""The numbers behind a verdict: spreads, intervals, exact tests. Plain arrays in, plain numbers out.
+
+Accuracies are fractions. A number that cannot be had (a spread of one seed) is nan.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb, isnan, nan, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LEVEL = 0.05  # of significance; intervals cover 1 - LEVEL
+POWER = 0.8
+RESAMPLES = 2**14  # up to here a test is exact: 14 paired seeds; above, it draws so many
+MOST_SEEDS = 1000  # nobody runs more to tell two configurations apart
+
+Floats = NDArray[np.float64]
+
+
+def seed_std(accuracies: ArrayLike) -> float:
+    """Standard deviation over seeds, n - 1 in the denominator."""
+    values = np.asarray(accuracies, float)
+    return float(values.std(ddof=1)) if values.size > 1 else nan
+
+
+def half_width(std: ArrayLike, n: ArrayLike) -> Floats:
+    """Of the 95 % interval of a mean, by Student's t. (A percentile bootstrap covers 84 % at n = 5.)"""
+    from scipy.stats import t
+
+    std, n = np.asarray(std, float), np.asarray(n, float)
+    return np.asarray(t.ppf(1 - LEVEL / 2, np.where(n > 1, n - 1, nan)) * std / np.sqrt(n))
+
+
+def mean_interval(values: ArrayLike) -> tuple[float, float]:
+    """95 % t-interval of the mean."""
+    values = np.asarray(values, float)
+    half = float(half_width(seed_std(values), values.size))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def test_se(accuracy: ArrayLike, images: ArrayLike) -> Floats:
+    """Standard error of an accuracy that was measured on so many images: binomial, sqrt(p (1 - p) / images)."""
+    accuracy = np.asarray(accuracy, float)
+    return np.asarray(np.sqrt(accuracy * (1 - accuracy) / np.asarray(images, float)))
+
+
+def batch_std(correct: ArrayLike, total: ArrayLike) -> float:
+    """Unweighted standard deviation of accuracy over test batches, n in the denominator: the paper's ±."""
+    return float((np.asarray(correct, float) / np.asarray(total, float)).std())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference a - b between two configurations.
+
+    n: pairs, or for unpaired values the smaller number of seeds. low, high: 95 % t-interval of the difference.
+    p: two-sided; least_p: the smallest p that so many seeds can give. effect: Cohen's d, of the differences
+    where they are paired (d_z), by the pooled standard deviation where not.
+    """
+
+    paired: bool
+    n: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    least_p: float
+    effect: float
+
+
+def compare(a: dict[int, float], b: dict[int, float]) -> Comparison:
+    """Compare accuracies by seed. Common seeds make pairs, tested by flipping signs; with none in common the
+    labels are permuted. Both tests are exact up to `RESAMPLES` arrangements."""
+    common = sorted(a.keys() & b.keys())
+    if common:
+        return _paired(np.array([a[seed] - b[seed] for seed in common]))
+    return _unpaired(np.array([*a.values()]), np.array([*b.values()]))
+
+
+def _mean(values: Floats, axis: int) -> Floats:
+    return np.asarray(values.mean(axis).round(12))  # arrangements that are equal but for rounding are ties
+
+
+def _mean_difference(a: Floats, b: Floats, axis: int) -> Floats:
+    return np.asarray((a.mean(axis) - b.mean(axis)).round(12))
+
+
+def _paired(differences: Floats) -> Comparison:
+    from scipy.stats import permutation_test
+
+    n = len(differences)
+    least_p = 2 / 2**n
+    p = nan
+    if least_p <= LEVEL:
+        test = permutation_test(
+            (differences,), _mean, permutation_type="samples", vectorized=True, n_resamples=RESAMPLES, rng=0
+        )
+        p = float(test.pvalue)
+    mean, std = float(differences.mean()), seed_std(differences)
+    effect = mean / std if std > 0 else nan
+    return Comparison(True, n, mean, *mean_interval(differences), p, least_p, effect)
+
+
+def _unpaired(a: Floats, b: Floats) -> Comparison:
+    from scipy.stats import permutation_test, ttest_ind
+
+    n, m = len(a), len(b)
+    if not n or not m:
+        return Comparison(False, 0, nan, nan, nan, nan, 1.0, nan)
+    least_p = 2 / comb(n + m, n)
+    p = low = high = effect = nan
+    if n > 1 and m > 1:
+        low, high = ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL) if a.var() + b.var() else (nan, nan)
+        pooled = sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
+        effect = float(a.mean() - b.mean()) / pooled if pooled > 0 else nan
+    if least_p <= LEVEL:
+        p = float(permutation_test((a, b), _mean_difference, vectorized=True, n_resamples=RESAMPLES, rng=0).pvalue)
+    return Comparison(False, min(n, m), float(a.mean() - b.mean()), float(low), float(high), p, least_p, effect)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (Holm 1979). nan, a test that was not made, stays nan and does not count."""
+    made = sorted((p, i) for i, p in enumerate(p_values) if not isnan(p))
+    corrected, least = [nan] * len(p_values), 0.0
+    for rank, (p, i) in enumerate(made):
+        least = max(least, min(1.0, (len(made) - rank) * p))
+        corrected[i] = least
+    return corrected
+
+
+def least_seeds(comparisons: int) -> int:
+    """The fewest paired seeds with which an exact two-sided test can be significant after Holm's correction."""
+    return next(n for n in range(1, 64) if comparisons * 2 / 2**n <= LEVEL)
+
+
+def seeds_needed(effect: float, comparisons: int) -> int | None:
+    """Paired seeds for 80 % power against a true effect d_z, at the strictest step of Holm's correction.
+
+    From the noncentral t distribution of the paired t-test (Cohen 1988); None above `MOST_SEEDS`.
+    """
+    from scipy.stats import nct, t
+
+    if isnan(effect):
+        return None
+    n = np.arange(max(2, least_seeds(comparisons)), MOST_SEEDS + 1)
+    critical = t.ppf(1 - LEVEL / comparisons / 2, n - 1)
+    enough = n[nct.sf(critical, n - 1, abs(effect) * np.sqrt(n)) >= POWER]
+    return int(enough[0]) if enough.size else None

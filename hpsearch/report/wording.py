@@ -1,0 +1,45 @@
+"""Numbers as people read them. Fractions come in, percent go out."""
+
+from math import floor, isnan, log10
+
+MISSING = "-"
+
+
+def percent(mean: float, spread: float = float("nan")) -> str:
+    """0.8891, 0.00213 -> "88.91 ± 0.21": two decimals, the ± with two significant digits."""
+    if isnan(mean):
+        return MISSING
+    return f"{100 * mean:.2f}" if isnan(spread) else f"{100 * mean:.2f} ± {two_digits(100 * spread)}"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits without an exponent: 0.2134 -> 0.21, 11.99 -> 12, 0 -> 0."""
+    if value < 1e-9:  # nothing but rounding
+        return "0"
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
+
+
+def points(difference: float) -> str:
+    """A difference of two accuracies in percentage points, with its sign."""
+    return MISSING if isnan(difference) else f"{100 * difference:+.2f}"
+
+
+def p_value(p: float) -> str:
+    """0.0156 -> "0.016", 0.0002 -> "< 0.001"."""
+    if isnan(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would take: 1.8 s, 4 min 10 s, 1 h 12 min."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.0f} ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number: float, thing: str) -> str:
+    """1, "seed" -> "1 seed"; 5, "seed" -> "5 seeds". number: a whole one, of any type."""
+    return f"{int(number):,} {thing}" + ("" if number == 1 else "s")

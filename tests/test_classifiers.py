@@ -1,0 +1,99 @@
+"""scikit-learn's classifiers as runs of the same command."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from hpsearch import data, fit, record
+from hpsearch.classifiers import CLASSIFIERS, READS
+from hpsearch.fit import Fit, FitProgram
+from tests.cli import Cli
+
+DIGITS = data.load("digits", validation=180, test=180, split_seed=0)
+CONF = Path(__file__).resolve().parent.parent / "conf" / "architecture"
+
+
+def results(estimator: object, seed: int = 0) -> fit.Result:
+    ((_, result),) = fit.train([Fit(estimator, seed)], FitProgram(DIGITS), lanes=1)
+    return result
+
+
+def test_the_accuracies_are_scikit_learns_own() -> None:
+    mine, reference = results(SVC(C=10)), SVC(C=10).fit(DIGITS.train.x.numpy(), DIGITS.train.y.numpy())
+    for accuracy, part in (
+        (mine.history.val_accuracy[-1], DIGITS.validation),
+        (sum(mine.test_correct) / sum(mine.test_total), DIGITS.test),
+    ):
+        assert accuracy == pytest.approx(reference.score(part.x.numpy(), part.y.numpy()), abs=1e-12)
+
+
+def test_the_loss_is_the_cross_entropy() -> None:
+    mine, reference = results(LogisticRegression(max_iter=500)), LogisticRegression(max_iter=500)
+    reference.fit(DIGITS.train.x.numpy(), DIGITS.train.y.numpy())
+    logits = torch.from_numpy(reference.decision_function(DIGITS.test.x.numpy()))
+    assert mine.test_loss == pytest.approx(torch.nn.functional.cross_entropy(logits, DIGITS.test.y).item(), rel=1e-4)
+
+
+def test_the_seed_decides_and_repeats() -> None:
+    forest = CLASSIFIERS["random_forest"](n_estimators=5)
+    one, again, other = results(forest, 0), results(forest, 0), results(forest, 1)
+    assert one.test_correct == again.test_correct
+    assert one.test_loss != other.test_loss
+
+
+def test_a_fit_that_has_not_converged_says_so() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = results(LogisticRegression(max_iter=1))
+    assert result.status == "finished"
+    assert result.reason is not None
+    assert result.reason.startswith("ConvergenceWarning: ")
+
+
+def test_nets_and_classifiers_mix_in_one_sweep(cli: Cli) -> None:
+    shown = cli(
+        "-m", "data=digits", "architecture=mlp,svc,k_neighbors", "lr=0.1,0.2", "epochs=2", "name=mix", "report=false"
+    )
+    assert shown.code == 0, shown.err
+    sweep = cli.multirun / "mix"
+    entries = [record.load(sweep / name) for name in record.run_folders(sweep)]
+    assert [(e["config"]["architecture"]["name"], e["status"], e["lanes"]) for e in entries] == [
+        ("mlp", "finished", 2), ("mlp", "finished", 2), ("svc", "finished", 1), ("k_neighbors", "finished", 1),
+    ]  # fmt: skip
+    assert all(set(entry["config"]) == set(READS) for entry in entries[2:])  # lr is no part of it
+    assert "architecture=svc is best" in shown.out.replace("\n", " ")
+    assert "4 runs of 4 configurations" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("architecture.C=-1", "architecture: The 'C' parameter of SVC must be a float in the range (0.0, inf]. Got -1"),
+        ("architecture.kernel=cube", "architecture: The 'kernel' parameter of SVC must be a "),
+        ("architecture.name=perceptron", "architecture.name=perceptron: must be one of "),
+    ],
+)
+def test_a_wrong_option_is_one_line(cli: Cli, override: str, words: str) -> None:
+    shown = cli("data=digits", "architecture=svc", override)
+    assert shown.code == 2
+    assert shown.err.startswith(f"error: {words}")
+    assert shown.err.count("\n") == 1
+
+
+def test_every_classifier_has_a_file_that_names_it() -> None:
+    names = {line.removeprefix("name: ") for file in CONF.glob("*.yaml") for line in file.read_text().splitlines()}
+    assert set(CLASSIFIERS) <= names
+
+
+def test_the_test_part_is_counted_in_batches_of_256() -> None:
+    part = DIGITS.test
+    doubled = data.Part(torch.cat([part.x] * 2), torch.cat([part.y] * 2))
+    program = FitProgram(data.Dataset(DIGITS.train, DIGITS.validation, doubled, classes=10))
+    ((_, result),) = fit.train([Fit(SVC(), 0)], program, lanes=1)
+    assert result.test_total == [256, 104]
+    assert np.less_equal(result.test_correct, result.test_total).all()

@@ -1,0 +1,523 @@
+"""From a folder of records to tables, a verdict and a page: what is counted, what is left out, what is said."""
+
+import json
+import math
+import random
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from hpsearch import record
+from hpsearch.report import __main__ as command_line
+from hpsearch.report import findings, folder, plots, tables
+from hpsearch.report.findings import Findings
+from hpsearch.report.wording import duration, p_value, percent, points, two_digits
+from tests.made_records import entry, seeds, sweep
+
+HIGH = [0.900, 0.904, 0.902, 0.906, 0.901, 0.903, 0.905, 0.902, 0.904, 0.903]
+LOW = [0.880, 0.884, 0.881, 0.886, 0.882, 0.883, 0.885, 0.880, 0.884, 0.885]
+
+
+def grid(path: Path) -> Path:
+    """Two optimizers by two learning rates, ten seeds: one tie, two that are worse, one of them with a lost seed."""
+    close = [value + 0.001 * (-1) ** i for i, value in enumerate(HIGH)]
+    lost = [entry(None, status="diverged", optimizer="adam", lr=0.01, seed=9)]
+    return sweep(
+        path,
+        [
+            *seeds(HIGH, optimizer="sgd", lr=0.1),
+            *seeds(close, val=0.90, optimizer="adam", lr=0.1),
+            *seeds(LOW, optimizer="sgd", lr=0.01),
+            *seeds(LOW[:9], optimizer="adam", lr=0.01),
+            *lost,
+        ],
+    )
+
+
+# what is counted
+
+
+def test_means_and_spreads_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    found = findings.read([sweep(tmp_path / "s", [*seeds([0.80, 0.90], lr=0.1), *seeds([0.50], lr=0.2)])])
+    (first, second) = (found.table.loc[c] for c in found.table.index)
+    assert (first.n, first.finished, first.test_mean) == (2, 2, pytest.approx(0.85))
+    assert first.test_std == pytest.approx(0.1 / math.sqrt(2))
+    assert first.test_high - first.test_mean == pytest.approx(12.7062 * 0.05, rel=1e-5)  # t of 0.975, 1 degree
+    assert first.test_se == pytest.approx(math.sqrt(0.85 * 0.15 / 1000))
+    assert second.n == 1
+    assert math.isnan(second.test_std)
+
+
+def test_lost_seeds_are_counted_and_never_averaged(tmp_path: Path) -> None:
+    found = findings.read([grid(tmp_path / "s")])
+    row = found.table[(found.table.optimizer == "adam") & (found.table.lr == 0.01)].iloc[0]
+    assert (row.n, row.finished, row.diverged) == (10, 9, 1)
+    assert row.test_mean == pytest.approx(sum(LOW[:9]) / 9)
+    assert "(9/10)" in tables.markdown(found.display)
+
+
+def test_the_order_of_files_and_folders_changes_nothing(tmp_path: Path) -> None:
+    entries = [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01), *seeds(LOW, lr=0.001)]
+    one = findings.read([sweep(tmp_path / "one" / "s", entries)])
+    shuffled = entries[:]
+    random.Random(0).shuffle(shuffled)
+    other = findings.read([sweep(tmp_path / "other" / "s", shuffled)])
+    assert one.verdict.paragraph == other.verdict.paragraph
+    columns = ["lr", *tables.COLUMNS]
+    sorted_tables = [f.table[columns].sort_values("lr").reset_index(drop=True) for f in (one, other)]
+    pd.testing.assert_frame_equal(*sorted_tables, rtol=1e-12)
+    a, b = sweep(tmp_path / "a", entries[:10]), sweep(tmp_path / "b", entries[10:])
+    forth, back = (findings.read(order) for order in ([a, b], [b, a]))
+    assert forth.verdict.paragraph == back.verdict.paragraph
+    pd.testing.assert_frame_equal(forth.table, back.table)
+
+
+def test_only_what_differs_is_a_column(tmp_path: Path) -> None:
+    adam, svc = {"name": "adam", "eps": 1e-8}, {"name": "svc", "C": 10}
+    entries = [
+        entry(0.8),
+        entry(0.9, optimizer=adam),
+        entry(0.9, optimizer=adam | {"eps": 1e-4}),
+        entry(0.7, architecture=svc),
+    ]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    assert found.runs.swept == ["architecture", "optimizer", "optimizer.eps"]
+
+
+def test_1_and_1_point_0_are_one_configuration(tmp_path: Path) -> None:
+    found = findings.read([sweep(tmp_path / "s", [entry(0.8, lr=1, seed=0), entry(0.8, lr=1.0, seed=1)])])
+    assert list(found.table.n) == [2]
+
+
+# what is left out
+
+
+def broken(path: Path, name: str, text: str) -> None:
+    (path / name).mkdir()
+    (path / name / "record.json").write_text(text)
+
+
+def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
+    path = sweep(tmp_path / "s", seeds(HIGH[:2]))
+    good = seeds(HIGH)[5]
+    broken(path, "002_00000000", '{"schema": 1, "sta')
+    broken(path, "003_00000000", json.dumps(good | {"schema": 7}))
+    broken(path, "004_00000000", json.dumps(good | {"metrics": good["metrics"] | {"test_accuracy": math.nan}}))
+    broken(path, "005_00000000", json.dumps({"loss": 3}))
+    broken(path, "006_00000000", json.dumps({key: value for key, value in good.items() if key != "test_batches"}))
+    broken(path, "007_00000000", json.dumps(seeds(HIGH[:2])[1]))
+    other = seeds(HIGH[:1])[0]
+    broken(path, "008_00000000", json.dumps(other | {"metrics": other["metrics"] | {"test_accuracy": 0.1}}))
+    (path / "009_abcdef01").mkdir()
+    found = findings.read([path])
+    assert len(found.runs.frame) == 2
+    expected = [
+        "s/002_00000000: left out: not readable as JSON",
+        "s/003_00000000: left out: schema=7, this version of hpsearch reads schema=1",
+        "s/004_00000000: left out: finished with test_accuracy=nan, which is no accuracy",
+        "s/005_00000000: left out: not a record of hpsearch",
+        "s/006_00000000: left out: incomplete (KeyError: 'test_batches')",
+        "s/007_00000000: left out: the same configuration and seed as s/001_",
+        "s/008_00000000: left out: the same configuration and seed as s/000_",
+    ]
+    for note, start in zip(found.runs.notes, expected, strict=True):
+        assert note.startswith(start)
+        assert "\n" not in note
+    assert "the same results" in found.runs.notes[5]
+    assert "OTHER RESULTS" in found.runs.notes[6]
+    assert found.runs.missing == ["s/009_abcdef01"]
+    assert "1 run missing" in found.size
+
+
+def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
+    found = findings.read([sweep(tmp_path / "s", [entry(None, status="failed", seed=s) for s in (0, 1)])])
+    assert found.verdict.winner is None
+    assert found.verdict.paragraph == "No run has finished: there is nothing to judge."
+    folder.write(found, tmp_path / "out")
+    assert "| 0/2 |" in re.sub(" +", " ", (tmp_path / "out" / "table.md").read_text())
+
+
+# what is said
+
+
+def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
+    verdict = findings.read([grid(tmp_path / "s")]).verdict
+    assert verdict.paragraph == (
+        "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
+        "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
+        "the next [95 % interval -0.08 to +0.08]. The difference is not significant (exact test over 10 paired seeds, "
+        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0): take the two as tied; more than 1,000 "
+        "seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not distinguishable."
+    )
+    assert list(verdict.others.result) == ["tie", "lower", "lower"]
+    assert list(verdict.others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
+    assert verdict.warnings == [
+        "lr=0.1 is the largest value tried: the best may lie beyond it.",
+        "1 of 40 runs did not finish, in 1 configuration: means are over the others.",
+    ]
+
+
+def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
+    verdict = findings.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])]).verdict
+    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in verdict.paragraph
+
+
+def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
+    entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    assert found.table.loc[found.verdict.winner].lr == 0.1
+    assert "really the better one on test" in found.verdict.paragraph
+    assert "validation and test disagree" in found.verdict.paragraph
+
+
+def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
+    verdict = findings.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])]).verdict
+    assert "not testable at n = 5: an exact test needs 6 seeds or more" in verdict.paragraph
+    assert "n.s." not in verdict.paragraph
+    assert verdict.ties == set()
+
+
+def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
+    entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
+    verdict = findings.read([sweep(tmp_path / "s", entries)]).verdict
+    assert set(verdict.others.result) == {"not testable"}
+    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in verdict.paragraph
+
+
+def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
+    lucky = [*seeds([0.95] * 5, lr=1.0), entry(None, status="diverged", lr=1.0, seed=5)]
+    found = findings.read([sweep(tmp_path / "s", [*lucky, *seeds(HIGH[:6], lr=0.1)])])
+    assert found.table.loc[found.verdict.winner].lr == 0.1
+    assert any(
+        "lr=1 has the higher mean on validation, 95.00 %, but only 5 of its 6 seeds" in w
+        for w in found.verdict.warnings
+    )
+
+
+def test_a_reviewers_warnings(tmp_path: Path) -> None:
+    elsewhere = [
+        one | {"environment": one["environment"] | {"device_name": "a GPU"}} for one in seeds(LOW[:3], lr=0.01)
+    ]
+    entries = [*seeds(HIGH[:4], lr=0.1), *elsewhere, *seeds(LOW[:4], lr=0.05)]
+    warnings = "\n".join(findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings)
+    for words in (
+        "lr=0.1 is the largest",
+        "has 4 seeds: 5 are the least",
+        "not run on the same seeds",
+        "different machines",
+    ):
+        assert words in warnings
+
+
+def test_no_dropout_is_not_the_edge_of_a_range(tmp_path: Path) -> None:
+    dropout = [{"name": "none", "p": p} for p in (0.0, 0.2)]
+    entries = [*seeds(HIGH, dropout=dropout[0]), *seeds(LOW, dropout=dropout[1])]
+    assert findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings == []
+
+
+def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
+    entries = [
+        *seeds(HIGH, optimizer="adam", lr=0.01), *seeds(LOW, optimizer="adam", lr=0.001),
+        *seeds(LOW, optimizer="sgd", lr=1.0), *seeds(LOW, optimizer="sgd", lr=0.0001),
+    ]  # fmt: skip
+    (warning,) = findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings
+    assert warning.startswith("lr=0.01 is the largest value tried")
+
+
+# the winner again
+
+
+def test_the_confirmation_compares_search_and_fresh_seeds(tmp_path: Path) -> None:
+    path = sweep(tmp_path / "s", [*seeds(HIGH[:2], lr=0.1), *seeds(LOW[:2], lr=0.01)])
+    fresh = [entry(0.89, val=0.898, lr=0.1, seed=2), entry(0.90, val=0.900, lr=0.1, seed=3)]
+    used, of_another = entry(0.5, lr=0.1, seed=1), entry(0.6, lr=0.01, seed=4)
+    sweep(path / "confirm", [*fresh, used, of_another])
+    found = findings.read([path])
+    assert found.confirmation is not None
+    assert found.confirmation.paragraph == (
+        "Run again on 2 fresh seeds, the winner reaches 89.90 ± 0.14 % on validation and 89.50 ± 0.71 % on test. In "
+        "the search its validation was 90.20 %: optimistic by +0.30 points [95 % interval -0.97 to +1.57]."
+    )
+
+
+# how it is shown
+
+
+def read_grid(tmp_path: Path, **options: Any) -> Findings:
+    return findings.read([grid(tmp_path / "s")], **options)
+
+
+def test_two_swept_keys_make_the_papers_pivot(tmp_path: Path) -> None:
+    assert tables.markdown(read_grid(tmp_path).display) == (
+        "s: test accuracy in %, mean over 10 seeds ± standard deviation over seeds. Bold: the best on validation. "
+        "≈: not distinguishable from it on test. 9/10: seeds that finished.\n\n"
+        "| lr   |              sgd |                adam |\n"
+        "|:-----|-----------------:|--------------------:|\n"
+        "| 0.1  | **90.30 ± 0.18** |      90.30 ± 0.18 ≈ |\n"
+        "| 0.01 |     88.30 ± 0.22 | 88.28 ± 0.22 (9/10) |\n"
+    )
+
+
+def test_the_latex_table_is_a_document_of_its_own(tmp_path: Path) -> None:
+    text = tables.latex(read_grid(tmp_path).display)
+    assert r"0.1 & \textbf{90.30 $\pm$ 0.18} & 90.30 $\pm$ 0.18 $\approx$ \\" in text
+    assert r"\toprule" in text
+    if not shutil.which("pdflatex"):
+        pytest.skip("no pdflatex")
+    (tmp_path / "table.tex").write_text(text)
+    made = subprocess.run(["pdflatex", "-interaction=nonstopmode", "table.tex"], cwd=tmp_path, capture_output=True)
+    assert made.returncode == 0, made.stdout
+
+
+def test_three_swept_keys_make_a_long_table_best_first(tmp_path: Path) -> None:
+    entries = [*seeds(HIGH[:2]), *seeds(LOW[:2], lr=0.2, epochs=4), *seeds([0.95, 0.95], lr=0.3, optimizer="adam")]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    assert list(found.display.cells) == ["optimizer", "lr", "epochs", "seeds", "validation", "test"]
+    assert list(found.display.cells.test) == ["95.00 ± 0", "90.20 ± 0.28", "88.20 ± 0.28"]
+
+
+@pytest.mark.parametrize(
+    ("options", "headings"),
+    [
+        ({"rows": ["optimizer"]}, ["optimizer", "lr=0.1", "lr=0.01"]),
+        ({"columns": "lr"}, ["optimizer", "lr=0.1", "lr=0.01"]),
+        ({"rows": ["lr"], "columns": "optimizer"}, ["lr", "sgd", "adam"]),
+    ],
+)
+def test_rows_and_columns_can_be_chosen(tmp_path: Path, options: dict[str, Any], headings: list[str]) -> None:
+    assert list(read_grid(tmp_path, **options).display.cells) == headings
+
+
+@pytest.mark.parametrize(
+    ("spread", "cell"),
+    [
+        ("seed_std", "90.30 ± 0.18"),
+        ("interval", "90.30 ± 0.13"),
+        ("test_se", "90.30 ± 0.94"),
+        ("batch_std", "90.30 ± 0.24"),
+    ],
+)
+def test_what_stands_behind_the_plus_minus_can_be_chosen(tmp_path: Path, spread: str, cell: str) -> None:
+    display = read_grid(tmp_path, spread=spread).display
+    assert display.cells.sgd[0] == cell
+    assert tables.SPREADS[spread] in display.caption
+
+
+def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> None:
+    folder.write(read_grid(tmp_path), tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "table.csv")
+    assert list(table) == [
+        "optimizer", "lr", "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high",
+        "test_se", "batch_std",
+    ]  # fmt: skip
+    assert table.test_mean[0] == pytest.approx(sum(HIGH) / 10, abs=1e-15)
+
+
+def test_names_are_escaped_for_every_reader(tmp_path: Path) -> None:
+    nasty = "<script>alert(1)</script>|a_b&%"
+    entries = [
+        *seeds(HIGH[:2], optimizer=nasty),
+        *seeds(LOW[:2], optimizer="sgd", lr=0.2),
+        *seeds(LOW[:2], lr=0.3, data="x"),
+    ]
+    folder.write(findings.read([sweep(tmp_path / "s", entries)]), tmp_path / "out")
+    for name in ("table.html", "index.html"):
+        assert "<script" not in (tmp_path / "out" / name).read_text()
+    assert r"\|a_b" in (tmp_path / "out" / "table.md").read_text()
+    assert r"a\_b\&\%" in (tmp_path / "out" / "table.tex").read_text()
+
+
+def test_ten_thousand_runs_are_cut_to_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [
+        entry(0.5 + i / 1000, lr=0.1 + i, dropout={"name": "none", "p": i / 1000}, epochs=i + 1) for i in range(120)
+    ]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    folder.show(found, Console(width=120))
+    shown = capsys.readouterr().out
+    assert shown.count("│") < 50 * 7
+    assert "80 more rows are in table.md" in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0.2134, "0.21"),
+        (1.25, "1.2"),
+        (11.99, "12"),
+        (0.0999, "0.10"),
+        (9.99, "10"),
+        (0.034, "0.034"),
+        (0, "0"),
+        (1e-17, "0"),
+    ],
+)
+def test_a_spread_has_two_significant_digits(number: float, words: str) -> None:
+    assert two_digits(number) == words
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert percent(0.88914, 0.00213) == "88.91 ± 0.21"
+    assert percent(0.1, math.nan) == "10.00"
+    assert percent(math.nan, math.nan) == "-"
+    assert points(-0.0042) == "-0.42"
+    assert [p_value(p) for p in (0.00001, 0.0156, 0.31, math.nan)] == ["< 0.001", "0.016", "0.31", "-"]
+    assert [duration(s) for s in (0.046, 1.84, 250, 4320)] == ["46 ms", "1.8 s", "4 min 10 s", "1 h 12 min"]
+
+
+# figures and page
+
+
+def test_every_figure_is_drawn_and_written_twice(tmp_path: Path) -> None:
+    path = grid(tmp_path / "s")
+    for name in ("000_", "001_"):
+        (run,) = path.glob(f"{name}*")
+        record.write(run, record.load(run) | {"seconds": 9.0})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "slice_old.png").write_text("of an earlier report")
+    (tmp_path / "out" / "mine.png").write_text("the user's own")
+    folder.write(findings.read([path]), tmp_path / "out")
+    pictures = {file.name for file in (tmp_path / "out").glob("*.p[nd][gf]")} - {"mine.png"}
+    assert pictures == {
+        f"{name}.{kind}" for name in ("curves", "heatmap", "seeds", "slice_lr", "time") for kind in ("png", "pdf")
+    }
+    assert (tmp_path / "out" / "mine.png").exists()
+
+
+def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:
+    found = findings.read([sweep(tmp_path / "s", [*seeds([0.8, 0.9], lr=0.1), *seeds([0.5, 0.5], lr=0.2)])])
+    figure = plots.curves(found.runs, found.table)
+    assert figure is not None
+    loss, accuracy = figure.axes
+    assert [list(line.get_ydata()) for line in loss.lines] == [[2.0, 1.0, 0.4]] * 2
+    assert accuracy.lines[0].get_ydata()[-1] == pytest.approx(0.85)
+    band = accuracy.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min() <= 0.4, band.max()) == (True, pytest.approx(0.85 + 0.1 / math.sqrt(2)))
+    assert [text.get_text() for text in figure.legends[0].texts] == ["lr=0.1", "lr=0.2"]
+
+
+def test_lines_differ_without_their_colour(tmp_path: Path) -> None:
+    entries = [one for o in ("a", "b", "c") for lr in (0.1, 0.2, 0.3) for one in seeds([0.8], optimizer=o, lr=lr)]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    figure = plots.curves(found.runs, found.table)
+    assert figure is not None
+    looks = {(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in figure.axes[0].lines}
+    assert len(looks) == 9
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attributes if name in ("src", "href", "action", "data")]
+
+
+def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
+    path = grid(tmp_path / "s")
+    (path / "multirun.yaml").write_text(
+        "hydra:\n  overrides:\n    hydra: [hydra.mode=MULTIRUN, hydra.launcher.lanes=4]\n"
+        "    task: [experiment=x, 'lr=0.1,0.01']\n"
+    )
+    folder.write(findings.read([path]), tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    links = Links()
+    links.feed(page)
+    assert links.found
+    assert all(re.match(r"data:image/png;base64,|[\w.]+\.pdf$", link) for link in links.found)
+    assert "url(" not in page
+    for words in (
+        "python -m hpsearch -m experiment=x lr=0.1,0.01 hydra.launcher.lanes=4",
+        "python -m hpsearch -m lr=0.1 seed=0,1,2,3,4,5,6,7,8,9",
+        "c0ffee",
+        "2.13.0",
+        "the loss became nan in epoch 2",
+    ):
+        assert words in page
+
+
+def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium")
+    folder.write(findings.read([grid(tmp_path / "s")]), tmp_path / "out")
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=390,900",
+        f"--user-data-dir={tmp_path}/profile",
+    ]
+    address = f"file://{tmp_path}/out/index.html"
+    script = "--virtual-time-budget=2000"
+    made = subprocess.run(
+        [browser, *options, script, "--dump-dom", address], capture_output=True, text=True, timeout=120
+    )
+    assert made.returncode == 0, made.stderr
+    assert "optimizer=sgd lr=0.1 is best" in made.stdout
+    assert made.stdout.count("<img") == 4
+
+
+# the command
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "hpsearch.report", *arguments], capture_output=True, text=True)
+
+
+def test_the_command_prints_and_writes_without_torch_or_hydra(tmp_path: Path) -> None:
+    path = grid(tmp_path / "s")
+    code = (
+        "import sys; from hpsearch.report.__main__ import main; main(); "
+        "print(sorted({'torch', 'hydra', 'omegaconf', 'optuna'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-W", "error", "-c", code, str(path)], capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "optimizer=sgd lr=0.1 is best" in shown.stdout
+    assert shown.stdout.endswith(f"report: {path}/report/index.html\n[]\n")
+
+
+def test_several_folders_make_one_report_beside_them(tmp_path: Path) -> None:
+    a, b = sweep(tmp_path / "a", seeds(HIGH[:2])), sweep(tmp_path / "b", seeds(LOW[:2], lr=0.2))
+    shown = run(str(a), str(b))
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / "a+b" / "report" / "index.html").exists()
+
+
+def test_wrong_usage_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = grid(tmp_path / "s")
+    (run_folder,) = path.glob("000_*")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other" / "0").mkdir(parents=True)
+    bare = tmp_path / "bare"
+    (bare / "000_12345678").mkdir(parents=True)
+    for arguments, words in (
+        ([], "the following arguments are required: FOLDER"),
+        ([str(tmp_path / "none")], "none: no such folder"),
+        ([str(tmp_path / "empty")], "empty: holds no runs of hpsearch; name the folder of a sweep"),
+        ([str(tmp_path / "other")], "other: holds no runs of hpsearch"),
+        ([str(tmp_path)], "holds no runs of hpsearch; name one of those in it: bare, s"),
+        ([str(run_folder)], f"is the folder of one run; name its sweep's, {path}"),
+        ([str(bare)], "no run has a record yet (1 run missing)"),
+        ([str(path), "--rows", "batch_size"], "--rows=batch_size: not swept here; swept were optimizer, lr"),
+        ([str(path), "--columns", "lr", "--rows", "lr"], "--columns=lr: is in --rows too"),
+        ([str(path), "--spread", "sem"], "invalid choice: 'sem'"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["hpsearch.report", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            command_line.main()
+        out, err = capsys.readouterr()
+        assert (stop.value.code, out) == (2, "")
+        assert words in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
