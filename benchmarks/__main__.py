@@ -1,7 +1,7 @@
 """``python -m benchmarks [suite …] [--rounds N]``: Markdown tables on the terminal, ``benchmarks.json``.
 
-Suites: digits, fashion, commands, memory. The cases of a suite run in turn, A B C A B C …, so that a machine that
-slows down slows all of them: trust the ratios within a table, not seconds across tables.
+Suites: digits, fashion, commands, reports, memory. The cases of a suite run in turn, A B C A B C …, so that a machine
+that slows down slows all of them: trust the ratios within a table, not seconds across tables.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """The cases of each suite: functions that do the same work in different ways."""
 
+import atexit
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.alternatives import plain_loop, products, textbook
+from benchmarks.reports import multiply
 from hpsearch import data, engine
 from hpsearch.init import INITS
 from hpsearch.layers import NoNorm
@@ -106,7 +109,7 @@ def _command(*arguments: str) -> None:
 
 def commands() -> dict[str, Case]:
     """The quickstart's 45 runs as whole commands, interpreter start to printed table."""
-    quickstart = "hpsearch", "-m", "experiment=quickstart"
+    quickstart = "hpsearch", "-m", "experiment=quickstart", "report=false"
     return {
         "plain loop as a script": partial(_command, "benchmarks.plain_digits"),
         "hpsearch, hydra/launcher=basic": partial(_command, *quickstart, "hydra/launcher=basic"),
@@ -115,7 +118,28 @@ def commands() -> dict[str, Case]:
     }
 
 
-SUITES: dict[str, Callable[[], dict[str, Case]]] = {"digits": digits, "fashion": fashion, "commands": commands}
+def reports() -> dict[str, Case]:
+    """Whole commands: what the report adds to a sweep, and reports on 45 and on 10,000 runs."""
+    folder = Path(tempfile.mkdtemp(prefix="hpsearch-reports-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    small, large = folder / "quickstart", folder / "large"
+    quickstart = "hpsearch", "-m", "experiment=quickstart"
+    _command(*quickstart, "report=false", f"hydra.sweep.dir={small}")
+    multiply(small, large, configurations=1000)
+    return {
+        "quickstart, report=false": partial(_command, *quickstart, "report=false"),
+        "quickstart": partial(_command, *quickstart),
+        "report on its 45 runs": partial(_command, "hpsearch.report", str(small)),
+        "report on 10,000 runs": partial(_command, "hpsearch.report", str(large)),
+    }
+
+
+SUITES: dict[str, Callable[[], dict[str, Case]]] = {
+    "digits": digits,
+    "fashion": fashion,
+    "commands": commands,
+    "reports": reports,
+}
 
 
 def peak_memory() -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch import confirm, record
 from hpsearch.ranges import require
@@ -54,6 +54,9 @@ class Callbacks(Callback):
             found = findings.read([sweep])
             if found.confirmation is not None:
                 Console().print(found.confirmation.paragraph, markup=False, highlight=False)
+        if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
+            with exit_on_write_error(sweep):
+                OmegaConf.save(config, sweep / "multirun.yaml")
         if config.report:
             output = folder.place([sweep])
             with exit_on_write_error(output):

@@ -23,7 +23,7 @@ FLOORS = [
     ["task"],
     ["report", "report.stats", "report.wording", "report.runs", "report.configurations", "report.verdict"],
     ["report.confirmation", "report.tables", "report.findings"],
-    ["report.origin", "report.plots", "report.page", "report.folder", "report.__main__"],
+    ["report.origin", "report.plots", "report.search", "report.page", "report.folder", "report.__main__"],
     ["confirm", "callbacks", "jobs", "launcher"],
     ["__main__"],
 ]

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from hpsearch import record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import findings, folder, plots, tables
+from hpsearch.report import findings, folder, plots, search, tables
 from hpsearch.report.findings import Findings
 from hpsearch.report.wording import duration, p_value, percent, points, two_digits
+from tests.cli import Cli
 from tests.made_records import entry, seeds, sweep
 
 HIGH = [0.900, 0.904, 0.902, 0.906, 0.901, 0.903, 0.905, 0.902, 0.904, 0.903]
@@ -425,7 +426,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
     path = grid(tmp_path / "s")
     (path / "multirun.yaml").write_text(
         "hydra:\n  overrides:\n    hydra: [hydra.mode=MULTIRUN, hydra.launcher.lanes=4]\n"
-        "    task: [experiment=x, 'lr=0.1,0.01']\n"
+        "    task: [experiment=x, 'lr=0.1,0.01']\n  sweeper: {_target_: hydra.BasicSweeper}\n"
     )
     folder.write(findings.read([path]), tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
@@ -464,6 +465,32 @@ def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> Non
     assert made.returncode == 0, made.stderr
     assert "optimizer=sgd lr=0.1 is best" in made.stdout
     assert made.stdout.count("<img") == 4
+
+
+def test_a_search_gets_optunas_figures(cli: Cli) -> None:
+    values = "optimizer=choice(sgd,adam)", "lr=tag(log,interval(0.001,0.5))", "dropout.p=interval(0.0,0.5)"
+    trials = "hydra.sweeper.n_trials=6", "hydra.sweeper.sampler.seed=0"
+    small = "data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "name=search"
+    shown = cli("-m", "hydra/sweeper=optuna", *trials, *small, *values)
+    assert shown.code == 0, shown.err
+    written = {file.stem for file in (cli.multirun / "search" / "report").glob("*.pdf")}
+    assert {"history", "parallel", "importances", "slice_lr", "slice_dropout.p"} <= written
+
+
+def test_the_study_of_a_search_holds_every_configuration(tmp_path: Path) -> None:
+    momentum = {"name": "sgd", "momentum": 0.9}
+    lost = entry(None, status="diverged", lr=0.5)
+    entries = [
+        *seeds([0.8, 0.9], lr=0.1),
+        entry(0.7, lr=0.01),
+        entry(0.95, optimizer=momentum),
+        lost,
+        entry(0.6, lr=0.2),
+    ]
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    trials = search.study(found.runs, found.table).trials
+    assert [trial.value for trial in trials] == [pytest.approx(0.85), 0.7, 0.95, None, 0.6]
+    assert [trial.params["lr"] for trial in trials] == [0.1, 0.01, 0.1, 0.5, 0.2]
 
 
 # the command

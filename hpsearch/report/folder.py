@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hpsearch.report import tables
+from hpsearch.report import origin, tables
 from hpsearch.report.findings import Findings
 from hpsearch.report.verdict import EXPLANATION, comparisons
 
@@ -38,6 +38,10 @@ def write(findings: Findings, folder: Path) -> None:
     tables.write(folder, findings.display, findings.table, findings.runs.swept)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
     figures = plots.figures(findings.runs, findings.table, findings.verdict, findings.layout)
+    if any(made.searched for made in map(origin.of_sweep, findings.sweeps) if made):
+        from hpsearch.report import search  # and Optuna another half
+
+        figures |= search.figures(findings.runs, findings.table)
     images = plots.write(folder, figures)
     (folder / "index.html").write_text(page.render(findings, images), encoding="utf-8")
 

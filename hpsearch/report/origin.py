@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,23 @@ from hpsearch.record import Record
 from hpsearch.report.runs import Runs
 
 
-def sweep_command(sweep: Path) -> str | None:
-    """The command that made a sweep, from Hydra's ``multirun.yaml``; None where there is none that can be read."""
+@dataclass(frozen=True)
+class Origin:
+    """command: what made a sweep. searched: whether a sampler chose its configurations, not a grid."""
+
+    command: str
+    searched: bool
+
+
+def of_sweep(sweep: Path) -> Origin | None:
+    """From Hydra's ``multirun.yaml``; None where there is none that can be read."""
     try:
-        overrides = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
+        hydra = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]
+        overrides = hydra["overrides"]
         given = [*overrides["task"], *(line for line in overrides["hydra"] if not line.startswith("hydra.mode="))]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return Origin(_command("-m", *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return None
-    return _command("-m", *given)
 
 
 def run_command(entry: Record) -> str:

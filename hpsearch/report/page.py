@@ -23,7 +23,6 @@ def render(findings: Findings, images: dict[str, bytes]) -> str:
     if len(findings.verdict.others):
         shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
         others = Markup(shown.to_html(index=False, border=0))
-    commands = {sweep.name: origin.sweep_command(sweep) for sweep in findings.sweeps}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         findings=findings,
         table=Markup(tables.html(findings.display)),
@@ -33,7 +32,7 @@ def render(findings: Findings, images: dict[str, bytes]) -> str:
             (name, plots.CAPTIONS[name.partition("_")[0]], b64encode(image).decode()) for name, image in images.items()
         ],
         configurations=_configurations(findings),
-        commands={name: command for name, command in commands.items() if command},
+        commands=[made.command for made in map(origin.of_sweep, findings.sweeps) if made],
         environments=origin.environments(findings.runs),
     )
 

@@ -61,6 +61,9 @@ CAPTIONS = {
     "time": "Test accuracy against training time; star: the best on validation.",
     "slice": "Validation accuracy along one key, ± standard deviation over seeds. Dotted: the ends of what was tried; "
     "star: the best.",
+    "history": "Validation accuracy in the order of the search.",
+    "parallel": "A line per configuration through its values.",
+    "importances": "Share of the variance of validation accuracy that each key explains (fANOVA).",
 }
 
 
@@ -85,8 +88,9 @@ def write(folder: Path, drawn: dict[str, Figure]) -> dict[str, bytes]:
     images = {}
     with mpl.rc_context(STYLE):
         for name, figure in drawn.items():
-            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
-            figure.savefig(folder / f"{name}.png")
+            box = None if figure.get_layout_engine() else "tight"  # Optuna's have no layout of their own
+            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
+            figure.savefig(folder / f"{name}.png", bbox_inches=box)
             images[name] = (folder / f"{name}.png").read_bytes()
     return images
 
@@ -181,11 +185,14 @@ def _over_seeds(lists: Sequence[Sequence[float | None]]) -> tuple[Floats, Floats
 
 
 def heatmap(table: pd.DataFrame, verdict: Verdict, layout: Layout) -> Figure | None:
-    """The pivot of test accuracy; hatched where seeds did not finish, framed where the winner is."""
+    """The pivot of test accuracy; hatched where seeds did not finish, framed where the winner is. None
+    without a pivot, or where it is too large to read."""
     if layout.columns is None or len(layout.rows) != 1:
         return None
     row_key, column_key = layout.rows[0], layout.columns
     rows, columns = ordered_values(table, row_key), ordered_values(table, column_key)
+    if max(len(rows), len(columns)) > SHOWN_ROWS:
+        return None
     values = np.full((len(rows), len(columns)), np.nan)
     figure = Figure(figsize=(max(COLUMN, 0.62 * len(columns) + 1.2), 0.34 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots()
