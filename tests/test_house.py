@@ -21,9 +21,10 @@ FLOORS = [
     ["environment", "progress", "config"],
     ["check"],
     ["task"],
-    ["report", "report.stats", "report.wording", "report.runs", "report.configurations", "report.verdict"],
-    ["report.confirmation", "report.tables", "report.findings"],
-    ["report.origin", "report.plots", "report.search", "report.page", "report.folder", "report.__main__"],
+    ["report", "report.stats", "report.wording", "report.runs", "report.configurations"],
+    ["report.verdict", "report.prose", "report.confirmation", "report.tables", "report.findings"],
+    ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
+    ["report.origin", "report.page", "report.folder", "report.__main__"],
     ["confirm", "callbacks", "jobs", "launcher"],
     ["__main__"],
 ]

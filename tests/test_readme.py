@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hpsearch import engine
+from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.data import DATASETS
 from hpsearch.init import INITS
 from hpsearch.layers import ACTIVATIONS, NORMALIZATIONS
@@ -26,7 +27,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES],
+    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS],
     ids=lambda registry: next(iter(registry)),
 )
 def test_every_option_is_named(registry: dict[str, object]) -> None:

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from hpsearch import record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import findings, folder, plots, search, tables
+from hpsearch.report import findings, folder, search, tables
+from hpsearch.report.curves import curves
 from hpsearch.report.findings import Findings
 from hpsearch.report.wording import duration, p_value, percent, points, two_digits
 from tests.cli import Cli
@@ -71,13 +72,13 @@ def test_the_order_of_files_and_folders_changes_nothing(tmp_path: Path) -> None:
     shuffled = entries[:]
     random.Random(0).shuffle(shuffled)
     other = findings.read([sweep(tmp_path / "other" / "s", shuffled)])
-    assert one.verdict.paragraph == other.verdict.paragraph
+    assert one.paragraph == other.paragraph
     columns = ["lr", *tables.COLUMNS]
     sorted_tables = [f.table[columns].sort_values("lr").reset_index(drop=True) for f in (one, other)]
     pd.testing.assert_frame_equal(*sorted_tables, rtol=1e-12)
     a, b = sweep(tmp_path / "a", entries[:10]), sweep(tmp_path / "b", entries[10:])
     forth, back = (findings.read(order) for order in ([a, b], [b, a]))
-    assert forth.verdict.paragraph == back.verdict.paragraph
+    assert forth.paragraph == back.paragraph
     pd.testing.assert_frame_equal(forth.table, back.table)
 
 
@@ -141,7 +142,7 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
 def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
     found = findings.read([sweep(tmp_path / "s", [entry(None, status="failed", seed=s) for s in (0, 1)])])
     assert found.verdict.winner is None
-    assert found.verdict.paragraph == "No run has finished: there is nothing to judge."
+    assert found.paragraph == "No run has finished: there is nothing to judge."
     folder.write(found, tmp_path / "out")
     assert "| 0/2 |" in re.sub(" +", " ", (tmp_path / "out" / "table.md").read_text())
 
@@ -150,47 +151,47 @@ def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
 
 
 def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
-    verdict = findings.read([grid(tmp_path / "s")]).verdict
-    assert verdict.paragraph == (
+    found = findings.read([grid(tmp_path / "s")])
+    assert found.paragraph == (
         "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
         "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
         "the next [95 % interval -0.08 to +0.08]. The difference is not significant (exact test over 10 paired seeds, "
         "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0): take the two as tied; more than 1,000 "
         "seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not distinguishable."
     )
-    assert list(verdict.others.result) == ["tie", "lower", "lower"]
-    assert list(verdict.others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
-    assert verdict.warnings == [
+    assert list(found.verdict.others.result) == ["tie", "lower", "lower"]
+    assert list(found.verdict.others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
+    assert found.warnings == [
         "lr=0.1 is the largest value tried: the best may lie beyond it.",
         "1 of 40 runs did not finish, in 1 configuration: means are over the others.",
     ]
 
 
 def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
-    verdict = findings.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])]).verdict
-    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in verdict.paragraph
+    found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
+    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraph
 
 
 def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
     found = findings.read([sweep(tmp_path / "s", entries)])
     assert found.table.loc[found.verdict.winner].lr == 0.1
-    assert "really the better one on test" in found.verdict.paragraph
-    assert "validation and test disagree" in found.verdict.paragraph
+    assert "really the better one on test" in found.paragraph
+    assert "validation and test disagree" in found.paragraph
 
 
 def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
-    verdict = findings.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])]).verdict
-    assert "not testable at n = 5: an exact test needs 6 seeds or more" in verdict.paragraph
-    assert "n.s." not in verdict.paragraph
-    assert verdict.ties == set()
+    found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
+    assert "not testable at n = 5: an exact test needs 6 seeds or more" in found.paragraph
+    assert "n.s." not in found.paragraph
+    assert found.verdict.ties == set()
 
 
 def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
     entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
-    verdict = findings.read([sweep(tmp_path / "s", entries)]).verdict
-    assert set(verdict.others.result) == {"not testable"}
-    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in verdict.paragraph
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    assert set(found.verdict.others.result) == {"not testable"}
+    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in found.paragraph
 
 
 def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
@@ -198,8 +199,7 @@ def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) 
     found = findings.read([sweep(tmp_path / "s", [*lucky, *seeds(HIGH[:6], lr=0.1)])])
     assert found.table.loc[found.verdict.winner].lr == 0.1
     assert any(
-        "lr=1 has the higher mean on validation, 95.00 %, but only 5 of its 6 seeds" in w
-        for w in found.verdict.warnings
+        "lr=1 has the higher mean on validation, 95.00 %, but only 5 of its 6 seeds" in w for w in found.warnings
     )
 
 
@@ -208,7 +208,7 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
         one | {"environment": one["environment"] | {"device_name": "a GPU"}} for one in seeds(LOW[:3], lr=0.01)
     ]
     entries = [*seeds(HIGH[:4], lr=0.1), *elsewhere, *seeds(LOW[:4], lr=0.05)]
-    warnings = "\n".join(findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings)
+    warnings = "\n".join(findings.read([sweep(tmp_path / "s", entries)]).warnings)
     for words in (
         "lr=0.1 is the largest",
         "has 4 seeds: 5 are the least",
@@ -221,7 +221,7 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
 def test_no_dropout_is_not_the_edge_of_a_range(tmp_path: Path) -> None:
     dropout = [{"name": "none", "p": p} for p in (0.0, 0.2)]
     entries = [*seeds(HIGH, dropout=dropout[0]), *seeds(LOW, dropout=dropout[1])]
-    assert findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings == []
+    assert findings.read([sweep(tmp_path / "s", entries)]).warnings == []
 
 
 def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
         *seeds(HIGH, optimizer="adam", lr=0.01), *seeds(LOW, optimizer="adam", lr=0.001),
         *seeds(LOW, optimizer="sgd", lr=1.0), *seeds(LOW, optimizer="sgd", lr=0.0001),
     ]  # fmt: skip
-    (warning,) = findings.read([sweep(tmp_path / "s", entries)]).verdict.warnings
+    (warning,) = findings.read([sweep(tmp_path / "s", entries)]).warnings
     assert warning.startswith("lr=0.01 is the largest value tried")
 
 
@@ -295,6 +295,19 @@ def test_three_swept_keys_make_a_long_table_best_first(tmp_path: Path) -> None:
 )
 def test_rows_and_columns_can_be_chosen(tmp_path: Path, options: dict[str, Any], headings: list[str]) -> None:
     assert list(read_grid(tmp_path, **options).display.cells) == headings
+
+
+def test_a_key_that_only_some_have_keeps_every_cell(tmp_path: Path) -> None:
+    momentum = [{"name": "sgd", "momentum": value} for value in (0.0, 0.9)]
+    entries = [*seeds(HIGH[:2], optimizer=momentum[0]), *seeds(LOW[:2], optimizer=momentum[1])]
+    path = sweep(tmp_path / "s", [*entries, *seeds([0.85, 0.85], optimizer="adam")])
+    found = findings.read([path], columns="optimizer.momentum")
+    assert list(found.display.cells) == ["optimizer", "optimizer.momentum=0", "optimizer.momentum=0.9", "-"]
+    assert [list(row) for row in found.display.cells.values] == [
+        ["sgd", "90.20 ± 0.28", "88.20 ± 0.28", ""],
+        ["adam", "", "", "85.00 ± 0"],
+    ]
+    folder.write(found, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +407,7 @@ def test_every_figure_is_drawn_and_written_twice(tmp_path: Path) -> None:
 
 def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:
     found = findings.read([sweep(tmp_path / "s", [*seeds([0.8, 0.9], lr=0.1), *seeds([0.5, 0.5], lr=0.2)])])
-    figure = plots.curves(found.runs, found.table)
+    figure = curves(found.runs, found.table)
     assert figure is not None
     loss, accuracy = figure.axes
     assert [list(line.get_ydata()) for line in loss.lines] == [[2.0, 1.0, 0.4]] * 2
@@ -407,7 +420,7 @@ def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:
 def test_lines_differ_without_their_colour(tmp_path: Path) -> None:
     entries = [one for o in ("a", "b", "c") for lr in (0.1, 0.2, 0.3) for one in seeds([0.8], optimizer=o, lr=lr)]
     found = findings.read([sweep(tmp_path / "s", entries)])
-    figure = plots.curves(found.runs, found.table)
+    figure = curves(found.runs, found.table)
     assert figure is not None
     looks = {(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in figure.axes[0].lines}
     assert len(looks) == 9

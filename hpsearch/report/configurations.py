@@ -38,11 +38,17 @@ def summarise(runs: Runs) -> pd.DataFrame:
 
 
 def ordered_values(table: pd.DataFrame, key: str) -> list[Any]:
-    """The values of a swept key: in the order of their runs, but numbers that come in no order are sorted."""
+    """The values of a swept key: in the order of their runs, but numbers that come in no order are sorted. None,
+    for configurations that do not have the key, comes last."""
     values = list(dict.fromkeys(value for value in table[key] if not _none(value)))
     if is_numeric(table, key) and values not in (sorted(values), sorted(values, reverse=True)):
         values.sort()
-    return values
+    return [*values, None] if table[key].isna().any() else values
+
+
+def position(values: list[Any], value: Any) -> int:
+    """Where a configuration's value stands among the `ordered_values` of its key."""
+    return values.index(None if _none(value) else value)
 
 
 def is_numeric(table: pd.DataFrame, key: str) -> bool:

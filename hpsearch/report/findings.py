@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch import record
-from hpsearch.report import tables
+from hpsearch.report import prose, tables
 from hpsearch.report.configurations import summarise
 from hpsearch.report.confirmation import Confirmation, confirmation
 from hpsearch.report.runs import Runs, gather
@@ -19,12 +19,15 @@ from hpsearch.usage import UsageError
 
 @dataclass(frozen=True)
 class Findings:
-    """table: `configurations.summarise` of the runs; display: how it is shown, in `layout`."""
+    """table: `configurations.summarise` of the runs; paragraph, warnings: the verdict in words; display: the table as
+    it is shown, in `layout`."""
 
     sweeps: list[Path]
     runs: Runs
     table: pd.DataFrame
     verdict: Verdict
+    paragraph: str
+    warnings: list[str]
     confirmation: Confirmation | None
     layout: tables.Layout
     display: Display
@@ -63,7 +66,17 @@ def read(
     layout = tables.layout(table, runs.swept, list(rows), columns, spread)
     title = " + ".join(sweep.name for sweep in sweeps)
     display = tables.display(table, runs.swept, verdict, layout, title)
-    return Findings(list(sweeps), runs, table, verdict, confirmation(sweeps, runs, table, verdict), layout, display)
+    return Findings(
+        list(sweeps),
+        runs,
+        table,
+        verdict,
+        prose.paragraph(runs, table, verdict),
+        prose.warnings(runs, table, verdict),
+        confirmation(sweeps, runs, table, verdict),
+        layout,
+        display,
+    )
 
 
 def _fault(sweep: Path) -> str | None:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from hpsearch.report import origin, tables
 from hpsearch.report.findings import Findings
-from hpsearch.report.verdict import EXPLANATION, comparisons
+from hpsearch.report.prose import EXPLANATION, comparisons
 
 SHOWN_LOST = 10
 
@@ -18,9 +18,9 @@ def show(findings: Findings, console: Console) -> None:
     lost = findings.runs.frame[findings.runs.frame.status != "finished"]
     lines = [
         "",
-        findings.verdict.paragraph,
+        findings.paragraph,
         *([findings.confirmation.paragraph] if findings.confirmation else []),
-        *(f"! {line}" for line in findings.verdict.warnings),
+        *(f"! {line}" for line in findings.warnings),
         *(f"- {line}" for line in findings.runs.notes),
         *(f"- {run.sweep}/{run.folder}: {run.reason or run.status}" for _, run in lost.head(SHOWN_LOST).iterrows()),
         *([f"- and {len(lost) - SHOWN_LOST:,} more; runs.csv has the reasons"] if len(lost) > SHOWN_LOST else []),
@@ -47,11 +47,11 @@ def write(findings: Findings, folder: Path) -> None:
 
 
 def _verdict(findings: Findings) -> str:
-    parts = [f"# {findings.title}", findings.verdict.paragraph]
+    parts = [f"# {findings.title}", findings.paragraph]
     if findings.confirmation is not None:
         parts.append(findings.confirmation.paragraph)
-    if findings.verdict.warnings or findings.runs.notes:
-        parts.append("\n".join(f"- {line}" for line in (*findings.verdict.warnings, *findings.runs.notes)))
+    if findings.warnings or findings.runs.notes:
+        parts.append("\n".join(f"- {line}" for line in (*findings.warnings, *findings.runs.notes)))
     if len(findings.verdict.others):
         shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
         parts.append(shown.to_markdown(index=False, disable_numparse=True))

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from hpsearch.report import origin, plots, tables
 from hpsearch.report.configurations import label
 from hpsearch.report.findings import Findings
-from hpsearch.report.verdict import EXPLANATION, comparisons
+from hpsearch.report.prose import EXPLANATION, comparisons
 from hpsearch.report.wording import duration, percent
 
 TEMPLATE = Path(__file__).with_name("page.html")

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, text
+from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, position, text
 from hpsearch.report.verdict import Verdict
-from hpsearch.report.wording import count, percent
+from hpsearch.report.wording import MISSING, count, percent
 from hpsearch.usage import UsageError
 
 SHOWN_ROWS = 40  # on the terminal
@@ -72,8 +72,8 @@ def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Lay
     if layout.columns is None:
         order = list(table.sort_values("val_mean", ascending=False, kind="stable").index)
     else:
-        ranks = {key: {v: i for i, v in enumerate(ordered_values(table, key))} for key in swept}
-        order.sort(key=lambda c: [ranks[key].get(table.loc[c, key], -1) for key in layout.rows])
+        values = {key: ordered_values(table, key) for key in layout.rows}
+        order.sort(key=lambda c: [position(values[key], table.loc[c, key]) for key in layout.rows])
     for configuration in order:
         row = table.loc[configuration]
         best, tie = configuration == verdict.winner, configuration in verdict.ties
@@ -99,7 +99,8 @@ def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Lay
 
 
 def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
-    return f"{key}={text(value)}" if is_numeric(table, key) else text(value)
+    words = text(value)
+    return f"{key}={words}" if is_numeric(table, key) and words != MISSING else words
 
 
 def _spread(row: "pd.Series[Any]", spread: str) -> float:
