@@ -49,11 +49,12 @@ class Callbacks(Callback):
         with exit_on_write_error(sweep):
             runs.write_runs(sweep, found.runs)
         print(f"a row per run: {sweep / 'runs.csv'}")
-        if config.confirm and found.verdict.winner is not None:
+        if config.confirm:
+            said = found.paragraphs
             confirm.run(sweep, found, config)
             found = findings.read([sweep])
-            if found.confirmation is not None:
-                Console().print(found.confirmation.paragraph, markup=False, highlight=False)
+            for paragraph in found.paragraphs[len(said) :]:
+                Console().print(paragraph, markup=False, highlight=False)
         if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
             with exit_on_write_error(sweep):
                 OmegaConf.save(config, sweep / "multirun.yaml")

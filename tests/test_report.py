@@ -72,13 +72,13 @@ def test_the_order_of_files_and_folders_changes_nothing(tmp_path: Path) -> None:
     shuffled = entries[:]
     random.Random(0).shuffle(shuffled)
     other = findings.read([sweep(tmp_path / "other" / "s", shuffled)])
-    assert one.paragraph == other.paragraph
+    assert one.paragraphs == other.paragraphs
     columns = ["lr", *tables.COLUMNS]
     sorted_tables = [f.table[columns].sort_values("lr").reset_index(drop=True) for f in (one, other)]
     pd.testing.assert_frame_equal(*sorted_tables, rtol=1e-12)
     a, b = sweep(tmp_path / "a", entries[:10]), sweep(tmp_path / "b", entries[10:])
     forth, back = (findings.read(order) for order in ([a, b], [b, a]))
-    assert forth.paragraph == back.paragraph
+    assert forth.paragraphs == back.paragraphs
     pd.testing.assert_frame_equal(forth.table, back.table)
 
 
@@ -141,8 +141,8 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
 
 def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
     found = findings.read([sweep(tmp_path / "s", [entry(None, status="failed", seed=s) for s in (0, 1)])])
-    assert found.verdict.winner is None
-    assert found.paragraph == "No run has finished: there is nothing to judge."
+    assert found.verdicts[0].winner is None
+    assert found.paragraphs[0] == "No run has finished: there is nothing to judge."
     folder.write(found, tmp_path / "out")
     assert "| 0/2 |" in re.sub(" +", " ", (tmp_path / "out" / "table.md").read_text())
 
@@ -152,15 +152,15 @@ def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
 
 def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
     found = findings.read([grid(tmp_path / "s")])
-    assert found.paragraph == (
+    assert found.paragraphs[0] == (
         "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
         "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
         "the next [95 % interval -0.08 to +0.08]. The difference is not significant (exact test over 10 paired seeds, "
-        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0): take the two as tied; more than 1,000 "
+        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0.00): take the two as tied; more than 1,000 "
         "seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not distinguishable."
     )
-    assert list(found.verdict.others.result) == ["tie", "lower", "lower"]
-    assert list(found.verdict.others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
+    assert list(found.verdicts[0].others.result) == ["tie", "lower", "lower"]
+    assert list(found.verdicts[0].others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
     assert found.warnings == [
         "lr=0.1 is the largest value tried: the best may lie beyond it.",
         "1 of 40 runs did not finish, in 1 configuration: means are over the others.",
@@ -169,35 +169,35 @@ def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
 
 def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
     found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
-    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraph
+    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
 
 
 def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
     found = findings.read([sweep(tmp_path / "s", entries)])
-    assert found.table.loc[found.verdict.winner].lr == 0.1
-    assert "really the better one on test" in found.paragraph
-    assert "validation and test disagree" in found.paragraph
+    assert found.table[found.table.best].lr.item() == 0.1
+    assert "really the better one on test" in found.paragraphs[0]
+    assert "validation and test disagree" in found.paragraphs[0]
 
 
 def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
     found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
-    assert "not testable at n = 5: an exact test needs 6 seeds or more" in found.paragraph
-    assert "n.s." not in found.paragraph
-    assert found.verdict.ties == set()
+    assert "not testable at n = 5: an exact test needs 6 seeds or more" in found.paragraphs[0]
+    assert "n.s." not in found.paragraphs[0]
+    assert found.verdicts[0].ties == set()
 
 
 def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
     entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
     found = findings.read([sweep(tmp_path / "s", entries)])
-    assert set(found.verdict.others.result) == {"not testable"}
-    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in found.paragraph
+    assert set(found.verdicts[0].others.result) == {"not testable"}
+    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in found.paragraphs[0]
 
 
 def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
     lucky = [*seeds([0.95] * 5, lr=1.0), entry(None, status="diverged", lr=1.0, seed=5)]
     found = findings.read([sweep(tmp_path / "s", [*lucky, *seeds(HIGH[:6], lr=0.1)])])
-    assert found.table.loc[found.verdict.winner].lr == 0.1
+    assert found.table[found.table.best].lr.item() == 0.1
     assert any(
         "lr=1 has the higher mean on validation, 95.00 %, but only 5 of its 6 seeds" in w for w in found.warnings
     )
@@ -233,6 +233,24 @@ def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
     assert warning.startswith("lr=0.01 is the largest value tried")
 
 
+def test_data_sets_are_judged_each_by_itself(tmp_path: Path) -> None:
+    svc = {"name": "svc"}
+    entries = [
+        *seeds(HIGH, data="mnist"), *seeds(LOW, data="mnist", architecture=svc),
+        *seeds(LOW, data="fashion"), *seeds([value - 0.1 for value in HIGH], data="fashion", architecture=svc),
+    ]  # fmt: skip
+    path = sweep(tmp_path / "s", entries)
+    sweep(path / "confirm", [entry(0.88, data="fashion", seed=10), entry(0.89, data="mnist", seed=10)])
+    found = findings.read([path])
+    starts = [f"data={name} architecture=mlp is best: " for name in ("mnist", "fashion")]
+    starts += [f"Run again on 1 fresh seed, data={name} architecture=mlp reaches" for name in ("mnist", "fashion")]
+    assert all(said.startswith(start) for said, start in zip(found.paragraphs, starts, strict=True))
+    assert [list(verdict.others.p_holm) for verdict in found.verdicts] == [[2 / 1024]] * 2  # no comparison between them
+    assert tables.markdown(found.display).count("**") == 4
+    assert "Bold: the best on validation of each data set." in found.display.caption
+    folder.write(found, tmp_path / "out")
+
+
 # the winner again
 
 
@@ -242,9 +260,8 @@ def test_the_confirmation_compares_search_and_fresh_seeds(tmp_path: Path) -> Non
     used, of_another = entry(0.5, lr=0.1, seed=1), entry(0.6, lr=0.01, seed=4)
     sweep(path / "confirm", [*fresh, used, of_another])
     found = findings.read([path])
-    assert found.confirmation is not None
-    assert found.confirmation.paragraph == (
-        "Run again on 2 fresh seeds, the winner reaches 89.90 ± 0.14 % on validation and 89.50 ± 0.71 % on test. In "
+    assert found.paragraphs[1] == (
+        "Run again on 2 fresh seeds, lr=0.1 reaches 89.90 ± 0.14 % on validation and 89.50 ± 0.71 % on test. In "
         "the search its validation was 90.20 %: optimistic by +0.30 points [95 % interval -0.97 to +1.57]."
     )
 

@@ -13,12 +13,11 @@ from hpsearch.report import look
 from hpsearch.report.configurations import is_numeric, label, ordered_values, position, text
 from hpsearch.report.runs import Runs
 from hpsearch.report.tables import Layout
-from hpsearch.report.verdict import Verdict
 
 Floats = NDArray[np.float64]
 
 
-def heatmap(table: pd.DataFrame, verdict: Verdict, layout: Layout) -> Figure | None:
+def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
     """The pivot of test accuracy; hatched where seeds did not finish, framed where the winner is. None
     without a pivot, or where it is too large to read."""
     if layout.columns is None or len(layout.rows) != 1:
@@ -31,12 +30,12 @@ def heatmap(table: pd.DataFrame, verdict: Verdict, layout: Layout) -> Figure | N
     figure = Figure(figsize=(max(look.COLUMN, 0.62 * len(columns) + 1.2), 0.34 * len(rows) + 0.9), layout="constrained")
     axes = figure.subplots()
     marks: list[Rectangle] = []
-    for c, row in table.iterrows():
+    for _, row in table.iterrows():
         y, x = position(rows, row[row_key]), position(columns, row[column_key])
         values[y, x] = row.test_mean
         if row.finished < row.n:
             marks.append(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
-        if c == verdict.winner:
+        if row.best:
             marks.append(_box(x, y, edgecolor=look.COLOURS[1], linewidth=2))
     image = axes.imshow(values, cmap="cividis", aspect="auto")
     for (y, x), value in np.ndenumerate(values):
@@ -64,7 +63,7 @@ def _box(x: int, y: int, **style: Any) -> Rectangle:
     return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, fill=False, clip_on=False, **style)
 
 
-def seeds(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Figure | None:
+def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     """Test accuracy of every seed, with the mean and its 95 % t-interval; best validation on top. A second panel
     shows those near the winner where the others lie far away."""
     shown = table[table.finished > 0].sort_values("val_mean", ascending=False, kind="stable").head(look.SHOWN_ROWS)
@@ -72,7 +71,7 @@ def seeds(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Figure | None:
         return None
     done = runs.frame[runs.frame.status == "finished"].groupby("configuration").test_accuracy
     accuracies = {c: done.get_group(c).to_numpy() for c in shown.index}
-    near = shown[(shown.test_mean - table.loc[verdict.winner].test_mean).abs() <= look.NEAR]
+    near = shown[(shown.test_mean - table[table.best].test_mean.max()).abs() <= look.NEAR]
     low, high = (f(f(accuracies[c]) for c in near.index) for f in (min, max))
     margin = 0.08 * max(high - low, 0.002)
     everything = np.concatenate(list(accuracies.values()))
@@ -81,7 +80,7 @@ def seeds(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Figure | None:
     panels = figure.subplots(1, 2 if zoom else 1, sharey=True, squeeze=False)[0]
     for axes in panels:
         for y, (c, row) in enumerate(shown.iterrows()):
-            _strip(axes, y, row, accuracies[c], look.COLOURS[1] if c == verdict.winner else look.COLOURS[0])
+            _strip(axes, y, row, accuracies[c], look.COLOURS[1] if row.best else look.COLOURS[0])
         axes.set_xlabel("test accuracy (%)")
         axes.grid(axis="y", visible=False)
         look.percents(axes.xaxis)
@@ -106,7 +105,7 @@ def _lost(row: "pd.Series[Any]") -> str:
     return f" ({int(row.finished)}/{int(row.n)})" if row.finished < row.n else ""
 
 
-def slice_(runs: Runs, table: pd.DataFrame, verdict: Verdict, key: str) -> Figure | None:
+def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     """Validation accuracy along one numeric key: a line for each choice of the others where they are few, else
     points. Dotted lines mark the ends of what was tried, a star the winner."""
     if not is_numeric(table, key) or table[key].nunique() < 2:
@@ -131,9 +130,8 @@ def slice_(runs: Runs, table: pd.DataFrame, verdict: Verdict, key: str) -> Figur
         axes.set_xscale("log")
     for edge in (low, high):
         axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
-    if verdict.winner in shown.index:
-        best = shown.loc[verdict.winner]
-        axes.plot(best[key], best.val_mean, "*", color="black", markersize=9, zorder=5)
+    best = shown[shown.best]
+    axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key, ylabel="validation accuracy (%)")
     look.percents(axes.yaxis)
     if others and len(groups) <= len(look.COLOURS):
@@ -141,7 +139,7 @@ def slice_(runs: Runs, table: pd.DataFrame, verdict: Verdict, key: str) -> Figur
     return figure
 
 
-def time(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Figure | None:
+def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
     """Test accuracy against the time of training a run: the means of each configuration. None where the runs of one
     stack shared their time evenly, so that there is nothing to see."""
     shown = table[table.finished > 0]
@@ -157,7 +155,7 @@ def time(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Figure | None:
             axes.errorbar(row.seconds, row.test_mean, spread, label=name, markersize=5, capsize=2, **style)
     else:
         _points(axes, shown.seconds, shown.test_mean)
-    best = table.loc[verdict.winner]
+    best = table[table.best]
     axes.plot(best.seconds, best.test_mean, "*", color="black", markersize=9, zorder=5)
     if shown.seconds.max() > 10 * max(shown.seconds.min(), 1e-9):
         axes.set_xscale("log")

@@ -15,12 +15,13 @@ COLUMNS = [  # of table.csv, behind the swept keys
 
 
 def summarise(runs: Runs) -> pd.DataFrame:
-    """Index: configuration. Columns: the swept keys, `COLUMNS`, diverged, failed, seconds (of one run, the mean).
+    """Index: configuration. Columns: the swept keys, `COLUMNS`, data_set, diverged, failed, seconds (mean of a run).
 
     n counts the runs, whatever became of them; means and spreads are over the finished ones.
     """
     groups = runs.frame.groupby("configuration")
     table = groups[runs.swept].first() if runs.swept else pd.DataFrame(index=list(groups.groups))
+    table["data_set"] = groups.data_set.first()
     status = runs.frame.status
     table["n"] = groups.size()
     for kind in ("finished", "diverged", "failed"):

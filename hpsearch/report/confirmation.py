@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from hpsearch.report import stats
+from hpsearch.report.configurations import label
 from hpsearch.report.runs import Runs, configuration_of, gather
 from hpsearch.report.verdict import Verdict
 from hpsearch.report.wording import count, percent, points
@@ -16,8 +15,9 @@ FOLDER = "confirm"  # below the sweep's
 
 @dataclass(frozen=True)
 class Confirmation:
-    """Accuracies of the winner. search: its mean on validation in the search; the rest are the fresh seeds' own."""
+    """Accuracies of a winner. search: its mean on validation in the search; the rest are the fresh seeds' own."""
 
+    name: str
     search: float
     validation: list[float]
     test: list[float]
@@ -36,26 +36,30 @@ class Confirmation:
             percent(sum(values) / len(values), stats.seed_std(values)) for values in (self.validation, self.test)
         )
         return (
-            f"Run again on {count(len(self.test), 'fresh seed')}, the winner reaches {validation} % on validation and "
+            f"Run again on {count(len(self.test), 'fresh seed')}, {self.name} reaches {validation} % on validation and "
             f"{test} % on test. In the search its validation was {percent(self.search)} %: optimistic by "
             f"{points(self.optimism)} points{interval}."
         )
 
 
-def confirmation(sweeps: Sequence[Path], runs: Runs, table: pd.DataFrame, verdict: Verdict) -> Confirmation | None:
-    """What the folders ``confirm`` below the sweeps say of the winner, on seeds that no run of the sweeps used."""
+def confirmations(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) -> list[Confirmation]:
+    """What the folders ``confirm`` below the sweeps say of the winners, on seeds that no run of the sweeps used."""
     folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
-    if verdict.winner is None or not folders:
-        return None
-    again = gather(folders)
-    winner = configuration_of(runs.records[int((runs.frame.configuration == verdict.winner).argmax())])
+    again = gather(folders).records
     used = set(runs.frame.seed)
-    fresh = [
-        entry["metrics"]
-        for entry in again.records
-        if configuration_of(entry) == winner and entry["config"]["seed"] not in used and entry["status"] == "finished"
-    ]
-    if not fresh:
-        return None
-    validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
-    return Confirmation(float(table.val_mean[verdict.winner]), validation, test)
+    found = []
+    for verdict in verdicts:
+        if verdict.winner is None:
+            continue
+        winner, row = configuration_of(runs.one_of(verdict.winner)), verdict.table.loc[verdict.winner]
+        fresh = [
+            entry["metrics"]
+            for entry in again
+            if configuration_of(entry) == winner
+            and entry["config"]["seed"] not in used
+            and entry["status"] == "finished"
+        ]
+        if fresh:
+            validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
+            found.append(Confirmation(label(row, runs.swept), float(row.val_mean), validation, test))
+    return found

@@ -9,7 +9,7 @@ import pandas as pd
 from hpsearch import record
 from hpsearch.report import prose, tables
 from hpsearch.report.configurations import summarise
-from hpsearch.report.confirmation import Confirmation, confirmation
+from hpsearch.report.confirmation import confirmations
 from hpsearch.report.runs import Runs, gather
 from hpsearch.report.tables import Display
 from hpsearch.report.verdict import Verdict, judge
@@ -19,16 +19,15 @@ from hpsearch.usage import UsageError
 
 @dataclass(frozen=True)
 class Findings:
-    """table: `configurations.summarise` of the runs; paragraph, warnings: the verdict in words; display: the table as
-    it is shown, in `layout`."""
+    """table: `configurations.summarise` of the runs, with the columns best and tie. verdicts: one per data set;
+    paragraphs, warnings: what they and the confirmations say. display: the table as it is shown, in `layout`."""
 
     sweeps: list[Path]
     runs: Runs
     table: pd.DataFrame
-    verdict: Verdict
-    paragraph: str
+    verdicts: list[Verdict]
+    paragraphs: list[str]
     warnings: list[str]
-    confirmation: Confirmation | None
     layout: tables.Layout
     display: Display
 
@@ -62,18 +61,21 @@ def read(
         left = [*runs.notes, f"{listed}: no run has a record yet ({count(len(runs.missing), 'run')} missing)"]
         raise UsageError(left)
     table = summarise(runs)
-    verdict = judge(runs, table)
+    verdicts = judge(runs, table)
+    table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
+    table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
+    paragraphs = [prose.paragraph(verdict, runs.swept) for verdict in verdicts]
+    paragraphs += [confirmation.paragraph for confirmation in confirmations(sweeps, runs, verdicts)]
     layout = tables.layout(table, runs.swept, list(rows), columns, spread)
     title = " + ".join(sweep.name for sweep in sweeps)
-    display = tables.display(table, runs.swept, verdict, layout, title)
+    display = tables.display(table, runs.swept, layout, title)
     return Findings(
         list(sweeps),
         runs,
         table,
-        verdict,
-        prose.paragraph(runs, table, verdict),
-        prose.warnings(runs, table, verdict),
-        confirmation(sweeps, runs, table, verdict),
+        verdicts,
+        paragraphs,
+        list(dict.fromkeys(line for verdict in verdicts for line in prose.warnings(runs, verdict))),
         layout,
         display,
     )

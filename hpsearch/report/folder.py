@@ -18,8 +18,7 @@ def show(findings: Findings, console: Console) -> None:
     lost = findings.runs.frame[findings.runs.frame.status != "finished"]
     lines = [
         "",
-        findings.paragraph,
-        *([findings.confirmation.paragraph] if findings.confirmation else []),
+        *findings.paragraphs,
         *(f"! {line}" for line in findings.warnings),
         *(f"- {line}" for line in findings.runs.notes),
         *(f"- {run.sweep}/{run.folder}: {run.reason or run.status}" for _, run in lost.head(SHOWN_LOST).iterrows()),
@@ -37,7 +36,7 @@ def write(findings: Findings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs.swept)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
-    figures = plots.figures(findings.runs, findings.table, findings.verdict, findings.layout)
+    figures = plots.figures(findings.runs, findings.table, findings.layout)
     if any(made.searched for made in map(origin.of_sweep, findings.sweeps) if made):
         from hpsearch.report import search  # and Optuna another half
 
@@ -47,15 +46,13 @@ def write(findings: Findings, folder: Path) -> None:
 
 
 def _verdict(findings: Findings) -> str:
-    parts = [f"# {findings.title}", findings.paragraph]
-    if findings.confirmation is not None:
-        parts.append(findings.confirmation.paragraph)
+    parts = [f"# {findings.title}", *findings.paragraphs]
     if findings.warnings or findings.runs.notes:
         parts.append("\n".join(f"- {line}" for line in (*findings.warnings, *findings.runs.notes)))
-    if len(findings.verdict.others):
-        shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
-        parts.append(shown.to_markdown(index=False, disable_numparse=True))
-        parts.append(EXPLANATION)
+    for verdict in findings.verdicts:
+        if len(verdict.others):
+            shown = comparisons(verdict, findings.runs.swept)
+            parts += [shown.to_markdown(index=False, disable_numparse=True), EXPLANATION]
     return "\n\n".join([*parts, findings.size]) + "\n"
 
 

@@ -19,10 +19,11 @@ def render(findings: Findings, images: dict[str, bytes]) -> str:
     """images: the figures as PNG, by their files' names."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "duration": duration}
-    others = None
-    if len(findings.verdict.others):
-        shown = comparisons(findings.verdict, findings.table, findings.runs.swept)
-        others = Markup(shown.to_html(index=False, border=0))
+    others = [
+        Markup(comparisons(verdict, findings.runs.swept).to_html(index=False, border=0))
+        for verdict in findings.verdicts
+        if len(verdict.others)
+    ]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         findings=findings,
         table=Markup(tables.html(findings.display)),

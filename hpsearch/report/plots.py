@@ -12,7 +12,6 @@ from hpsearch.report.accuracies import heatmap, seeds, slice_, time
 from hpsearch.report.curves import curves
 from hpsearch.report.runs import Runs
 from hpsearch.report.tables import Layout
-from hpsearch.report.verdict import Verdict
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells a root logger at INFO of every glyph
 
@@ -29,15 +28,15 @@ CAPTIONS = {
 }
 
 
-def figures(runs: Runs, table: pd.DataFrame, verdict: Verdict, layout: Layout) -> dict[str, Figure]:
+def figures(runs: Runs, table: pd.DataFrame, layout: Layout) -> dict[str, Figure]:
     """Every figure that these runs have numbers for, by its file's name: a key of `CAPTIONS`, or slice_<swept key>."""
     with mpl.rc_context(look.STYLE):
         drawn = {
             "curves": curves(runs, table),
-            "seeds": seeds(runs, table, verdict),
-            "heatmap": heatmap(table, verdict, layout),
-            **{f"slice_{key}": slice_(runs, table, verdict, key) for key in runs.swept},
-            "time": time(runs, table, verdict),
+            "seeds": seeds(runs, table),
+            "heatmap": heatmap(table, layout),
+            **{f"slice_{key}": slice_(runs, table, key) for key in runs.swept},
+            "time": time(runs, table),
         }
     return {name: figure for name, figure in drawn.items() if figure is not None}
 

@@ -20,19 +20,20 @@ EXPLANATION = (
 )
 
 
-def paragraph(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> str:
-    """The judgement. table: `configurations.summarise` of the runs."""
+def paragraph(verdict: Verdict, swept: list[str]) -> str:
+    """The judgement."""
     if verdict.winner is None:
         return "No run has finished: there is nothing to judge."
-    others, best = verdict.others, table.loc[verdict.winner]
-    name = label(best, runs.swept)
+    others, table = verdict.others, verdict.table
+    best = table.loc[verdict.winner]
+    name = label(best, swept)
     validation, test = percent(best.val_mean, best.val_std), percent(best.test_mean, best.test_std)
     seeds = count(best.finished, "seed")
     if others.empty:
         return (
             f"{name}: {validation} % on validation, {test} % on test over {seeds}. There is nothing to compare it with."
         )
-    second, next_name = others.iloc[0], label(table.loc[others.index[0]], runs.swept)
+    second, next_name = others.iloc[0], label(table.loc[others.index[0]], swept)
     sentences = [
         f"{name} is best: {validation} % on validation over {seeds}, {_apart(best.val_mean - second.val_mean)} "
         f"the next, {next_name}.",
@@ -54,7 +55,7 @@ def paragraph(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> str:
         if len(unresolved) and (closest := unresolved.difference.abs().idxmin()) != others.index[0]:
             row = others.loc[closest]
             sentences.append(
-                f"The closest on test is {label(table.loc[closest], runs.swept)}, {points(-row.difference)} points"
+                f"The closest on test is {label(table.loc[closest], swept)}, {points(-row.difference)} points"
                 f"{_interval(row)}; {_needed(row)}."
             )
     return " ".join(sentences)
@@ -80,7 +81,7 @@ def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
     corrected = f" after Holm's correction for {int(others.p.notna().sum())} comparisons" if len(others) > 1 else ""
     equals = "" if row.p_holm < 0.001 else "= "
     evidence = f"exact test over {pairs}, p {equals}{p_value(row.p_holm)}{corrected}"
-    effect = "" if isnan(row.effect) else f", effect size d = {row.effect:.2g}"
+    effect = "" if isnan(row.effect) else f", effect size d = {row.effect:.2f}"
     if row.result == LOWER:
         return f"The difference is real ({evidence}{effect})."
     if row.result == HIGHER:
@@ -96,9 +97,9 @@ def _needed(row: "pd.Series[float]") -> str:
     return f"about {int(row.seeds)} seeds each would resolve it, if the difference is as it looks"
 
 
-def comparisons(verdict: Verdict, table: pd.DataFrame, swept: list[str]) -> pd.DataFrame:
+def comparisons(verdict: Verdict, swept: list[str]) -> pd.DataFrame:
     """The others as a person reads them, all strings; at most `SHOWN` of them."""
-    others = verdict.others.head(SHOWN)
+    table, others = verdict.table, verdict.others.head(SHOWN)
     words = {LOWER: "lower", HIGHER: "higher", TIE: "not distinguishable"}
     return pd.DataFrame(
         {
@@ -113,7 +114,7 @@ def comparisons(verdict: Verdict, table: pd.DataFrame, swept: list[str]) -> pd.D
             "n": [str(n) for n in others.n],
             "p": [p_value(p) for p in others.p],
             "p (Holm)": [p_value(p) for p in others.p_holm],
-            "effect d": [MISSING if isnan(effect) else f"{effect:.2g}" for effect in others.effect],
+            "effect d": [MISSING if isnan(effect) else f"{effect:.2f}" for effect in others.effect],
             "on test": [
                 words.get(result, f"{UNTESTABLE} at n = {n}") for result, n in zip(others.result, others.n, strict=True)
             ],
@@ -125,10 +126,11 @@ def comparisons(verdict: Verdict, table: pd.DataFrame, swept: list[str]) -> pd.D
     )
 
 
-def warnings(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> list[str]:
+def warnings(runs: Runs, verdict: Verdict) -> list[str]:
     """A line each: edges of ranges, few or unequal seeds, lost runs, different machines."""
     if verdict.winner is None:
         return []
+    table = verdict.table
     best = table.loc[verdict.winner]
     name = label(best, runs.swept)
     found = [
@@ -149,7 +151,8 @@ def warnings(runs: Runs, table: pd.DataFrame, verdict: Verdict) -> list[str]:
         found.append(
             f"{lost.sum():,} of {count(table.n.sum(), 'run')} did not finish, in {where}: means are over the others."
         )
-    seeds = runs.frame.groupby("configuration").seed.agg(frozenset)
+    mine = runs.frame.configuration.isin(table.index)
+    seeds = runs.frame[mine].groupby("configuration").seed.agg(frozenset)
     if seeds.nunique() > 1:
         found.append("The configurations were not run on the same seeds: differences are over the common ones.")
     places = {

@@ -20,10 +20,10 @@ SHOWN_NOTES = 10
 class Runs:
     """What the records of one or more sweeps say.
 
-    frame: a row per run: sweep, folder, number, key, configuration, status, seed, metrics, test_images, batch_std,
-    seconds, reason, the swept keys. configuration: equal for runs that differ only in their seed. records: of the
-    rows, in their order. swept: what differs between configurations, by its names on the command line. missing: the
-    folders without a record. notes: a line for everything that was left out.
+    frame: a row per run: sweep, folder, number, key, data_set, configuration, status, seed, metrics, test_images,
+    batch_std, seconds, reason, the swept keys. configuration: equal for runs that differ only in their seed. records:
+    of the rows, in their order. swept: what differs between configurations, by its names on the command line. missing:
+    the folders without a record. notes: a line for everything that was left out.
     """
 
     frame: pd.DataFrame
@@ -31,6 +31,10 @@ class Runs:
     swept: list[str]
     missing: list[str]
     notes: list[str]
+
+    def one_of(self, configuration: int) -> Record:
+        """A record of a configuration."""
+        return self.records[int((self.frame.configuration == configuration).argmax())]
 
 
 def gather(sweeps: Sequence[Path]) -> Runs:
@@ -100,6 +104,7 @@ def _row(sweep: str, folder: str, entry: Record) -> dict[str, Any]:
             "folder": folder,
             "number": int(folder.partition("_")[0]),
             "key": entry["key"],
+            "data_set": entry["config"]["data"]["name"],
             "status": entry["status"],
             "seed": int(entry["config"]["seed"]),
             **{metric: _number(entry["metrics"][metric]) for metric in record.METRICS},

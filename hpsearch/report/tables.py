@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, position, text
-from hpsearch.report.verdict import Verdict
 from hpsearch.report.wording import MISSING, count, percent
 from hpsearch.usage import UsageError
 
@@ -36,7 +35,7 @@ class Layout:
 
 def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str | None, spread: str) -> Layout:
     """The layout that the user asked for, or the paper's: two swept keys make a pivot with the numeric one in its
-    rows. Raises UsageError for a key that was not swept."""
+    rows, else the one with more values. Raises UsageError for a key that was not swept."""
     for option, key in [*(("--rows", key) for key in rows), *((("--columns", columns),) if columns else ())]:
         if key not in swept:
             raise UsageError([f"{option}={key}: not swept here; swept were {', '.join(swept) or 'no keys'}"])
@@ -47,7 +46,9 @@ def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str 
         columns = left[0]
     elif columns is None and not rows and len(swept) == 2:
         first, second = swept
-        columns = first if is_numeric(table, second) and not is_numeric(table, first) else second
+        numeric = is_numeric(table, first), is_numeric(table, second)
+        fewer = table[first].nunique() < table[second].nunique()
+        columns = first if numeric == (False, True) or (numeric[0] == numeric[1] and fewer) else second
     elif columns is None and rows:
         raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
     return Layout((*rows, *(key for key in left if key != columns)), columns, spread)
@@ -63,8 +64,8 @@ class Display:
     names: int
 
 
-def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Layout, title: str) -> Display:
-    """table: `configurations.summarise`. Accuracies in percent."""
+def display(table: pd.DataFrame, swept: list[str], layout: Layout, title: str) -> Display:
+    """table: `configurations.summarise` with the columns best and tie. Accuracies in percent."""
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     bold: dict[tuple[str, ...], dict[str, bool]] = {}
     uneven = table.n.nunique() > 1
@@ -76,9 +77,8 @@ def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Lay
         order.sort(key=lambda c: [position(values[key], table.loc[c, key]) for key in layout.rows])
     for configuration in order:
         row = table.loc[configuration]
-        best, tie = configuration == verdict.winner, configuration in verdict.ties
         names = tuple(text(row[key]) for key in layout.rows)
-        test = percent(row.test_mean, _spread(row, layout.spread)) + (" ≈" if tie else "")
+        test = percent(row.test_mean, _spread(row, layout.spread)) + (" ≈" if row.tie else "")
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
         if layout.columns is None:
@@ -87,14 +87,14 @@ def display(table: pd.DataFrame, swept: list[str], verdict: Verdict, layout: Lay
             shown = finished < n or uneven
             cells = {_heading(table, layout.columns, row[layout.columns]): f"{test} ({seeds})" if shown else test}
         rows.setdefault(names, {}).update(cells)
-        bold.setdefault(names, {}).update(dict.fromkeys(cells, best))
+        bold.setdefault(names, {}).update(dict.fromkeys(cells, bool(row.best)))
     headings = list(dict.fromkeys(heading for cells in rows.values() for heading in cells))
     if layout.columns is not None:
         headings = [_heading(table, layout.columns, value) for value in ordered_values(table, layout.columns)]
     shape = [*layout.rows, *headings]
     cells = pd.DataFrame([[*names, *(c.get(h, "") for h in headings)] for names, c in rows.items()], columns=shape)
     marks = [[False] * len(names) + [c.get(h, False) for h in headings] for names, c in bold.items()]
-    caption = _caption(table, verdict, layout, title)
+    caption = _caption(table, layout, title)
     return Display(cells, pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
 
 
@@ -109,16 +109,16 @@ def _spread(row: "pd.Series[Any]", spread: str) -> float:
     return float(row["test_std" if spread == "seed_std" else spread])
 
 
-def _caption(table: pd.DataFrame, verdict: Verdict, layout: Layout, title: str) -> str:
+def _caption(table: pd.DataFrame, layout: Layout, title: str) -> str:
     seeds = sorted(set(table.n))
     over = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else count(seeds[0], "seed")
     parts = [f"{title}: {'accuracy' if layout.columns is None else 'test accuracy'} in %, mean"]
     parts[0] += f" over {over}"
     if seeds[-1] > 1 or layout.spread in ("test_se", "batch_std"):
         parts[0] += f" ± {SPREADS[layout.spread]}"
-    if len(table) > 1 and verdict.winner is not None:
-        parts.append("Bold: the best on validation")
-    if verdict.ties:
+    if len(table) > 1 and table.best.any():
+        parts.append(f"Bold: the best on validation{' of each data set' if table.best.sum() > 1 else ''}")
+    if table.tie.any():
         parts.append("≈: not distinguishable from it on test")
     if (table.finished < table.n).any():
         lost = table[table.finished < table.n].iloc[0]

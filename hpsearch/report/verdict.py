@@ -16,12 +16,14 @@ LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # tha
 
 @dataclass(frozen=True)
 class Verdict:
-    """winner: its configuration; None where no run has finished.
+    """The judgement of one data set; accuracies on different ones are not compared.
 
-    others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields of
-    `stats.Comparison` (winner minus other), p_holm, result, and seeds: how many would resolve it, or None.
+    table: its configurations, as `configurations.summarise` gives them. winner: the best; None where no run has
+    finished. others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields
+    of `stats.Comparison` (winner minus other), p_holm, result, and seeds: how many would resolve it, or None.
     """
 
+    table: pd.DataFrame
     winner: int | None
     others: pd.DataFrame
 
@@ -31,15 +33,19 @@ class Verdict:
         return set(self.others.index[self.others.result == TIE]) if len(self.others) else set()
 
 
-def judge(runs: Runs, table: pd.DataFrame) -> Verdict:
-    """table: `configurations.summarise` of the runs. A configuration that diverged or failed on a seed is chosen
-    only where every one did."""
+def judge(runs: Runs, table: pd.DataFrame) -> list[Verdict]:
+    """A verdict for each data set. table: `configurations.summarise` of the runs."""
+    return [_judge(runs, part) for _, part in table.groupby("data_set", sort=False)]
+
+
+def _judge(runs: Runs, table: pd.DataFrame) -> Verdict:
+    """A configuration that diverged or failed on a seed is chosen only where every one did."""
     ranked = table[table.finished > 0].sort_values("val_mean", ascending=False, kind="stable")
     if ranked.empty:
-        return Verdict(None, ranked)
+        return Verdict(table, None, ranked)
     sound = ranked[ranked.diverged + ranked.failed == 0]
     winner = int((ranked if sound.empty else sound).index[0])
-    return Verdict(winner, _compare(runs, ranked.drop(winner), winner))
+    return Verdict(table, winner, _compare(runs, ranked.drop(winner), winner))
 
 
 def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
