@@ -304,6 +304,30 @@ def test_a_killed_sweep_is_completed_by_the_same_command_as_if_nothing_had_happe
     assert [e["metrics"] for e in whole.values()] == [e["metrics"] for e in found.values()]
 
 
+def test_the_winner_runs_again_on_seeds_that_the_sweep_did_not_use(cli: Cli) -> None:
+    shown = cli("-m", *TINY, "name=again", "lr=0.1,0.5", "seed=0,1", "confirm=2", "hydra.launcher.lanes=1")
+    assert shown.code == 0, shown.err
+    found = list(records(cli.multirun / "again").values())
+    best = max(
+        found,
+        key=lambda entry: sum(
+            f["metrics"]["val_accuracy"] for f in found if f["config"]["lr"] == entry["config"]["lr"]
+        ),
+    )
+    fresh = list(records(cli.multirun / "again" / "confirm").values())
+    assert [entry["config"] for entry in fresh] == [best["config"] | {"seed": seed} for seed in (2, 3)]
+    assert {entry["lanes"] for entry in fresh} == {1}
+    assert f"Run again on 2 fresh seeds, lr={best['config']['lr']} reaches" in shown.out
+    assert not (cli.multirun / "again" / "report").exists()
+
+
+def test_a_sweep_ends_with_its_report(cli: Cli) -> None:
+    shown = cli("-m", *TINY[:-1], "name=whole", "seed=0,1")
+    assert shown.code == 0, shown.err
+    assert shown.out.endswith("report: multirun/whole/report/index.html\n")
+    assert (cli.multirun / "whole" / "report" / "index.html").exists()
+
+
 def test_an_interrupted_sweep_says_so_in_one_line(tmp_path: Path) -> None:
     process = start(
         tmp_path, "-m", "data=digits", "epochs=200", "seed=range(3)", "name=stopped", "hydra.launcher.lanes=1"

@@ -156,8 +156,9 @@ def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
         "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
         "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
         "the next [95 % interval -0.08 to +0.08]. The difference is not significant (exact test over 10 paired seeds, "
-        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0.00): take the two as tied; more than 1,000 "
-        "seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not distinguishable."
+        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0.00): take the two as tied; more than "
+        "1,000 seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not "
+        "distinguishable."
     )
     assert list(found.verdicts[0].others.result) == ["tie", "lower", "lower"]
     assert list(found.verdicts[0].others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
