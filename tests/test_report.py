@@ -303,6 +303,12 @@ def test_three_swept_keys_make_a_long_table_best_first(tmp_path: Path) -> None:
     assert list(found.display.cells.test) == ["95.00 ± 0", "90.20 ± 0.28", "88.20 ± 0.28"]
 
 
+def test_a_key_that_follows_from_another_makes_no_pivot(tmp_path: Path) -> None:
+    entries = [*seeds(HIGH[:2], optimizer="sgd", lr=0.03), *seeds(LOW[:2], optimizer="adam", lr=0.001)]
+    display = findings.read([sweep(tmp_path / "s", entries)]).display
+    assert list(display.cells) == ["optimizer", "lr", "seeds", "validation", "test"]
+
+
 @pytest.mark.parametrize(
     ("options", "headings"),
     [

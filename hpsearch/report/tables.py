@@ -44,8 +44,8 @@ def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str 
     left = [key for key in swept if key not in rows]
     if columns is None and rows and len(left) == 1:
         columns = left[0]
-    elif columns is None and not rows and len(swept) == 2:
-        first, second = swept
+    elif columns is None and not rows and len(swept) == 2 and len(table) > max(table[swept].nunique()):
+        first, second = swept  # and not one key that follows from the other, as lr may from the optimizer
         numeric = is_numeric(table, first), is_numeric(table, second)
         fewer = table[first].nunique() < table[second].nunique()
         columns = first if numeric == (False, True) or (numeric[0] == numeric[1] and fewer) else second
