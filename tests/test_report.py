@@ -18,6 +18,7 @@ from rich.console import Console
 from hpsearch import record
 from hpsearch.report import __main__ as command_line
 from hpsearch.report import findings, folder, search, tables
+from hpsearch.report.configurations import label
 from hpsearch.report.curves import curves
 from hpsearch.report.findings import Findings
 from hpsearch.report.wording import duration, p_value, percent, points, two_digits
@@ -126,7 +127,7 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
         "s/003_00000000: left out: schema=7, this version of hpsearch reads schema=1",
         "s/004_00000000: left out: finished with test_accuracy=nan, which is no accuracy",
         "s/005_00000000: left out: not a record of hpsearch",
-        "s/006_00000000: left out: incomplete (KeyError: 'test_batches')",
+        "s/006_00000000: left out: test_batches is not what schema=1 promises",
         "s/007_00000000: left out: the same configuration and seed as s/001_",
         "s/008_00000000: left out: the same configuration and seed as s/000_",
     ]
@@ -137,6 +138,41 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
     assert "OTHER RESULTS" in found.runs.notes[6]
     assert found.runs.missing == ["s/009_abcdef01"]
     assert "1 run missing" in found.size
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("metrics", {"val_accuracy": "0.9"}, "metrics.val_accuracy is not"),
+        ("history", {"train_loss": "abc", "val_accuracy": []}, "history.train_loss is not"),
+        ("history", {"train_loss": [{}], "val_accuracy": [0.1]}, "history.train_loss is not"),
+        ("history", {"train_loss": [1.0], "val_accuracy": []}, "its lists do not fit together"),
+        ("environment", None, "environment is not"),
+        ("overrides", "lr=0.1", "overrides is not"),
+        ("reason", [1], "reason is not"),
+        ("test_batches", {"correct": [0], "total": [0]}, "its lists do not fit together"),
+        ("test_batches", {"correct": [1, 2], "total": [3]}, "its lists do not fit together"),
+    ],
+)
+def test_parts_of_another_shape_are_named(tmp_path: Path, part: str, value: Any, words: str) -> None:
+    path = sweep(tmp_path / "s", seeds(HIGH[:1]))
+    broken(path, "001_00000000", json.dumps(seeds(HIGH)[5] | {part: value}))
+    (note,) = findings.read([path]).runs.notes
+    assert note.startswith(f"s/001_00000000: left out: {words}")
+
+
+def test_values_are_named_as_they_are_typed(tmp_path: Path) -> None:
+    nets = [{"name": "mlp", "widths": widths} for widths in (None, [16, 16])]
+    nesterov = {"name": "sgd", "nesterov": True}
+    entries = [*seeds(HIGH[:2], architecture=nets[0]), *seeds(LOW[:2], architecture=nets[1], optimizer=nesterov)]
+    entries += seeds(LOW[:2], architecture=nets[1], optimizer=nesterov | {"nesterov": False})
+    found = findings.read([sweep(tmp_path / "s", entries)])
+    assert found.runs.swept == ["architecture.widths", "optimizer.nesterov"]
+    assert [label(row, found.runs.swept) for _, row in found.table.iterrows()] == [
+        "architecture.widths=null",
+        "architecture.widths=[16,16] optimizer.nesterov=true",
+        "architecture.widths=[16,16] optimizer.nesterov=false",
+    ]
 
 
 def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_five_pairs_cannot_be_tested() -> None:
     made = stats.compare(by_seed([0.9] * 5), by_seed([0.1] * 5))
     assert math.isnan(made.p)
     assert made.least_p == 2 / 32
-    assert math.isnan(made.effect)  # no spread at all
+    assert made.effect == math.inf  # a difference without any spread
+    assert math.isnan(stats.compare(by_seed([0.9] * 5), by_seed([0.9] * 5)).effect)
 
 
 @given(st.lists(st.integers(-9, 9), min_size=6, max_size=9))
@@ -120,5 +121,6 @@ def test_the_seeds_needed_are_statsmodels(effect: float, comparisons: int) -> No
 
 def test_a_large_effect_still_needs_the_seeds_that_an_exact_test_needs() -> None:
     assert stats.seeds_needed(10.0, 8) == 9
+    assert stats.seeds_needed(math.inf, 1) == 6
     assert stats.seeds_needed(0.01, 1) is None
     assert stats.seeds_needed(math.nan, 1) is None

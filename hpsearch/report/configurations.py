@@ -67,6 +67,8 @@ def text(value: Hashable) -> str:
     """A value of a swept key as the user typed it."""
     if _none(value):
         return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else f"{value:.6g}"
     return str(value)

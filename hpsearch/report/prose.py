@@ -1,6 +1,6 @@
 """A verdict in words: the paragraph, the table of comparisons, and what a careful reviewer would object."""
 
-from math import isnan
+from math import isfinite, isnan
 
 import pandas as pd
 
@@ -81,7 +81,7 @@ def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
     corrected = f" after Holm's correction for {int(others.p.notna().sum())} comparisons" if len(others) > 1 else ""
     equals = "" if row.p_holm < 0.001 else "= "
     evidence = f"exact test over {pairs}, p {equals}{p_value(row.p_holm)}{corrected}"
-    effect = "" if isnan(row.effect) else f", effect size d = {row.effect:.2f}"
+    effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
     if row.result == LOWER:
         return f"The difference is real ({evidence}{effect})."
     if row.result == HIGHER:
@@ -90,7 +90,7 @@ def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
 
 
 def _needed(row: "pd.Series[float]") -> str:
-    if isnan(row.effect):
+    if row.n < 2:
         return "more seeds are needed to say how many would resolve it"
     if row.seeds is None or isnan(row.seeds):
         return f"more than {stats.MOST_SEEDS:,} seeds would be needed to resolve it"
@@ -114,7 +114,7 @@ def comparisons(verdict: Verdict, swept: list[str]) -> pd.DataFrame:
             "n": [str(n) for n in others.n],
             "p": [p_value(p) for p in others.p],
             "p (Holm)": [p_value(p) for p in others.p_holm],
-            "effect d": [MISSING if isnan(effect) else f"{effect:.2f}" for effect in others.effect],
+            "effect d": [f"{effect:.2f}" if isfinite(effect) else MISSING for effect in others.effect],
             "on test": [
                 words.get(result, f"{UNTESTABLE} at n = {n}") for result, n in zip(others.result, others.n, strict=True)
             ],

@@ -14,6 +14,17 @@ from hpsearch.record import Record, Unreadable
 from hpsearch.report import stats
 
 SHOWN_NOTES = 10
+NUMBER, WORDS = (int, float, type(None)), (str, type(None))
+PARTS = {  # of a record, as far as a report reads it
+    "config": {"data": {"name": str}, "seed": int},
+    "overrides": [str],
+    "reason": WORDS,
+    "seconds": NUMBER,
+    "metrics": dict.fromkeys(record.METRICS, NUMBER),
+    "history": {"train_loss": [NUMBER], "val_accuracy": [NUMBER]},
+    "test_batches": {"correct": [int], "total": [int]},
+    "environment": {"versions": {"torch": str}, "git_commit": WORDS, "device": str, "device_name": str, "threads": int},
+}
 
 
 @dataclass(frozen=True)
@@ -97,31 +108,46 @@ def write_runs(sweep: Path, runs: Runs) -> None:
 
 def _row(sweep: str, folder: str, entry: Record) -> dict[str, Any]:
     """What the table says of a run. Raises Unreadable where the record is not what its schema promises."""
-    try:
-        correct, total = entry["test_batches"]["correct"], entry["test_batches"]["total"]
-        row = {
-            "sweep": sweep,
-            "folder": folder,
-            "number": int(folder.partition("_")[0]),
-            "key": entry["key"],
-            "data_set": entry["config"]["data"]["name"],
-            "status": entry["status"],
-            "seed": int(entry["config"]["seed"]),
-            **{metric: _number(entry["metrics"][metric]) for metric in record.METRICS},
-            "test_images": sum(total),
-            "batch_std": stats.batch_std(correct, total) if total else math.nan,
-            "seconds": _number(entry["seconds"]),
-            "reason": entry["reason"],
-        }
-        curves = zip(entry["history"]["train_loss"], entry["history"]["val_accuracy"], strict=True)
-        list(curves)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"incomplete ({type(error).__name__}: {error})") from error
+    if misfit := _misfit(entry, PARTS):
+        raise Unreadable(f"{misfit} is not what schema={record.SCHEMA} promises")
+    correct, total = entry["test_batches"]["correct"], entry["test_batches"]["total"]
+    history = entry["history"]
+    if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history["val_accuracy"]):
+        raise Unreadable("its lists do not fit together")
+    row = {
+        "sweep": sweep,
+        "folder": folder,
+        "number": int(folder.partition("_")[0]),
+        "key": entry["key"],
+        "data_set": entry["config"]["data"]["name"],
+        "status": entry["status"],
+        "seed": entry["config"]["seed"],
+        **{metric: _number(entry["metrics"][metric]) for metric in record.METRICS},
+        "test_images": sum(total),
+        "batch_std": stats.batch_std(correct, total) if total else math.nan,
+        "seconds": _number(entry["seconds"]),
+        "reason": entry["reason"],
+    }
     if row["status"] == "finished":
         for name in ("val_accuracy", "test_accuracy"):
             if not 0 <= row[name] <= 1:
                 raise Unreadable(f"finished with {name}={row[name]}, which is no accuracy")
     return row
+
+
+def _misfit(value: Any, shape: Any, path: str = "") -> str | None:
+    """Where a value is not of the shape: a dict by key, a list of one shape, or types."""
+    if isinstance(shape, dict):
+        inner = (
+            ((value.get(key), part, f"{path}.{key}") for key, part in shape.items())
+            if isinstance(value, dict)
+            else None
+        )
+    elif isinstance(shape, list):
+        inner = ((item, shape[0], path) for item in value) if isinstance(value, list) else None
+    else:
+        return None if isinstance(value, shape) else path[1:]
+    return path[1:] if inner is None else next((misfit for part in inner if (misfit := _misfit(*part))), None)
 
 
 def _number(value: float | None) -> float:
@@ -134,13 +160,14 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"optimizer": {"name": "sgd"}} -> {"optimizer.name": "sgd"}; lists become text."""
+    """{"optimizer": {"name": "sgd"}} -> {"optimizer.name": "sgd"}; lists and null become text, as they are typed."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
+            text = f"[{','.join(map(str, value))}]" if isinstance(value, list) else "null"
+            flat[f"{prefix}{key}"] = text if isinstance(value, list) or value is None else value
     return flat
 
 

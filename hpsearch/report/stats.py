@@ -5,7 +5,7 @@ Accuracies are fractions. A number that cannot be had (a spread of one seed) is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, isnan, nan, sqrt
+from math import comb, copysign, inf, isnan, nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 LEVEL = 0.05  # of significance; intervals cover 1 - LEVEL
 POWER = 0.8
 RESAMPLES = 2**14  # up to here a test is exact: 14 paired seeds; above, it draws so many
+LARGEST_EFFECT = 5.0  # any larger one shows as soon as a test can; scipy's noncentral t overflows above
 MOST_SEEDS = 1000  # nobody runs more to tell two configurations apart
 
 Floats = NDArray[np.float64]
@@ -98,8 +99,14 @@ def _paired(differences: Floats) -> Comparison:
         )
         p = float(test.pvalue)
     mean, std = float(differences.mean()), seed_std(differences)
-    effect = mean / std if std > 0 else nan
-    return Comparison(True, n, mean, *mean_interval(differences), p, least_p, effect)
+    return Comparison(True, n, mean, *mean_interval(differences), p, least_p, _effect(mean, std))
+
+
+def _effect(difference: float, std: float) -> float:
+    """Cohen's d; infinite for a difference without any spread, which may be of rounding's size."""
+    if std > 1e-12:
+        return difference / std
+    return nan if isnan(std) or abs(difference) < 1e-12 else copysign(inf, difference)
 
 
 def _unpaired(a: Floats, b: Floats) -> Comparison:
@@ -113,7 +120,7 @@ def _unpaired(a: Floats, b: Floats) -> Comparison:
     if n > 1 and m > 1:
         low, high = ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL) if a.var() + b.var() else (nan, nan)
         pooled = sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
-        effect = float(a.mean() - b.mean()) / pooled if pooled > 0 else nan
+        effect = _effect(float(a.mean() - b.mean()), pooled)
     if least_p <= LEVEL:
         p = float(permutation_test((a, b), _mean_difference, vectorized=True, n_resamples=RESAMPLES, rng=0).pvalue)
     return Comparison(False, min(n, m), float(a.mean() - b.mean()), float(low), float(high), p, least_p, effect)
@@ -143,7 +150,8 @@ def seeds_needed(effect: float, comparisons: int) -> int | None:
 
     if isnan(effect):
         return None
+    effect = min(abs(effect), LARGEST_EFFECT)
     n = np.arange(max(2, least_seeds(comparisons)), MOST_SEEDS + 1)
     critical = t.ppf(1 - LEVEL / comparisons / 2, n - 1)
-    enough = n[nct.sf(critical, n - 1, abs(effect) * np.sqrt(n)) >= POWER]
+    enough = n[nct.sf(critical, n - 1, effect * np.sqrt(n)) >= POWER]
     return int(enough[0]) if enough.size else None
