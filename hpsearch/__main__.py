@@ -23,6 +23,8 @@ run = hydra.main(config_path=str(CONF), config_name="config", execution_whitelis
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
     try:
         run()
     except KeyboardInterrupt:

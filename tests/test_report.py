@@ -164,6 +164,8 @@ def test_parts_of_another_shape_are_named(tmp_path: Path, part: str, value: Any,
 def test_values_are_named_as_they_are_typed(tmp_path: Path) -> None:
     nets = [{"name": "mlp", "widths": widths} for widths in (None, [16, 16])]
     nesterov = {"name": "sgd", "nesterov": True}
+    switched = [*seeds(HIGH[:2], optimizer=nesterov), *seeds(LOW[:2], optimizer=nesterov | {"nesterov": False})]
+    assert "optimizer.nesterov=true is best" in findings.read([sweep(tmp_path / "switched", switched)]).paragraphs[0]
     entries = [*seeds(HIGH[:2], architecture=nets[0]), *seeds(LOW[:2], architecture=nets[1], optimizer=nesterov)]
     entries += seeds(LOW[:2], architecture=nets[1], optimizer=nesterov | {"nesterov": False})
     found = findings.read([sweep(tmp_path / "s", entries)])
@@ -585,11 +587,19 @@ def test_the_command_prints_and_writes_without_torch_or_hydra(tmp_path: Path) ->
     assert shown.stdout.endswith(f"report: {path}/report/index.html\n[]\n")
 
 
+def test_a_terminal_without_unicode_gets_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shown = run(str(grid(tmp_path / "s")))
+    assert shown.returncode == 0, shown.stderr
+    assert "90.30 ? 0.18" in shown.stdout
+
+
 def test_several_folders_make_one_report_beside_them(tmp_path: Path) -> None:
     a, b = sweep(tmp_path / "a", seeds(HIGH[:2])), sweep(tmp_path / "b", seeds(LOW[:2], lr=0.2))
     shown = run(str(a), str(b))
     assert shown.returncode == 0, shown.stderr
     assert (tmp_path / "a+b" / "report" / "index.html").exists()
+    assert run(str(a), f"{a}/").stdout.endswith(f"report: {a}/report/index.html\n")
 
 
 def test_wrong_usage_is_one_line(

@@ -1,6 +1,7 @@
 """``python -m hpsearch.report multirun/<sweep> [more folders…]``: print a report and write it into a folder."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Exit code 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
     with exit_on_wrong_usage():
         options = _parser().parse_args()
         rows = [key for key in options.rows.split(",") if key]

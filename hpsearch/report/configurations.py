@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hpsearch.report import stats
@@ -67,7 +68,7 @@ def text(value: Hashable) -> str:
     """A value of a swept key as the user typed it."""
     if _none(value):
         return MISSING
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         return str(value).lower()
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else f"{value:.6g}"

@@ -54,7 +54,7 @@ def read(
     faults = [fault for sweep in sweeps if (fault := _fault(sweep))]
     if faults:
         raise UsageError(faults)
-    sweeps = [sweep.resolve() for sweep in sweeps]
+    sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     runs = gather(sweeps)
     if runs.frame.empty:
         listed = ", ".join(map(str, sweeps))
