@@ -43,3 +43,8 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     results = dict(engine.train(these, program(dataset()), lanes=2))
     assert results[0].history.val_accuracy[-1] > 0.8
     assert torch.isfinite(results[0].tensors["linear0.weight"]).all()
+
+
+def test_every_experiment_is_named() -> None:
+    experiments = (Path(__file__).resolve().parent.parent / "conf" / "experiment").glob("*.yaml")
+    assert all(f"`{file.stem}`" in README for file in experiments)
