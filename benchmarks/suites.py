@@ -16,7 +16,8 @@ import torch
 
 from benchmarks.alternatives import plain_loop, products, textbook
 from benchmarks.reports import multiply
-from hpsearch import data, engine
+from hpsearch import data
+from hpsearch.engine import Training
 from hpsearch.init import INITS
 from hpsearch.layers import NoNorm
 from hpsearch.models import MLP
@@ -54,8 +55,13 @@ def _run(name: str, lr: float, seed: int, epochs: int) -> Run:
 
 def _stacked(program: Program, runs: list[Run], threads: int) -> float:
     torch.set_num_threads(threads)
-    results = [result for _, result in engine.train(runs, program, lanes=len(runs))]
-    return statistics.mean(result.history.val_accuracy[-1] for result in results)
+    training, accuracies = Training(program), []
+    for index, run in enumerate(runs):
+        training.enter(index, run)
+    while len(training):
+        training.epoch()
+        accuracies += [result.history.val_accuracy[-1] for _, result in training.leave()]
+    return statistics.mean(accuracies)
 
 
 def _run_by_run(program: Program, epochs: int, seeds: range) -> float:

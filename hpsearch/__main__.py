@@ -13,7 +13,7 @@ from pathlib import Path  # noqa: E402
 
 import hydra  # noqa: E402
 
-from hpsearch import task  # noqa: E402
+from hpsearch import interrupt, task  # noqa: E402
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
@@ -31,7 +31,7 @@ def main() -> None:
         print(
             "interrupted: the same command, with its name=…, goes on from the runs that have a record", file=sys.stderr
         )
-        raise SystemExit(130) from None
+        raise SystemExit(interrupt.EXIT_CODE) from None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,12 @@ from typing import Any, get_type_hints
 import torch
 from omegaconf import DictConfig
 
-from hpsearch import data, engine, fit, record
+from hpsearch import data, record
 from hpsearch.archives import DataError
 from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.config import identity
-from hpsearch.engine import Result
-from hpsearch.fit import Fit, FitProgram
+from hpsearch.engine import Training
+from hpsearch.fit import Fit, FitProgram, Fitting
 from hpsearch.init import INITS
 from hpsearch.layers import NORMALIZATIONS, dropout_probability
 from hpsearch.models import ARCHITECTURES
@@ -33,17 +33,14 @@ Stack = tuple[str, torch.device]
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration with one seed, checked. Jobs of equal `stack` share a program.
-
-    train: `engine.train`, or `fit.train` for a classifier; it takes the runs of a stack and their program.
-    """
+    """One configuration with one seed, checked: a `hpsearch.lanes.Work`."""
 
     config: dict[str, Any]
     key: str
     stack: Stack
     run: Run | Fit
     program: Program | FitProgram
-    train: Callable[..., Iterator[tuple[int, Result]]]
+    start: Callable[[], Training | Fitting]
 
 
 def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]:
@@ -92,7 +89,7 @@ def _check(cfg: DictConfig, programs: dict[Stack, Program | None]) -> Job:
     if program is None or faults:
         raise UsageError(faults.lines)
     run = Run(config["seed"], config["epochs"], config["lr"], optimizer, schedule, init, dropout)
-    return Job(config, record.key_of(config), key, run, program, engine.train)
+    return Job(config, record.key_of(config), key, run, program, partial(Training, program))
 
 
 def _check_classifier(cfg: DictConfig, config: dict[str, Any]) -> Job:
@@ -103,7 +100,7 @@ def _check_classifier(cfg: DictConfig, config: dict[str, Any]) -> Job:
         raise UsageError(faults.lines)
     program = FitProgram(dataset)
     stack = json.dumps(config["data"], sort_keys=True), program.device
-    return Job(config, record.key_of(config), stack, Fit(estimator, config["seed"]), program, fit.train)
+    return Job(config, record.key_of(config), stack, Fit(estimator, config["seed"]), program, partial(Fitting, program))
 
 
 def _program(config: dict[str, Any], root: str | None, device: torch.device, faults: "_Faults") -> Program | None:

@@ -1,14 +1,12 @@
 """The one training loop: runs enter the lanes of a stack at an epoch boundary, train together, and leave.
 
-A lane is freed when its run is finished, pruned or diverged, and the next waiting run takes it. A single run
-is a stack of one lane. On the CPU in float32 a run's numbers do not depend on the lanes beside it.
+A single run is a stack of one lane. On the CPU in float32 a run's numbers do not depend on the lanes beside it.
 
 Axes: K lanes, B batch.
 """
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -38,6 +36,7 @@ class History:
 class Result:
     """What became of a run. The test part is seen once, by finished runs only; `seconds` is its share of the time.
 
+    parameters: how many numbers were trained; None where that is not known, as of a classifier.
     test_correct, test_total: counts for each batch of `EVALUATION_BATCH` test samples, in file order.
     """
 
@@ -46,6 +45,7 @@ class Result:
     history: History
     seconds: float
     lanes: int
+    parameters: int | None = None
     test_loss: float | None = None
     test_correct: list[int] = field(default_factory=list)
     test_total: list[int] = field(default_factory=list)
@@ -69,50 +69,62 @@ class Lane:
         return len(self.history.train_loss)
 
 
-Prune = Callable[[int, History], bool]
-Report = Callable[[Sequence[History]], None]
+class Training:
+    """The runs of one program that are in training, a lane each."""
 
+    def __init__(self, program: Program) -> None:
+        self._program = replace(program, data=program.data.to(program.device, program.dtype))
+        self._lanes: list[Lane] = []
+        self._stack: _Stack | None = None  # None: other lanes than in the last epoch
+        torch.backends.cuda.matmul.allow_tf32 = program.tf32
+        torch.set_flush_denormal(True)  # exploding runs would slow the CPU down by their denormal numbers
 
-def train(
-    runs: Sequence[Run],
-    program: Program,
-    lanes: int,
-    prune: Prune = lambda index, history: False,
-    report: Report = lambda histories: None,
-) -> Iterator[tuple[int, Result]]:
-    """Train `runs` in at most `lanes` lanes; yields (number of the run, result) as each one leaves.
+    def __len__(self) -> int:
+        return len(self._lanes)
 
-    prune: asked after each epoch of a run that is not done; report: told the histories of the lanes after each epoch.
-    """
-    program = replace(program, data=program.data.to(program.device, program.dtype))
-    torch.backends.cuda.matmul.allow_tf32 = program.tf32
-    torch.set_flush_denormal(True)  # exploding runs would slow the CPU down by their denormal numbers
-    waiting = deque(enumerate(runs))
-    training: list[Lane] = []
-    while training or waiting:
-        while waiting and len(training) < lanes:
-            training.append(_enter(*waiting.popleft(), program))
-        stack = _Stack(training, program)
+    @property
+    def indices(self) -> list[int]:
+        """The numbers of the runs."""
+        return [lane.index for lane in self._lanes]
+
+    def enter(self, index: int, run: Run) -> None:
+        """A run takes a lane; `index` is its number in all that follows."""
+        self._lanes.append(_enter(index, run, self._program))
+        self._stack = None
+
+    def epoch(self) -> dict[int, History]:
+        """One epoch of every run; their histories until now."""
+        if self._stack is None:
+            self._stack = _Stack(self._lanes, self._program)
+            self._lanes = self._stack.lanes
+        self._stack.epoch()
+        return {lane.index: lane.history for lane in self._lanes}
+
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+        """The runs that are finished, have diverged or are `pruned`, with what became of them; their lanes are free."""
         leaving: list[tuple[Lane, str, str | None]] = []
-        while not leaving:
-            stack.epoch()
-            report([lane.history for lane in stack.lanes])
-            for lane in stack.lanes:
-                reason = _divergence(lane.history)
-                if reason:
-                    leaving.append((lane, "diverged", reason))
-                elif lane.epoch == lane.run.epochs:
-                    leaving.append((lane, "finished", None))
-                elif prune(lane.index, lane.history):
-                    leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.run.epochs}"))
-        training = [lane for lane in stack.lanes if all(lane is not left for left, _, _ in leaving)]
+        for lane in self._lanes:
+            reason = _divergence(lane.history)
+            if reason:
+                leaving.append((lane, "diverged", reason))
+            elif lane.epoch == lane.run.epochs:
+                leaving.append((lane, "finished", None))
+            elif lane.index in pruned:
+                leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.run.epochs}"))
+        if not leaving:
+            return []
+        self._lanes = [lane for lane in self._lanes if all(lane is not left for left, _, _ in leaving)]
+        self._stack = None
         finished = [lane for lane, status, _ in leaving if status == "finished"]
-        tested = dict(zip((lane.index for lane in finished), _test(finished, program), strict=True))
+        tested = dict(zip((lane.index for lane in finished), _test(finished, self._program), strict=True))
+        results = []
         for lane, status, reason in leaving:
-            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, tensors=lane.tensors)
+            parameters = sum(t.numel() for name, t in lane.tensors.items() if _trained(name))
+            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, parameters, tensors=lane.tensors)
             if status == "finished":
                 result.test_loss, result.test_correct, result.test_total = tested[lane.index]
-            yield lane.index, result
+            results.append((lane.index, result))
+        return results
 
 
 def _enter(index: int, run: Run, program: Program) -> Lane:

@@ -7,10 +7,11 @@ folder appears when its run is done. Any other task is run job by job, as Hydra'
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
@@ -50,38 +51,54 @@ class StackedLauncher(BasicLauncher):
         run_many = getattr(self.task_function, "run_many", None)
         if run_many is None:
             return super().launch(job_overrides, initial_job_idx)
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        configs = {
+            number: self.compose(number, overrides) for number, overrides in zip(numbers, job_overrides, strict=True)
+        }
+        ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
+        returns = dict(self.run_jobs(ended, configs))
+        return [returns[number] for number in numbers if number in returns]  # not all: after Ctrl-C
+
+    @property
+    def sweep(self) -> Path:
+        """The sweep's folder."""
+        assert self.config is not None
+        return Path(self.config.hydra.sweep.dir)
+
+    def compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
+        """The whole configuration of a job."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        config: DictConfig = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+        return config
+
+    def run_jobs(self, stream: Iterable[Any], configs: Mapping[int, DictConfig]) -> Iterator[tuple[int, JobReturn]]:
+        """What is left of each job as it ends: its folder, log, callbacks, record. `stream` yields `task.Ended`."""
         assert self.config is not None
         assert self.hydra_context is not None
         setup_globals()
         hydra = self.config.hydra
         whitelist = self.hydra_context.execution_whitelist
         configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
-        sweep = Path(hydra.sweep.dir)
-        configs, numbers = [], range(initial_job_idx, initial_job_idx + len(job_overrides))
-        for number, overrides in zip(numbers, job_overrides, strict=True):
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            with open_dict(config):
-                config.hydra.job.id = str(number)
-                config.hydra.job.num = number
-            configs.append(config)
-        returns: dict[int, JobReturn] = {}
         try:
-            for ended in run_many(configs, numbers, sweep, self.lanes):
-                config = configs[ended.index]
+            for ended in stream:
+                config = configs[ended.number]
                 with open_dict(config):
                     config.hydra.sweep.subdir = ended.folder
                 if ended.body is None:
-                    returns[ended.index] = earlier_return(config, ended.value)
+                    yield ended.number, earlier_return(config, ended.value)
                 else:
-                    folder = sweep / ended.folder
+                    folder = self.sweep / ended.folder
                     with exit_on_write_error(folder):
-                        returns[ended.index] = run_body(self.hydra_context, config, folder, ended.body)
+                        yield ended.number, run_body(self.hydra_context, config, folder, ended.body)
         except SystemExit:  # wrong usage: leave nothing behind
-            if os.listdir(sweep) == ["multirun.yaml"]:
-                shutil.rmtree(sweep)
+            if os.listdir(self.sweep) == ["multirun.yaml"]:
+                shutil.rmtree(self.sweep)
                 with suppress(OSError):  # its parent holds other sweeps
-                    sweep.parent.rmdir()
+                    self.sweep.parent.rmdir()
             raise
         finally:
             configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
-        return [returns[index] for index in range(len(configs))]

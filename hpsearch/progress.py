@@ -1,6 +1,6 @@
 """How far the training is: a live bar on a terminal, plain lines elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from time import perf_counter
 from types import TracebackType
 
@@ -13,15 +13,23 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class TrainingProgress:
-    """Counts epochs and runs. Use as a context manager; `epoch` is an `hpsearch.engine.Report`."""
+    """Counts epochs and runs. Use as a context manager.
 
-    def __init__(self, runs: int, epochs: int) -> None:
-        self.runs, self.epochs = runs, epochs
-        self.runs_done = self.epochs_done = 0
+    runs: how many there will be. As long as some have not begun, their epochs are taken to be the mean of the others'.
+    """
+
+    def __init__(self, runs: int) -> None:
+        self.runs = runs
+        self.begun = self.runs_done = self.epochs_done = self._known = 0
         self.best: float | None = None
         self.started = self.printed = perf_counter()
         self.console = Console()
         self._bar: Progress | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be."""
+        return round(self._known * max(self.runs, self.begun) / max(self.begun, 1))
 
     def __enter__(self) -> "TrainingProgress":
         if self.console.is_terminal:
@@ -42,7 +50,12 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def epoch(self, histories: Sequence[History]) -> None:
+    def begin(self, epochs: int) -> None:
+        """A run will do so many epochs."""
+        self.begun += 1
+        self._known += epochs
+
+    def epoch(self, histories: Collection[History]) -> None:
         """The run of each has done one more epoch."""
         self.epochs_done += len(histories)
         accuracies = [history.val_accuracy[-1] for history in histories]
@@ -52,12 +65,12 @@ class TrainingProgress:
     def run_done(self, skipped_epochs: int) -> None:
         """A run has left; it will not do its last `skipped_epochs`."""
         self.runs_done += 1
-        self.epochs -= skipped_epochs
+        self._known -= skipped_epochs
         self._show()
 
     def _text(self) -> str:
         best = "" if self.best is None else f", best validation accuracy {self.best:.2%}"
-        runs = f"{self.runs_done}/{self.runs} runs, " if self.runs > 1 else ""
+        runs = f"{self.runs_done}/{max(self.runs, self.begun)} runs, " if self.runs > 1 else ""
         return f"{runs}epoch {self.epochs_done}/{self.epochs}{best}"
 
     def _show(self) -> None:

@@ -2,33 +2,51 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch import engine, environment, record
+from hpsearch import engine, environment, interrupt, lanes, record
 from hpsearch.check import Job, checked
-from hpsearch.engine import Result
-from hpsearch.progress import TrainingProgress
+from hpsearch.engine import History, Result
+from hpsearch.lanes import Outcome
 from hpsearch.usage import exit_on_write_error, exit_on_wrong_usage
 
 log = logging.getLogger(__name__)
 
 
+class Jobs(Protocol):
+    """Where the jobs of `run_stream` come from and who prunes them: a `hpsearch.lanes.Feed` of jobs.
+
+    runs: how many there will be. searching: whether the record of a pruned run stands.
+    """
+
+    runs: int
+    searching: bool
+
+    def next(self, free: int) -> Sequence[tuple[int, Job]]: ...
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]: ...
+
+
 @dataclass(frozen=True)
 class Ended:
-    """A job of `run_many` that is done. `body` is what is left of the task: called as the job, with Hydra's
+    """A job of `run_stream` that is done. `body` is what is left of the task: called as the job, with Hydra's
     configuration of it in place, it writes the record and returns the value. None: an earlier record stands."""
 
-    index: int
+    number: int
     folder: str
-    value: float
+    outcome: Outcome
     body: Callable[[DictConfig], float] | None
+
+    @property
+    def value(self) -> float:
+        """The validation accuracy, nan where there is none."""
+        return self.outcome.history.val_accuracy[-1] if isinstance(self.outcome, Result) else math.nan
 
 
 def run(cfg: DictConfig) -> float:
@@ -43,86 +61,105 @@ def run(cfg: DictConfig) -> float:
     if earlier is not None:
         print(f"already in {folder}, not trained again")
         return _value(earlier["metrics"]["val_accuracy"])
-    ((_, outcome),) = _train([job], lanes=1)
+    ((_, outcome),) = lanes.train(_Listed([(0, job)]), 1)
     return _deliver(job, outcome, cfg)
 
 
-def run_many(cfgs: Sequence[DictConfig], numbers: Sequence[int], sweep: Path, lanes: int) -> Iterator[Ended]:
-    """Train many runs in stacks of at most `lanes`; yields each as it ends.
+class _Listed:
+    """Jobs that are all known before the first one trains."""
+
+    searching = False
+
+    def __init__(self, jobs: Sequence[tuple[int, Job]]) -> None:
+        self.runs = len(jobs)
+        self._jobs = jobs
+
+    def next(self, free: int) -> Sequence[tuple[int, Job]]:
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        return ()
+
+
+def run_many(cfgs: Sequence[DictConfig], numbers: Sequence[int], sweep: Path, lane_count: int) -> Iterator[Ended]:
+    """Train many runs in at most `lane_count` lanes; yields each as it ends.
 
     numbers: the jobs', for the folders' names. Wrong usage in any of them ends the process before training.
     """
     with exit_on_wrong_usage():
         jobs = checked(cfgs, sweep)
-    folders = record.Folders(sweep)
-    names = [folders.name(job.key, number) for job, number in zip(jobs, numbers, strict=True)]
-    first: dict[str, int] = {}  # a configuration that is asked for twice is trained once
-    waiting, again = [], []
-    for index, job in enumerate(jobs):
-        earlier = record.read_done(sweep / names[index], job.key)
-        if earlier is not None:
-            yield Ended(index, names[index], _value(earlier["metrics"]["val_accuracy"]), None)
-        elif first.setdefault(job.key, index) == index:
-            waiting.append(index)
-        else:
-            again.append(index)
-    if len(waiting) < len(jobs):
-        print(f"{len(jobs) - len(waiting)} of {len(jobs)} runs are already in {sweep}", flush=True)
-    for index in waiting:
-        (sweep / names[index]).mkdir(parents=True, exist_ok=True)  # so that a report knows of runs that are missing
-    values = {}
-    for position, outcome in _train([jobs[index] for index in waiting], lanes):
-        index = waiting[position]
-        values[jobs[index].key] = _value(outcome.history.val_accuracy[-1] if isinstance(outcome, Result) else None)
-        yield Ended(index, names[index], values[jobs[index].key], partial(_deliver, jobs[index], outcome))
-    for index in again:
-        yield Ended(index, names[index], values[jobs[index].key], None)
+    yield from run_stream(_Listed(list(zip(numbers, jobs, strict=True))), sweep, lane_count)
 
 
-run.run_many = run_many  # type: ignore[attr-defined]  # how a launcher knows that this task trains in stacks
+def run_stream(jobs: Jobs, sweep: Path, lane_count: int) -> Iterator[Ended]:
+    """Train jobs as they come, in at most `lane_count` lanes; yields each as it ends. Ctrl-C lets the epoch end;
+    what is not done then is not yielded."""
+    feed = _TrainedOnce(jobs, sweep)
+    with interrupt.listening():
+        for number, outcome in lanes.train(feed, lane_count, interrupt.asked):
+            yield from feed.ended(number, outcome)
 
 
-Outcome = Result | Exception
+run.run_many, run.run_stream = run_many, run_stream  # type: ignore[attr-defined]  # what a launcher looks for
 
 
-def _train(jobs: Sequence[Job], lanes: int) -> Iterator[tuple[int, Outcome]]:
-    """(number of the job, outcome) of each, as it ends, stack by stack."""
-    stacks: dict[Any, list[int]] = {}
-    for number, job in enumerate(jobs):
-        stacks.setdefault(job.stack, []).append(number)
-    with TrainingProgress(len(jobs), sum(job.run.epochs for job in jobs)) as progress:
-        for numbers in stacks.values():
-            for number, outcome in _train_stack(jobs, numbers, lanes, progress):
-                done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
-                progress.run_done(jobs[number].run.epochs - done)
-                yield number, outcome
+class _TrainedOnce:
+    """A feed that trains no run twice: one with a record is done, one that is asked for twice waits for the first.
 
+    Each run that is to be trained gets its folder at once, so that a report knows of runs that are missing.
+    """
 
-def _train_stack(
-    jobs: Sequence[Job], numbers: list[int], lanes: int, progress: TrainingProgress
-) -> Iterator[tuple[int, Outcome]]:
-    """Train jobs of one stack. If it breaks, halve its lanes: it needs less memory, and a run that breaks alone
-    is that run's failure."""
-    first = jobs[numbers[0]]
-    left = list(numbers)
-    failure: Exception | None = None
-    try:
-        for position, result in first.train(
-            [jobs[n].run for n in numbers], first.program, lanes, report=progress.epoch
-        ):
-            left.remove(numbers[position])
-            yield numbers[position], result
-    except Exception as error:  # whatever a run's own arithmetic raises is that run's failure
-        failure = error
-    if failure is None:
-        return
-    if len(left) == 1:
-        yield left[0], failure
-        return
-    del failure  # it holds the stack's tensors
-    half = (min(lanes, len(left)) + 1) // 2
-    for start in range(0, len(left), half):
-        yield from _train_stack(jobs, left[start : start + half], half, progress)
+    def __init__(self, jobs: Jobs, sweep: Path) -> None:
+        self.runs = jobs.runs
+        self._jobs, self._sweep, self._folders = jobs, sweep, record.Folders(sweep)
+        self._keys: dict[int, str] = {}
+        self._done: dict[str, Result] = {}
+        self._training: dict[str, tuple[Job, list[int]]] = {}  # key -> the run, the numbers that ask for it
+
+    def next(self, free: int) -> Sequence[tuple[int, Job | Result]]:
+        asked = self._jobs.next(free)
+        new: list[tuple[int, Job | Result]] = []
+        for number, job in asked:
+            self._keys[number] = job.key
+            folder = self._sweep / self._folders.name(job.key, number)
+            if job.key not in self._done and (earlier := self._earlier(folder, job.key)):
+                self._done[job.key] = earlier
+            if job.key in self._done:
+                new.append((number, self._done[job.key]))
+            elif job.key in self._training:
+                self._training[job.key][1].append(number)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._training[job.key] = job, [number]
+                new.append((number, job))
+        done = sum(isinstance(work, Result) for _, work in new)
+        if done and not self._jobs.searching:
+            print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
+        return new
+
+    def _earlier(self, folder: Path, key: str) -> Result | None:
+        entry = record.read_done(folder, key)
+        if entry is None or (entry["status"] == "pruned" and not self._jobs.searching):
+            return None
+        return result_of(entry)
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        return self._jobs.prune(histories)
+
+    def ended(self, number: int, outcome: Outcome) -> Iterator[Ended]:
+        """This job, and those that have waited for it."""
+        key = self._keys[number]
+        folder = self._folders.name(key, number)
+        if key not in self._training:
+            yield Ended(number, folder, outcome, None)
+            return
+        if isinstance(outcome, Result):
+            self._done[key] = replace(outcome, tensors={})
+        job, numbers = self._training.pop(key)
+        yield Ended(number, folder, outcome, partial(_deliver, job, outcome))
+        for waited in numbers[1:]:
+            yield Ended(waited, folder, outcome, None)
 
 
 def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
@@ -140,6 +177,7 @@ def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
         "test_batches": {"size": engine.EVALUATION_BATCH, "correct": [], "total": []},
         "seconds": 0.0,
         "lanes": 1,
+        "parameters": None,
         "environment": environment.describe(job.program.device),
     }
     if isinstance(outcome, Result):
@@ -176,7 +214,14 @@ def _describe(result: Result) -> dict[str, Any]:
         },
         "seconds": result.seconds,
         "lanes": result.lanes,
+        "parameters": result.parameters,
     }
+
+
+def result_of(entry: record.Record) -> Result:
+    """The inverse of what `_deliver` writes, as far as it was written."""
+    history = History(**{name: [_value(number) for number in entry["history"][name]] for name in vars(History())})
+    return Result(entry["status"], entry["reason"], history, entry["seconds"], entry["lanes"], entry.get("parameters"))
 
 
 def _value(accuracy: float | None) -> float:

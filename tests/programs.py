@@ -1,11 +1,16 @@
 """Small programs and runs for the tests."""
 
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
+from hpsearch import lanes
 from hpsearch.data import Dataset, Part
+from hpsearch.engine import History, Result, Training
 from hpsearch.init import INITS
 from hpsearch.layers import NORMALIZATIONS
 from hpsearch.models import MLP
@@ -58,3 +63,37 @@ def run(seed: int = 0, **options: Any) -> Run:
         init=INITS[options.pop("init", "default")],
         **(defaults | options),
     )
+
+
+Prune = Callable[[int, History], bool]
+
+
+class Listed:
+    """A feed of these runs; `rounds` holds the epochs of those in training, by round."""
+
+    def __init__(self, runs: Sequence[Any], start: Callable[[], Any], prune: Prune) -> None:
+        self.runs = len(runs)
+        self.rounds: list[dict[int, int]] = []
+        self._prune = prune
+        self._works = [(i, SimpleNamespace(stack=0, run=run, start=start)) for i, run in enumerate(runs)]
+
+    def next(self, free: int) -> list[Any]:
+        works, self._works = self._works, []
+        return works
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        self.rounds.append({index: len(history.train_loss) for index, history in histories.items()})
+        return [index for index, history in histories.items() if self._prune(index, history)]
+
+
+def train(
+    these: Sequence[Any],
+    on: Any,
+    lane_count: int,
+    prune: Prune = lambda index, history: False,
+    start: Callable[[Any], Any] = Training,
+) -> list[Result]:
+    """What becomes of runs of one program in so many lanes."""
+    results = dict(lanes.train(Listed(these, partial(start, on), prune), lane_count))
+    assert sorted(results) == list(range(len(these)))
+    return [results[index] for index in range(len(these))]

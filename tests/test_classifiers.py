@@ -9,17 +9,19 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from hpsearch import data, fit, record
+from hpsearch import data, record
 from hpsearch.classifiers import CLASSIFIERS, READS
-from hpsearch.fit import Fit, FitProgram
+from hpsearch.engine import Result
+from hpsearch.fit import Fit, FitProgram, Fitting
 from tests.cli import Cli
+from tests.programs import train
 
 DIGITS = data.load("digits", validation=180, test=180, split_seed=0)
 CONF = Path(__file__).resolve().parent.parent / "conf" / "architecture"
 
 
-def results(estimator: object, seed: int = 0) -> fit.Result:
-    ((_, result),) = fit.train([Fit(estimator, seed)], FitProgram(DIGITS), lanes=1)
+def results(estimator: object, seed: int = 0) -> Result:
+    (result,) = train([Fit(estimator, seed)], FitProgram(DIGITS), 1, start=Fitting)
     return result
 
 
@@ -94,6 +96,6 @@ def test_the_test_part_is_counted_in_batches_of_256() -> None:
     part = DIGITS.test
     doubled = data.Part(torch.cat([part.x] * 2), torch.cat([part.y] * 2))
     program = FitProgram(data.Dataset(DIGITS.train, DIGITS.validation, doubled, classes=10))
-    ((_, result),) = fit.train([Fit(SVC(), 0)], program, lanes=1)
+    (result,) = train([Fit(SVC(), 0)], program, 1, start=Fitting)
     assert result.test_total == [256, 104]
     assert np.less_equal(result.test_correct, result.test_total).all()

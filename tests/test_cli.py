@@ -89,22 +89,22 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
-    original = engine.train
+    original = engine.Training.enter
 
-    def counting(runs: list[Run], *arguments: Any, **options: Any) -> Any:
-        trained.append(len(runs))
-        return original(runs, *arguments, **options)
+    def counting(training: engine.Training, index: int, run: Run) -> None:
+        trained.append(run.seed)
+        original(training, index, run)
 
-    monkeypatch.setattr(engine, "train", counting)
+    monkeypatch.setattr(engine.Training, "enter", counting)
     command = ("-m", *TINY, "name=grow", "lr=0.1,0.01")
     first = cli(*command, "seed=0,1")
     before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "grow").glob("*/record.json")}
     again = cli(*command, "seed=0,1")
-    assert trained == [4]
+    assert trained == [0, 1, 0, 1]
     assert "4 of 4 runs are already in multirun/grow" in again.out
     assert first.out.splitlines()[:8] == again.out.splitlines()[1:9]
     assert cli(*command, "seed=0,1,2").code == 0
-    assert trained == [4, 2]
+    assert trained[4:] == [2, 2]
     assert len(before) == 4
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
     assert sorted(int(name[:3]) for name in records(cli.multirun / "grow")) == list(range(6))
@@ -328,17 +328,27 @@ def test_a_sweep_ends_with_its_report(cli: Cli) -> None:
     assert (cli.multirun / "whole" / "report" / "index.html").exists()
 
 
-def test_an_interrupted_sweep_says_so_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_once_lets_the_epoch_end_and_twice_stops_now(tmp_path: Path, times: int) -> None:
     process = start(
-        tmp_path, "-m", "data=digits", "epochs=200", "seed=range(3)", "name=stopped", "hydra.launcher.lanes=1"
-    )
+        tmp_path, "-m", "data=digits", "seed=range(3)", "epochs=20,2000", "hydra.launcher.lanes=1",
+        "name=stopped", "report=false",
+    )  # fmt: skip
     while not list((tmp_path / "multirun" / "stopped").glob("*/record.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
+    assert process.stderr is not None
+    assert process.stderr.readline() == "stopping after this epoch; Ctrl-C again stops now\n"
+    if times == 2:
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
     assert process.returncode == 130
-    assert err == "interrupted: the same command, with its name=…, goes on from the runs that have a record\n"
+    assert "Traceback" not in err
+    assert "1 run of 1 configuration, 5 runs missing" in out
+    again = "-m hydra.launcher.lanes=1 data=digits 'seed=range(3)' epochs=20,2000 name=stopped report=false"
+    if times == 1:
+        assert err == f"interrupted; to go on: python -m hpsearch {again}\n"
 
 
 def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path) -> None:

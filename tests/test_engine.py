@@ -1,7 +1,8 @@
 """The promises of the one loop: independent of neighbours, equal to PyTorch, repeatable."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -9,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hpsearch import engine, randomness
-from hpsearch.engine import History, Result
-from hpsearch.stack import Program, Run
-from tests.programs import dataset, program, run
+from hpsearch import lanes, randomness
+from hpsearch.engine import Result, Training
+from hpsearch.stack import Run
+from tests.programs import Listed, dataset, program, run, train
 
 DATA = dataset()
 
@@ -40,14 +41,6 @@ runs = st.builds(
 )
 
 
-def train(
-    these: list[Run], on: Program, lanes: int, prune: engine.Prune = lambda index, history: False
-) -> list[Result]:
-    results = dict(engine.train(these, on, lanes, prune))
-    assert sorted(results) == list(range(len(these)))
-    return [results[index] for index in range(len(these))]
-
-
 def assert_same(lane: Result, alone: Result) -> None:
     """Bit for bit: weights, statistics, and every number of the record."""
     for name, tensor in alone.tensors.items():
@@ -60,7 +53,7 @@ def assert_same(lane: Result, alone: Result) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     these=st.lists(runs, min_size=2, max_size=7),
-    lanes=st.integers(1, 5),
+    lane_count=st.integers(1, 5),
     widths=st.lists(st.integers(1, 40), min_size=1, max_size=3).map(tuple),
     batch_size=st.integers(2, 60).filter(lambda size: 100 % size != 1),
     normalization=st.sampled_from(["none", "batch", "layer"]),
@@ -70,7 +63,7 @@ def assert_same(lane: Result, alone: Result) -> None:
 )
 def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it(
     these: list[Run],
-    lanes: int,
+    lane_count: int,
     widths: tuple[int, ...],
     batch_size: int,
     normalization: str,
@@ -81,9 +74,9 @@ def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it
 ) -> None:
     threads(n_threads)
     on = program(DATA, widths, batch_size, normalization, activation)
-    together = train(these, on, lanes, prune=lambda index, history: index == pruned)
+    together = train(these, on, lane_count, prune=lambda index, history: index == pruned)
     for index, (a_run, lane) in enumerate(zip(these, together, strict=True)):
-        alone = train([a_run], on, lanes=1, prune=lambda _, history, index=index: index == pruned)  # type: ignore[misc]
+        alone = train([a_run], on, lane_count=1, prune=lambda _, history, index=index: index == pruned)  # type: ignore[misc]
         assert_same(lane, alone[0])
 
 
@@ -99,9 +92,9 @@ def test_a_lane_equals_the_run_alone_in_nets_of_real_size(
     data = dataset(train=2 * batch_size + batch_size // 2, features=features, classes=10, held_out=300)
     on = program(data, widths, batch_size)
     these = [run(seed, optimizer=OPTIMIZERS[seed % 9], lr=1e-3, dropout=0.2 * (seed % 2)) for seed in range(9)]
-    together = train(these, on, lanes=9)
+    together = train(these, on, lane_count=9)
     for index in (0, 4, 8):
-        assert_same(together[index], train([these[index]], on, lanes=1)[0])
+        assert_same(together[index], train([these[index]], on, lane_count=1)[0])
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
@@ -111,7 +104,7 @@ def test_200_steps_equal_the_same_run_in_plain_pytorch(
 ) -> None:
     on = program(DATA, (16, 9), 25, dtype=dtype)  # 4 steps an epoch
     a_run = run(3, optimizer=optimizer, epochs=50, lr=1e-3)
-    (result,) = train([a_run], on, lanes=1)
+    (result,) = train([a_run], on, lane_count=1)
 
     model = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 9), nn.ReLU(), nn.Linear(9, 4)).to(dtype)
     initial = on.model.tensors(a_run.init, randomness.generator(3, "init"))
@@ -140,19 +133,19 @@ def test_200_steps_equal_the_same_run_in_plain_pytorch(
 
 def test_the_same_command_gives_the_same_numbers() -> None:
     these = [run(seed, dropout=0.3, optimizer=OPTIMIZERS[seed]) for seed in range(5)]
-    first, second = (train(these, program(DATA), lanes=3) for _ in range(2))
+    first, second = (train(these, program(DATA), lane_count=3) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert_same(a, b)
 
 
 def test_training_learns() -> None:
-    (result,) = train([run(0, epochs=20)], program(DATA), lanes=1)
+    (result,) = train([run(0, epochs=20)], program(DATA), lane_count=1)
     assert result.history.val_accuracy[-1] > 0.8
     assert result.history.train_loss[-1] < result.history.train_loss[0] / 2
 
 
 def test_a_run_that_explodes_is_diverged_and_its_neighbour_is_not() -> None:
-    exploding, calm = train([run(0, lr=1e30, epochs=3), run(1, epochs=3)], program(DATA), lanes=2)
+    exploding, calm = train([run(0, lr=1e30, epochs=3), run(1, epochs=3)], program(DATA), lane_count=2)
     assert exploding.status == "diverged"
     assert exploding.reason is not None
     assert exploding.reason.startswith("training loss is ")
@@ -163,24 +156,17 @@ def test_a_run_that_explodes_is_diverged_and_its_neighbour_is_not() -> None:
 
 
 def test_a_pruned_run_is_not_tested_and_its_lane_goes_to_the_next() -> None:
-    epochs: list[list[int]] = []
-
-    def prune(index: int, history: History) -> bool:
-        return index == 0
-
-    def report(histories: Sequence[History]) -> None:
-        epochs.append([len(history.train_loss) for history in histories])
-
-    results = dict(engine.train([run(seed, epochs=3) for seed in range(3)], program(DATA), 2, prune, report))
+    feed = Listed([run(seed, epochs=3) for seed in range(3)], partial(Training, program(DATA)), lambda i, _: i == 0)
+    results = dict(lanes.train(feed, 2))
     assert results[0].status == "pruned"
     assert results[0].reason == "pruned after epoch 1 of 3"
     assert results[0].test_loss is None
-    assert epochs == [[1, 1], [2, 1], [3, 2], [3]]  # runs 0 and 1, then 1 and 2
+    assert feed.rounds == [{0: 1, 1: 1}, {1: 2, 2: 1}, {1: 3, 2: 2}, {2: 3}]
 
 
 def test_metrics_are_counts_and_the_last_batch_is_small() -> None:
     data = dataset(held_out=600)
-    (result,) = train([run(0)], program(data), lanes=1)
+    (result,) = train([run(0)], program(data), lane_count=1)
     assert result.test_total == [256, 256, 88]
     assert all(correct <= total for correct, total in zip(result.test_correct, result.test_total, strict=True))
     assert result.history.val_accuracy[-1] * 600 == pytest.approx(
@@ -190,7 +176,7 @@ def test_metrics_are_counts_and_the_last_batch_is_small() -> None:
 
 def test_the_training_loss_is_the_mean_over_samples_not_over_batches() -> None:
     on = program(DATA, batch_size=64)  # batches of 64 and 36
-    (result,) = train([run(0, lr=1e-30, epochs=1)], on, lanes=1)  # weights stay as they are
+    (result,) = train([run(0, lr=1e-30, epochs=1)], on, lane_count=1)  # weights stay as they are
     initial = on.model.tensors(run(0).init, randomness.generator(0, "init"))
     logits = on.model.forward(initial, on.data.train.x[None], None, training=False)[0]
     expected = nn.functional.cross_entropy(logits, on.data.train.y).item()
@@ -199,12 +185,12 @@ def test_the_training_loss_is_the_mean_over_samples_not_over_batches() -> None:
 
 def test_a_stack_of_bfloat16_learns_and_keeps_float32_weights() -> None:
     on = program(DATA, dtype=torch.bfloat16, normalization="batch")
-    results = train([run(0, epochs=20, dropout=0.1), run(1, epochs=20)], on, lanes=2)
+    results = train([run(0, epochs=20, dropout=0.1), run(1, epochs=20)], on, lane_count=2)
     for result in results:
         assert result.history.val_accuracy[-1] > 0.8
         assert result.tensors["linear0.weight"].dtype == torch.float32
 
 
 def test_a_share_of_the_stacks_time_is_each_runs_seconds() -> None:
-    results = train([run(seed) for seed in range(4)], program(DATA), lanes=4)
+    results = train([run(seed) for seed in range(4)], program(DATA), lane_count=4)
     assert all(r.lanes == 4 and 0 < r.seconds < math.inf for r in results)

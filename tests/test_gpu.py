@@ -5,22 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import engine, randomness, record
-from hpsearch.engine import Result
-from hpsearch.stack import Program, Run
+from hpsearch import randomness, record
+from hpsearch.stack import Run
 from tests.cli import Cli
-from tests.programs import dataset, program, run
+from tests.programs import dataset, program, run, train
 from tests.test_cli import TINY
 
 pytestmark = pytest.mark.gpu
 
 OPTIMIZERS = ["sgd", "rmsprop", "adam", "adamw"]
 DATA = dataset(train=1000, features=64, classes=10, held_out=300)
-
-
-def train(these: list[Run], on: Program, lanes: int) -> list[Result]:
-    results = dict(engine.train(these, on, lanes))
-    return [results[index] for index in range(len(these))]
 
 
 def some_runs(first_seed: int = 0) -> list[Run]:
@@ -30,8 +24,8 @@ def some_runs(first_seed: int = 0) -> list[Run]:
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalization: str) -> None:
     on = program(DATA, (64, 64), 64, normalization, device="cuda")
-    first = train(some_runs(), on, lanes=8)
-    others = train([some_runs()[0], *some_runs(100)[1:]], on, lanes=8)
+    first = train(some_runs(), on, lane_count=8)
+    others = train([some_runs()[0], *some_runs(100)[1:]], on, lane_count=8)
     assert first[0].history == others[0].history
     for name, tensor in first[0].tensors.items():
         assert torch.equal(tensor, others[0].tensors[name]), name
@@ -39,8 +33,8 @@ def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalizat
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 def test_cpu_and_cuda_agree(normalization: str) -> None:
-    here = train(some_runs(), program(DATA, (64, 64), 64, normalization), lanes=8)
-    there = train(some_runs(), program(DATA, (64, 64), 64, normalization, device="cuda"), lanes=3)
+    here = train(some_runs(), program(DATA, (64, 64), 64, normalization), lane_count=8)
+    there = train(some_runs(), program(DATA, (64, 64), 64, normalization, device="cuda"), lane_count=3)
     for cpu, cuda in zip(here, there, strict=True):
         assert cuda.history.train_loss == pytest.approx(cpu.history.train_loss, rel=1e-3)
         assert cuda.history.val_accuracy == pytest.approx(cpu.history.val_accuracy, abs=0.02)

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import engine
 from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.data import DATASETS
 from hpsearch.init import INITS
 from hpsearch.layers import ACTIVATIONS, NORMALIZATIONS
 from hpsearch.optim import OPTIMIZERS
 from hpsearch.schedules import SCHEDULES
-from tests.programs import dataset, program, run
+from tests.programs import dataset, program, run, train
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 
@@ -40,7 +39,7 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(f"from dataclasses import dataclass\n{code}", scope)
     monkeypatch.setitem(OPTIMIZERS, "signsgd", scope["SignSGD"])
     these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
-    results = dict(engine.train(these, program(dataset()), lanes=2))
+    results = train(these, program(dataset()), lane_count=2)
     assert results[0].history.val_accuracy[-1] > 0.8
     assert torch.isfinite(results[0].tensors["linear0.weight"]).all()
 

@@ -26,24 +26,20 @@ def of_sweep(sweep: Path) -> Origin | None:
         hydra = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]
         overrides = hydra["overrides"]
         given = [*overrides["task"], *(line for line in overrides["hydra"] if not line.startswith("hydra.mode="))]
-        return Origin(_command("-m", *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
+        return Origin(command("-m", *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return None
-
-
-def run_command(entry: Record) -> str:
-    """The command that repeats one run alone."""
-    return _command(*entry["overrides"])
 
 
 def configuration_command(entries: list[Record]) -> str:
     """The command that repeats the runs of one configuration, all their seeds."""
     seeds = sorted(entry["config"]["seed"] for entry in entries)
     rest = [line for line in entries[0]["overrides"] if not re.match(r"\+*seed=", line)]
-    return _command("-m", *rest, f"seed={','.join(map(str, seeds))}")
+    return command("-m", *rest, f"seed={','.join(map(str, seeds))}")
 
 
-def _command(*arguments: str) -> str:
+def command(*arguments: str) -> str:
+    """What to type."""
     return shlex.join(("python", "-m", "hpsearch", *map(str, arguments)))
 
 
