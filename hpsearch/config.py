@@ -39,9 +39,13 @@ class Config:
     name: str = MISSING
     report: bool = True
     confirm: int = 0
+    plan: bool = False
+    trial: int | None = None
 
 
 ConfigStore.instance().store("schema", Config)
+
+NOT_THE_RUN = ("hydra", "name", "report", "confirm", "device", "plan", "trial")
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """
     config: dict[str, Any] = {}
     for key in cfg:
-        if key not in ("hydra", "name", "report", "confirm", "device"):
+        if key not in NOT_THE_RUN:
             try:
                 value = cfg[key]
                 config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -56,7 +56,7 @@ class StackedLauncher(BasicLauncher):
             number: self.compose(number, overrides) for number, overrides in zip(numbers, job_overrides, strict=True)
         }
         ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
-        returns = dict(self.run_jobs(ended, configs))
+        returns = {each.number: returned for each, returned in self.run_jobs(ended, configs)}
         return [returns[number] for number in numbers if number in returns]  # not all: after Ctrl-C
 
     @property
@@ -75,8 +75,8 @@ class StackedLauncher(BasicLauncher):
             config.hydra.job.num = number
         return config
 
-    def run_jobs(self, stream: Iterable[Any], configs: Mapping[int, DictConfig]) -> Iterator[tuple[int, JobReturn]]:
-        """What is left of each job as it ends: its folder, log, callbacks, record. `stream` yields `task.Ended`."""
+    def run_jobs(self, stream: Iterable[Any], configs: Mapping[int, DictConfig]) -> Iterator[tuple[Any, JobReturn]]:
+        """What is left of each job of a stream of `task.Ended`: its folder, log, callbacks, record."""
         assert self.config is not None
         assert self.hydra_context is not None
         setup_globals()
@@ -89,11 +89,11 @@ class StackedLauncher(BasicLauncher):
                 with open_dict(config):
                     config.hydra.sweep.subdir = ended.folder
                 if ended.body is None:
-                    yield ended.number, earlier_return(config, ended.value)
+                    yield ended, earlier_return(config, ended.value)
                 else:
                     folder = self.sweep / ended.folder
                     with exit_on_write_error(folder):
-                        yield ended.number, run_body(self.hydra_context, config, folder, ended.body)
+                        yield ended, run_body(self.hydra_context, config, folder, ended.body)
         except SystemExit:  # wrong usage: leave nothing behind
             if os.listdir(self.sweep) == ["multirun.yaml"]:
                 shutil.rmtree(self.sweep)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hpsearch import engine, environment, interrupt, lanes, record
+from hpsearch.attach import Attached
 from hpsearch.check import Job, checked
 from hpsearch.engine import History, Result
 from hpsearch.lanes import Outcome
@@ -61,7 +62,8 @@ def run(cfg: DictConfig) -> float:
     if earlier is not None:
         print(f"already in {folder}, not trained again")
         return _value(earlier["metrics"]["val_accuracy"])
-    ((_, outcome),) = lanes.train(_Listed([(0, job)]), 1)
+    jobs = _Listed([(0, job)]) if cfg.trial is None else Attached(job, cfg.trial, cfg.name)
+    ((_, outcome),) = lanes.train(jobs, 1)
     return _deliver(job, outcome, cfg)
 
 
@@ -171,7 +173,7 @@ def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
         "reason": None,
         "key": job.key,
         "config": job.config,
-        "overrides": OmegaConf.to_container(hydra.overrides.task),
+        "overrides": [line for line in hydra.overrides.task if not line.startswith("trial=")],
         "metrics": dict.fromkeys(record.METRICS),
         "history": {"train_loss": [], "val_loss": [], "val_accuracy": []},
         "test_batches": {"size": engine.EVALUATION_BATCH, "correct": [], "total": []},

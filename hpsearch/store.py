@@ -1,0 +1,178 @@
+"""A study in two places: in memory, where sampler and pruner see it, and in a database, which gets it in bulk.
+
+Other processes may work on the same study: their trials are read before new ones are asked, and no two processes are
+given one point.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from hpsearch.database import Database
+
+POINT = "configuration"  # user attributes of a trial: its overrides; no point is evaluated twice
+WORKER = "worker"  # the process that evaluates it
+AGAIN = "again"  # why it does not count: its point is evaluated once more
+REPEATS = "repeats"  # the row of the trial that it is evaluated for again
+ATTEMPT = "attempt"  # how many times its point had failed before
+SECONDS_BETWEEN_LOOKS = 1.0  # at what other processes have done
+SECONDS_BETWEEN_SAVES = 2.0  # of the curves of trials in training
+ME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Store:
+    """The study `name` of `database`. `study` is the one in memory: ask, report, prune and tell there.
+
+    Trials whose process on this machine has ended are failed and their points put into the queue again, as are those
+    that failed, up to `retry_failed` times.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        directions: Sequence[str],
+        metric_names: Sequence[str],
+        pruner: BasePruner,
+        retry_failed: int = 0,
+    ) -> None:
+        self.database = database
+        self.stored = database.study(name, directions, metric_names)
+        self.id = self.stored._study_id
+        self.memory = InMemoryStorage()
+        self.study = optuna.create_study(
+            storage=self.memory, study_name=name, directions=self.stored.directions, pruner=pruner
+        )
+        self._rows: dict[int, int] = {}  # a trial's id in memory -> its id in the database
+        self._known: dict[int, int] = {}  # and back
+        self._elsewhere: set[int] = set()  # ids in memory of trials that another process evaluates
+        self._changed: set[int] = set()
+        self._looked = self._saved = -1e9
+        trials = self.database.trials(self.id)
+        self._mend(trials, retry_failed)
+        for trial in trials:
+            self._read(trial)
+        self._enqueue_again()
+
+    def _mend(self, trials: list[FrozenTrial], retry_failed: int) -> None:
+        mended = []
+        for trial in trials:
+            if trial.state is TrialState.RUNNING and _dead(trial.user_attrs.get(WORKER)):
+                trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
+                trial.user_attrs[AGAIN] = "its process ended"
+            elif trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
+                trial.user_attrs.setdefault(AGAIN, "failed")
+            else:
+                continue
+            mended.append((trial._trial_id, trial))
+        self.database.save(mended)
+
+    def _enqueue_again(self) -> None:
+        trials = self.study.get_trials(deepcopy=False)
+        repeated = {trial.user_attrs.get(REPEATS) for trial in trials}
+        for trial in trials:
+            if AGAIN in trial.user_attrs and self._rows[trial._trial_id] not in repeated:
+                self.enqueue_again(trial)
+
+    def enqueue_again(self, trial: FrozenTrial) -> None:
+        """Put the point of a trial that does not count into the queue."""
+        failed = trial.user_attrs.get(ATTEMPT, 0) + (trial.user_attrs[AGAIN] == "failed")
+        self.study.enqueue_trial(trial.params, user_attrs={REPEATS: self._rows[trial._trial_id], ATTEMPT: failed})
+
+    def look(self, now: bool = False) -> None:
+        """Read what other processes have done, at most every second unless `now`."""
+        if not now and monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
+            return
+        for row, state in self.database.states(self.id).items():
+            if row not in self._known or (self._known[row] in self._elsewhere and state.is_finished()):
+                self._read(self.database.trial(row))
+        self._looked = monotonic()
+
+    def _read(self, trial: FrozenTrial) -> None:
+        row = trial._trial_id
+        if row not in self._known:
+            self._pair(self.memory.create_new_trial(self.study._study_id, template_trial=trial), row)
+            if not trial.state.is_finished():
+                self._elsewhere.add(self._known[row])
+        elif self._known[row] in self._elsewhere and trial.state.is_finished():
+            known = self._known[row]
+            self._elsewhere.discard(known)
+            for step, value in trial.intermediate_values.items():
+                self.memory.set_trial_intermediate_value(known, step, value)
+            for key, attribute in trial.user_attrs.items():
+                self.memory.set_trial_user_attr(known, key, attribute)
+            self.memory.set_trial_state_values(known, trial.state, trial.values)
+
+    def _pair(self, known: int, row: int) -> None:
+        self._rows[known], self._known[row] = row, known
+
+    def begin(self, trials: Sequence[Trial], limit: int) -> list[bool]:
+        """Enter asked trials into the database; False for one whose point has been asked before, by whomever, or that
+        is beyond `limit` trials that count. That one has failed, in memory only."""
+        frozen = [self.memory.get_trial(trial._trial_id) for trial in trials]
+        rows = self.database.begin(self.id, frozen, claim=POINT, limit=limit, uncounted=AGAIN)
+        for trial, row in zip(trials, rows, strict=True):
+            if row is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+            else:
+                self._pair(trial._trial_id, row)
+        return [row is not None for row in rows]
+
+    def row(self, trial: Trial) -> int:
+        """The trial's id in the database, for a job of another process."""
+        return self._rows[trial._trial_id]
+
+    def reread(self, trial: Trial) -> int:
+        """Take over the intermediate values that a job of another process has reported; how many there are."""
+        stored = self.database.trial(self.row(trial))
+        for step, value in stored.intermediate_values.items():
+            self.memory.set_trial_intermediate_value(trial._trial_id, step, value)
+        return len(stored.intermediate_values)
+
+    def changed(self, trial: Trial) -> None:
+        """This trial is to be written by the next `save`."""
+        self._changed.add(trial._trial_id)
+
+    def save(self, now: bool = True) -> None:
+        """Write the trials that have changed; unless `now`, not more often than every two seconds."""
+        if self._changed and (now or monotonic() - self._saved > SECONDS_BETWEEN_SAVES):
+            self.database.save([(self._rows[known], self.memory.get_trial(known)) for known in self._changed])
+            self._changed.clear()
+            self._saved = monotonic()
+
+    def counted(self) -> list[FrozenTrial]:
+        """The trials that count for ``n_trials``, whatever became of them."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [trial for trial in trials if trial._trial_id in self._rows and AGAIN not in trial.user_attrs]
+
+    def remember(self, what: dict[str, Any]) -> list[str]:
+        """Keep `what` with the study. Returns the keys of which it holds something else; nothing is kept then."""
+        kept, plain = self.stored.user_attrs, json.loads(json.dumps(what))
+        other = [key for key, value in plain.items() if key in kept and kept[key] != value]
+        for key, value in plain.items():
+            if not other and key not in kept:
+                self.stored.set_user_attr(key, value)
+        return other
+
+
+def _dead(worker: object) -> bool:
+    """Whether a worker of this machine has ended; of another machine's nothing is known."""
+    host, _, process = str(worker).rpartition(":")
+    if host != socket.gethostname() or not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(process) == os.getpid()  # of an earlier search of this process
