@@ -1,5 +1,6 @@
 """What Hydra calls around a run or a sweep: the checks before anything is written, the results at the end."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,11 +8,16 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch import confirm, interrupt, record
+from hpsearch import confirm, interrupt, plan, record
+from hpsearch.attach import STORAGE
+from hpsearch.check import checked
+from hpsearch.launcher import StackedLauncherConf
 from hpsearch.ranges import require
 from hpsearch.report import origin
+from hpsearch.report.findings import Findings
+from hpsearch.sweeper import SweeperConf
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 
@@ -19,13 +25,21 @@ class Callbacks(Callback):
     """Named in ``conf/config.yaml``."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from hpsearch.check import checked
-
+        sweep = Path(config.hydra.sweep.dir)
         with exit_on_wrong_usage():
-            checked([config], Path(config.hydra.sweep.dir))
+            jobs = checked([config], sweep)
+        if config.plan:
+            print("\n".join(plan.describe(jobs, sweep, lanes=1)))
+            raise SystemExit(0)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         interrupt.reset()
+        if config.plan:  # whatever the launcher is, it has nothing to launch
+            with read_write(config.hydra), open_dict(config.hydra):
+                config.hydra.launcher = StackedLauncherConf
+                config.hydra.runtime.choices["hydra/launcher"] = "stacked"
+                typed = config.hydra.overrides.hydra
+                config.hydra.overrides.hydra = [line for line in typed if not confirm.LAUNCHER.match(line)]
         with exit_on_wrong_usage():
             fault = record.fault_of_folder(Path(config.hydra.sweep.dir), runs=1)
             if fault is not None:
@@ -40,6 +54,10 @@ class Callbacks(Callback):
             _print_run(Path(config.hydra.runtime.output_dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        error = sys.exc_info()[1]  # Hydra calls this in any case
+        wrong_usage = isinstance(error, SystemExit) and error.code == 2
+        if config.plan or wrong_usage or isinstance(error, KeyboardInterrupt):
+            return
         _results(config)
         if interrupt.asked():
             print(f"interrupted; to go on: {_resume_command(config)}", file=sys.stderr)
@@ -55,10 +73,10 @@ def _resume_command(config: DictConfig) -> str:
 
 
 def _results(config: DictConfig) -> None:
-    """Table and verdict, ``runs.csv``, the winner's confirmation, the report."""
+    """Table and verdict, ``runs.csv`` and ``summary.json``, the winner's confirmation, the report."""
     from rich.console import Console
 
-    from hpsearch.report import findings, folder, runs
+    from hpsearch.report import findings, folder, runs, summary
 
     sweep = Path(config.hydra.sweep.dir)
     if not sweep.is_dir() or not any(record.read(sweep / name) for name in record.run_folders(sweep)):
@@ -68,6 +86,7 @@ def _results(config: DictConfig) -> None:
     folder.show(found, Console())
     with exit_on_write_error(sweep):
         runs.write_runs(sweep, found.runs)
+        summary.write(found, sweep)
     print(f"a row per run: {sweep / 'runs.csv'}")
     if config.confirm and not interrupt.asked():
         said = found.paragraphs
@@ -83,6 +102,24 @@ def _results(config: DictConfig) -> None:
         with exit_on_write_error(output):
             folder.write(found, output)
         print(f"report: {output / 'index.html'}")
+        _publish(config, found, output)
+
+
+def _publish(config: DictConfig, found: Findings, output: Path) -> None:
+    """Into the storage of its search, or the one beside the sweeps; a sweep that cannot be entered is no worse."""
+    from hpsearch.database import StorageError
+    from hpsearch.publish import publish
+
+    sweep = Path(config.hydra.sweep.dir)
+    conf = config.hydra.sweeper
+    searched = conf._target_ == SweeperConf._target_
+    url = os.environ[STORAGE] if searched else f"sqlite:///{sweep.parent / 'hpsearch.db'}"
+    try:
+        publish(found, sweep, output, url, (searched and conf.study_name) or sweep.name, _resume_command(config))
+    except StorageError as error:
+        print(f"not in the dashboard: {error}", file=sys.stderr)
+    else:
+        print("in the browser: python -m hpsearch.dashboard")
 
 
 def _print_run(folder: Path) -> None:

@@ -8,7 +8,7 @@ folder appears when its run is done. Any other task is run job by job, as Hydra'
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from hpsearch import plan
+from hpsearch.check import checked
 from hpsearch.compose import Composer
 from hpsearch.jobs import earlier_return, run_body
-from hpsearch.usage import exit_on_write_error
+from hpsearch.usage import exit_on_write_error, exit_on_wrong_usage
 
 
 @dataclass
@@ -55,6 +57,10 @@ class StackedLauncher(BasicLauncher):
         configs = {
             number: self.compose(number, overrides) for number, overrides in zip(numbers, job_overrides, strict=True)
         }
+        if self.config is not None and self.config.get("plan"):
+            with self._nothing_left(), exit_on_wrong_usage():
+                print("\n".join(plan.describe(checked(list(configs.values()), self.sweep), self.sweep, self.lanes)))
+                raise SystemExit(0)
         ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
         returns = {each.number: returned for each, returned in self.run_jobs(ended, configs)}
         return [returns[number] for number in numbers if number in returns]  # not all: after Ctrl-C
@@ -84,21 +90,28 @@ class StackedLauncher(BasicLauncher):
         whitelist = self.hydra_context.execution_whitelist
         configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
         try:
-            for ended in stream:
-                config = configs[ended.number]
-                with open_dict(config):
-                    config.hydra.sweep.subdir = ended.folder
-                if ended.body is None:
-                    yield ended, earlier_return(config, ended.value)
-                else:
-                    folder = self.sweep / ended.folder
-                    with exit_on_write_error(folder):
-                        yield ended, run_body(self.hydra_context, config, folder, ended.body)
-        except SystemExit:  # wrong usage: leave nothing behind
+            with self._nothing_left():
+                for ended in stream:
+                    config = configs[ended.number]
+                    with open_dict(config):
+                        config.hydra.sweep.subdir = ended.folder
+                    if ended.body is None:
+                        yield ended, earlier_return(config, ended.value)
+                    else:
+                        folder = self.sweep / ended.folder
+                        with exit_on_write_error(folder):
+                            yield ended, run_body(self.hydra_context, config, folder, ended.body)
+        finally:
+            configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
+
+    @contextmanager
+    def _nothing_left(self) -> Iterator[None]:
+        """Where the process ends before a run has a folder, the sweep's goes too."""
+        try:
+            yield
+        except SystemExit:
             if os.listdir(self.sweep) == ["multirun.yaml"]:
                 shutil.rmtree(self.sweep)
                 with suppress(OSError):  # its parent holds other sweeps
                     self.sweep.parent.rmdir()
             raise
-        finally:
-            configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
     from hpsearch.lanes import Outcome
     from hpsearch.search import Search
 
+SAMPLED_POINTS = 12  # whose training time a plan measures
 REFUSED = (InstantiationException, ImportError, ValueError, TypeError, ArithmeticError)  # what classes say no with
 SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*", "hpsearch.sweeper.auto_sampler")
 
@@ -72,7 +73,7 @@ class AutoConf(SamplerConfig):
 
 def auto_sampler(seed: int | None = None) -> Any:
     """OptunaHub's AutoSampler. Raises ImportError without the package."""
-    import optunahub  # type: ignore[import-not-found]
+    import optunahub
 
     return optunahub.load_module("samplers/auto_sampler").AutoSampler(seed=seed)
 
@@ -160,6 +161,8 @@ class OptunaSweeper(Sweeper):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             with exit_on_wrong_usage():
+                if self.whole.get("plan"):
+                    return print("\n".join(self._plan(arguments)))
                 search = self._search(arguments)
             with exit_on_write_error(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -262,6 +265,37 @@ class OptunaSweeper(Sweeper):
             elsewhere=self.stream is None,
         )
 
+    def _plan(self, arguments: list[str]) -> list[str]:
+        """What a search would do; its time is that of random points."""
+        import optuna
+
+        from hpsearch import plan
+        from hpsearch.check import checked
+        from hpsearch.report.wording import count
+        from hpsearch.space import parse, suggest
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        space = parse(self.conf.params or {}, self.conf.when, arguments)
+        seeds = self._seeds(space.always.fixed.pop("seed", None))
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        points = [space.overrides(partial(suggest, study.ask())) for _ in range(SAMPLED_POINTS)]
+        corners = [self._compose(0, [*lines, f"seed={seeds[0]}"]) for lines in space.corners()]
+        checked(corners, self.folder)
+        jobs = checked([self._compose(0, [*lines, f"seed={seed}"]) for lines in points for seed in seeds])
+        name, runs = self.conf.study_name or self.whole.name, 0
+        if not self.url.startswith("sqlite:///") or Path(self.url.removeprefix("sqlite:///")).exists():
+            runs = _finished(self.url, name)
+        left = max(0, self.conf.n_trials - runs)
+        return [
+            f"the space of {name}:",
+            *(f"  {line}" for line in space.described),
+            f"{count(self.conf.n_trials, 'trial')} on {count(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), "
+            f"{runs} in the study already; pruner: {self.conf.pruner._target_.rpartition('.')[2]}",
+            f"to be run: {count(left * len(seeds), 'run')}",
+            *plan.estimate(jobs, getattr(self.launcher, "lanes", 1), left * len(seeds)),
+            plan.NOTHING,
+        ]
+
     def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         try:
             config: DictConfig = self.context.config_loader.load_sweep_config(self.whole, list(overrides))
@@ -290,11 +324,17 @@ class OptunaSweeper(Sweeper):
 
     def _pruner(self, objectives: int, seeds: int) -> Any:
         """Raises UsageError for settings that its class refuses, or that the search cannot follow."""
+        import optuna
+
         name = self.conf.pruner._target_.rpartition(".")[2]
         try:
             pruner = pruner_of(self.conf.pruner)
+            if objectives == 1:  # some look at their settings only when they are asked
+                probe = optuna.create_study(pruner=pruner_of(self.conf.pruner)).ask()
+                probe.report(0.5, 1)
+                probe.should_prune()
         except REFUSED as error:
-            raise UsageError([f"hydra/sweeper/pruner: {_reason(error)}"]) from error
+            raise UsageError([f"hydra/sweeper/pruner: {name} refuses its settings: {_reason(error)}"]) from error
         if objectives > 1 and name != "NopPruner":
             raise UsageError([f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"])
         if name == "WilcoxonPruner" and seeds < 3:
@@ -310,6 +350,23 @@ class OptunaSweeper(Sweeper):
                 ]
             )
         return pruner
+
+
+def _finished(url: str, name: str) -> int:
+    """Trials of a study that count; 0 where there is none."""
+    import optuna
+
+    from hpsearch.database import Database, StorageError
+    from hpsearch.store import AGAIN
+
+    try:
+        database = Database(url)
+        if name not in optuna.get_all_study_names(storage=database.storage):
+            return 0
+        trials = database.trials(database.storage.get_study_id_from_name(name))
+        return sum(trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in trials)
+    except StorageError as error:
+        raise UsageError([str(error)]) from error
 
 
 def _sampler_factory(conf: DictConfig) -> Callable[[int], Any]:
@@ -338,7 +395,7 @@ def _reason(error: Exception) -> str:
     """What the class itself said, in a line; for a package that is missing, how to install it."""
     cause = error.__cause__ or error
     if isinstance(cause, ModuleNotFoundError):
-        return f"needs the package {cause.name}; pip install {cause.name}"
+        return f"needs a package that is not here; pip install {cause.name}"
     return " ".join(str(cause).split())
 
 

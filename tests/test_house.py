@@ -21,12 +21,13 @@ FLOORS = [
     ["progress", "lanes"],
     ["environment", "config"],
     ["check"],
-    ["task"],
+    ["space", "pruners", "database", "attach", "task"],
     ["report", "report.stats", "report.wording", "report.runs", "report.configurations"],
     ["report.verdict", "report.prose", "report.confirmation", "report.tables", "report.findings"],
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
-    ["report.origin", "report.page", "report.folder", "report.__main__"],
-    ["confirm", "callbacks", "jobs", "launcher"],
+    ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
+    ["store", "search", "plan", "publish", "dashboard"],
+    ["jobs", "launcher", "sweeper", "confirm", "callbacks"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hpsearch.report import look
-from hpsearch.report.configurations import is_numeric, label, ordered_values, position, text
+from hpsearch.report.configurations import is_numeric, ordered_values, position, short_label, text
 from hpsearch.report.runs import Runs
 from hpsearch.report.tables import Layout
 
@@ -88,7 +88,7 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
         panels[0].set_title("all")
         panels[1].set_title("near the best")
         panels[1].set_xlim(low - margin, high + margin)
-    names = [label(row, runs.swept) + _lost(row) for _, row in shown.iterrows()]
+    names = [short_label(row, runs.swept) + _lost(row) for _, row in shown.iterrows()]
     panels[0].set_yticks(range(len(shown)), names)
     panels[0].set_ylim(len(shown) - 0.4, -0.6)
     return figure
@@ -117,7 +117,8 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     axes = figure.subplots()
     others = [other for other in runs.swept if other != key]
     groups = [((), shown)] if not others else list(shown.groupby(others, sort=False, dropna=False))
-    if len(groups) <= len(look.COLOURS):
+    lines = len(groups) <= len(look.COLOURS) and (not others or len(groups) < len(shown))
+    if lines:
         for i, (values, group) in enumerate(groups):
             group = group.sort_values(key)
             name = " ".join(f"{other}={text(value)}" for other, value in zip(others, values, strict=True))
@@ -134,7 +135,7 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key, ylabel="validation accuracy (%)")
     look.percents(axes.yaxis)
-    if others and len(groups) <= len(look.COLOURS):
+    if others and lines:
         axes.legend()
     return figure
 
@@ -151,7 +152,7 @@ def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
     if few:
         for i, (_, row) in enumerate(shown.iterrows()):
             style = look.line(i) | {"linestyle": "none"}
-            name, spread = label(row, runs.swept), 0 if np.isnan(row.test_std) else row.test_std
+            name, spread = short_label(row, runs.swept), 0 if np.isnan(row.test_std) else row.test_std
             axes.errorbar(row.seconds, row.test_mean, spread, label=name, markersize=5, capsize=2, **style)
     else:
         _points(axes, shown.seconds, shown.test_mean)

@@ -10,6 +10,7 @@ from hpsearch.report import stats
 from hpsearch.report.runs import Runs
 from hpsearch.report.wording import MISSING
 
+WIDEST_NAME = 60  # characters that a figure has room for
 COLUMNS = [  # of table.csv, behind the swept keys
     "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high", "test_se", "batch_std",
 ]  # fmt: skip
@@ -62,6 +63,16 @@ def is_numeric(table: pd.DataFrame, key: str) -> bool:
 def label(row: "pd.Series[Any]", swept: list[str]) -> str:
     """A configuration as its part of the command line: optimizer=adam lr=0.001."""
     return " ".join(f"{key}={text(row[key])}" for key in swept if not _none(row[key])) or "The configuration"
+
+
+def short_label(row: "pd.Series[Any]", swept: list[str]) -> str:
+    """A configuration's label; where that is too long for a figure the start of its values, adam · 0.00123 · …"""
+    whole = label(row, swept)
+    if len(whole) <= WIDEST_NAME:
+        return whole
+    values = [f"{row[key]:.3g}" if isinstance(row[key], float) else text(row[key]) for key in swept]
+    short = " · ".join(value for key, value in zip(swept, values, strict=True) if not _none(row[key]))
+    return short if len(short) <= WIDEST_NAME else f"{short[: WIDEST_NAME - 1]}…"
 
 
 def text(value: Hashable) -> str:

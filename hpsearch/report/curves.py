@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hpsearch.report import look
-from hpsearch.report.configurations import label, ordered_values, position
+from hpsearch.report.configurations import ordered_values, position, short_label
 from hpsearch.report.runs import Runs
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
     for axes in (loss, accuracy):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if len(table) > 1:
-        names = [label(shown.loc[c], runs.swept) for c in drawn]
+        names = [short_label(shown.loc[c], runs.swept) for c in drawn]
         figure.legend(lines, names, loc="outside lower center", ncols=_columns(names), handlelength=3)
     return figure
 

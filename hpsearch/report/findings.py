@@ -40,9 +40,11 @@ class Findings:
     def size(self) -> str:
         """How many runs and how long they took."""
         runs, seconds = self.runs.frame, self.runs.frame.seconds
+        pruned = (runs.status == "pruned").sum()
+        early = f", {pruned:,} pruned early" if pruned else ""
         missing = f", {count(len(self.runs.missing), 'run')} missing" if self.runs.missing else ""
         return (
-            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{missing}, "
+            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{early}{missing}, "
             f"{duration(seconds.sum())} of training ({duration(seconds.mean())} a run)"
         )
 

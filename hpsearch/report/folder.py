@@ -15,7 +15,7 @@ SHOWN_LOST = 10
 def show(findings: Findings, console: Console) -> None:
     """Print the table, the verdict and what was left out."""
     tables.show(findings.display, console)
-    lost = findings.runs.frame[findings.runs.frame.status != "finished"]
+    lost = findings.runs.frame[~findings.runs.frame.status.isin(["finished", "pruned"])]
     lines = [
         "",
         *findings.paragraphs,

@@ -145,7 +145,7 @@ def warnings(runs: Runs, verdict: Verdict) -> list[str]:
             f"{label(row, runs.swept)} has the higher mean on validation, {percent(row.val_mean)} %, but only "
             f"{int(row.finished)} of its {int(row.n)} seeds finished: what diverges or fails on a seed is not chosen."
         )
-    lost = table.n - table.finished
+    lost = table.diverged + table.failed
     if lost.any():
         where = count(int((lost > 0).sum()), "configuration")
         found.append(

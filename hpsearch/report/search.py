@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import optuna
@@ -9,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from optuna.visualization import matplotlib as draw
 
@@ -24,31 +24,42 @@ PICTURES: dict[str, Callable[..., Axes]] = {
 }
 
 
-def study(runs: Runs, table: pd.DataFrame) -> optuna.Study:
-    """A study in memory with a trial per configuration, in the order of the runs; its value is the mean validation
-    accuracy over seeds. What a configuration does not have (momentum without sgd) is no parameter of its trial."""
-    distributions: dict[str, BaseDistribution] = {}
+def distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution]:
+    """Of each swept key, as wide as its values."""
+    found: dict[str, BaseDistribution] = {}
     for key in runs.swept:
         values = table[key].dropna()
         if is_numeric(table, key):
             low, high = float(values.min()), float(values.max())
-            distributions[key] = FloatDistribution(low, high, log=low > 0 and high / low >= 10)
+            found[key] = FloatDistribution(low, high, log=low > 0 and high / low >= 10)
         else:
-            distributions[key] = CategoricalDistribution([text(value) for value in values.unique()])
+            found[key] = CategoricalDistribution([text(value) for value in values.unique()])
+    return found
+
+
+def params(row: "pd.Series[Any]", within: dict[str, BaseDistribution]) -> dict[str, Any]:
+    """A configuration's values. What it does not have (momentum without sgd) is no parameter of its trial."""
+    return {
+        key: float(row[key]) if isinstance(distribution, FloatDistribution) else text(row[key])
+        for key, distribution in within.items()
+        if not pd.isna(row[key])
+    }
+
+
+def study(runs: Runs, table: pd.DataFrame) -> optuna.Study:
+    """A study in memory with a trial per configuration, in the order of the runs; its value is the mean validation
+    accuracy over seeds."""
+    within = distributions(runs, table)
     made = optuna.create_study(direction="maximize")
     for _, row in table.iterrows():
-        params = {
-            key: float(row[key]) if isinstance(distribution, FloatDistribution) else text(row[key])
-            for key, distribution in distributions.items()
-            if not pd.isna(row[key])
-        }
+        values = params(row, within)
         finished = row.finished > 0
         made.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.COMPLETE if finished else TrialState.FAIL,
                 value=row.val_mean if finished else None,
-                params=params,
-                distributions={key: distributions[key] for key in params},
+                params=values,
+                distributions={key: within[key] for key in values},
             )
         )
     return made
@@ -66,13 +77,14 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
     try:
         whole = study(runs, table)
         with mpl.rc_context(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+            warnings.simplefilter("ignore")  # experimental; a parameter with one value; few trials for an importance
             for name, picture in PICTURES.items():
                 axes = picture(whole, target_name="validation accuracy")
                 axes.set_title("")
                 axes.set_title("", loc="left")
                 figure = axes.figure
                 assert isinstance(figure, Figure)
+                figure.set_size_inches(max(6.4, 1.4 * len(runs.swept)), 4.8)
                 drawn[name] = figure
                 pyplot.close(figure)
     finally:

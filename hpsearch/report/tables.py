@@ -16,6 +16,7 @@ from hpsearch.report.wording import MISSING, count, percent
 from hpsearch.usage import UsageError
 
 SHOWN_ROWS = 40  # on the terminal
+SHOWN_LONG_ROWS = 5  # of configurations that take several lines each
 SPREADS = {  # what may stand behind the ±
     "seed_std": "standard deviation over seeds",
     "interval": "95 % t-interval of the mean",
@@ -169,14 +170,23 @@ def html(shown: Display, whole: bool = False) -> str:
 
 
 def show(shown: Display, console: Console) -> None:
-    """Print to the terminal, at most `SHOWN_ROWS` rows."""
+    """Print to the terminal, at most `SHOWN_ROWS` rows; where the names do not fit, in one column and fewer rows."""
     console.print(shown.caption, markup=False, highlight=False)
-    table = Table()
-    for i, heading in enumerate(shown.cells):
-        name = i < shown.names
-        table.add_column(Text(heading), justify="left" if name else "right", overflow="fold", no_wrap=not name)
-    for cells, bold in zip(shown.cells.head(SHOWN_ROWS).values, shown.bold.values, strict=False):
-        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(cells, bold, strict=True)))
+    cells, bold, names, rows = shown.cells, shown.bold, shown.names, SHOWN_ROWS
+    if sum(max(len(heading), *cells[heading].map(len)) + 3 for heading in cells) > console.width and names > 2:
+        joined = [
+            " ".join(f"{key}={value}" for key, value in row.items() if value != MISSING)
+            for row in cells.iloc[:, :names].to_dict("records")
+        ]
+        cells, bold = cells.iloc[:, names:].copy(), bold.iloc[:, names:].copy()
+        cells.insert(0, "configuration", joined)
+        bold.insert(0, "configuration", False)
+        names, rows = 1, SHOWN_LONG_ROWS
+    table = Table(show_lines=rows < SHOWN_ROWS)
+    for i, heading in enumerate(cells):
+        table.add_column(Text(heading), justify="left" if i < names else "right", overflow="fold", no_wrap=i >= names)
+    for row, marks in zip(cells.head(rows).values, bold.values, strict=False):
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(row, marks, strict=True)))
     console.print(table)
-    if len(shown.cells) > SHOWN_ROWS:
-        console.print(f"{len(shown.cells) - SHOWN_ROWS:,} more rows are in table.md")
+    if len(cells) > rows:
+        console.print(f"{len(cells) - rows:,} more rows are in table.md")
