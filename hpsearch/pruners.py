@@ -17,7 +17,10 @@ class CohortPruner(BasePruner):
 
     Exact where all trials of the cohort have reported a step before any is asked about; the order of the questions is
     then irrelevant. Where trials come one after the other, as in `Study.optimize`, a trial is compared with those that
-    have come so far.
+    have come so far: while no more have come than stay, none is pruned.
+
+    NaN comes after every number; of equal values the lower trial number is better. A trial that is pruned at a step
+    still counts there; one that failed before it does not, and its place goes to another.
     """
 
     def __init__(self, cohort: int) -> None:
@@ -34,28 +37,30 @@ class CohortPruner(BasePruner):
         if step is None or (kept := self.kept(step)) is None:
             return False
         mine = self._cohort_of(trial)
-        reached = [
-            (_loss(study, other.intermediate_values[step]), other.number)
+        ranks = sorted(
+            _rank(study, other, step)
             for other in study.get_trials(deepcopy=False)
             if step in other.intermediate_values and self._cohort_of(other) == mine
-        ]
-        return (_loss(study, trial.intermediate_values[step]), trial.number) not in sorted(reached)[:kept]
+        )
+        return _rank(study, trial, step) not in ranks[:kept]
 
-    def _cohort_of(self, trial: FrozenTrial) -> int:
-        number: int = trial.user_attrs.get(COHORT, trial.number // self.cohort)
-        return number
+    def _cohort_of(self, trial: FrozenTrial) -> tuple[bool, int]:
+        """Whether an attribute tells the cohort, and its number: the two kinds never mix."""
+        told = COHORT in trial.user_attrs
+        return told, trial.user_attrs[COHORT] if told else trial.number // self.cohort
 
 
-def _loss(study: Study, value: float) -> float:
-    """Smaller is better; what is no number comes last."""
+def _rank(study: Study, trial: FrozenTrial, step: int) -> tuple[bool, float, int]:
+    """Smaller is better."""
+    value = trial.intermediate_values[step]
     if math.isnan(value):
-        return math.inf
-    return -value if study.direction == StudyDirection.MAXIMIZE else value
+        return True, 0.0, trial.number
+    return False, -value if study.direction == StudyDirection.MAXIMIZE else value, trial.number
 
 
 class SynchronousHalvingPruner(CohortPruner):
     """Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943): at step r of a cohort of n trials, then at
-    r η, r η², …, the best n/η, n/η², … stay.
+    r η, r η², …, the best n/η, n/η², … stay, rounded down, and at least one.
 
     A cohort of 27 with r = 1, η = 3 and 40 epochs costs 94 epochs instead of 1,080.
 
@@ -82,6 +87,8 @@ class SynchronousHalvingPruner(CohortPruner):
 class OneEpochPruner(CohortPruner):
     """All for one epoch, then the best of each cohort to the end: what any other method has to beat (Egele et al. 2023,
     arXiv 2307.15422).
+
+    A cohort of 27, of which 3 go on to 40 epochs, costs 144 epochs instead of 1,080.
 
     Args:
         keep: how many of a cohort go on.

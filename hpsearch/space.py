@@ -148,13 +148,13 @@ def parse(params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], argu
         part, _ = _part([f"{name}={value}" for name, value in inner.items() if str(name) not in _keys(typed)], faults)
         parts.append((key, [value.strip() for value in values.split(",")], part))
     space = Space(always, parts, lines)
-    if faults := faults or _impossible(space):
+    if faults := faults or _impossible(space, _keys(typed)):
         raise UsageError(faults)
     return space
 
 
-def _impossible(space: Space) -> list[str]:
-    """What can never be searched."""
+def _impossible(space: Space, narrowed: set[str]) -> list[str]:
+    """What can never be searched. narrowed: keys of which the user may have left values out."""
     everywhere = [space.always, *(part for _, _, part in space.when)]
     faults = []
     if any("seed" in part.distributions for part in everywhere):
@@ -168,6 +168,8 @@ def _impossible(space: Space) -> list[str]:
             "or optimizer=sgd,adam"
         )
     for key, values, _ in space.when:
+        if key in narrowed:
+            continue
         distribution = next((part.distributions[key] for part in everywhere if key in part.distributions), None)
         if isinstance(distribution, CategoricalDistribution):
             unknown = sorted(set(values) - {text(choice) for choice in distribution.choices})
@@ -190,7 +192,7 @@ def _part(lines: list[str], faults: list[str]) -> tuple[Part, list[str]]:
         try:
             found, values, others = create_params_from_overrides([line])
         except (HydraException, ValueError, AssertionError, NotImplementedError) as error:
-            faults.append(f"{line}: {' '.join(str(error).split())}")
+            faults.append(f"{line}: {_said(error)}")
             continue
         for name, distribution in found.items():
             fault = _fault(distribution)
@@ -200,6 +202,14 @@ def _part(lines: list[str], faults: list[str]) -> tuple[Part, list[str]]:
         fixed |= {name: text(value) for name, value in values.items()}
         rest += others
     return Part(distributions, fixed), rest
+
+
+def _said(error: Exception) -> str:
+    """Why a line is no distribution."""
+    words = " ".join(str(error).split())
+    if "low <= high" in words:
+        return "must have its lower end first"
+    return "must be above 0 for a log scale" if "`low > 0`" in words else words
 
 
 def _fault(distribution: BaseDistribution) -> str | None:

@@ -341,7 +341,7 @@ class OptunaSweeper(Sweeper):
             raise UsageError(
                 [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=range(5)"]
             )
-        cohort, lanes = getattr(pruner, "cohort", 1) * seeds, getattr(self.launcher, "lanes", 0)
+        cohort, lanes = getattr(pruner, "cohort", 0) * seeds, getattr(self.launcher, "lanes", 0)
         if self.stream is not None and cohort > lanes:
             raise UsageError(
                 [

@@ -1,6 +1,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from typing import Literal
 
 import numpy as np
 import optuna
@@ -13,8 +14,9 @@ from optuna.trial import Trial, TrialState, create_trial
 from hpsearch.pruners import COHORT, OneEpochPruner, SynchronousHalvingPruner
 
 NAN, INF = math.nan, math.inf
-DIRECTIONS = st.sampled_from(["minimize", "maximize"])
-VALUES = st.sampled_from([0.0, 0.25, 0.5, NAN]) | st.floats()  # ties, NaN and the infinities among them
+Direction = Literal["minimize", "maximize"]
+DIRECTIONS: st.SearchStrategy[Direction] = st.sampled_from(("minimize", "maximize"))
+VALUES = st.sampled_from([0.0, 0.25, NAN, INF, -INF]) | st.floats()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,7 +27,7 @@ def quiet() -> Iterator[None]:
     optuna.logging.set_verbosity(before)
 
 
-def make(pruner: BasePruner, direction: str = "minimize") -> optuna.Study:
+def make(pruner: BasePruner, direction: Direction = "minimize") -> optuna.Study:
     return optuna.create_study(pruner=pruner, direction=direction)
 
 
@@ -61,7 +63,11 @@ def lockstep(
 
 
 def by_sorting(
-    curves: Sequence[Sequence[float]], rungs: Mapping[int, int], cohort: int, direction: str, fails: Mapping[int, int]
+    curves: Sequence[Sequence[float]],
+    rungs: Mapping[int, int],
+    cohort: int,
+    direction: Direction,
+    fails: Mapping[int, int],
 ) -> list[int]:
     """What `lockstep` is to give. rungs: step -> how many of a cohort stay."""
     values = np.array(curves) * (-1 if direction == "maximize" else 1)
@@ -95,7 +101,7 @@ def test_halving_keeps_the_true_best_in_whatever_order_it_is_asked(
     cohort: int,
     curves: list[list[float]],
     fails: dict[int, int],
-    direction: str,
+    direction: Direction,
     orders: tuple[Random, Random],
 ) -> None:
     rungs = {min_resource * factor**k: max(1, math.floor(cohort / factor ** (k + 1))) for k in range(EPOCHS)}
@@ -113,7 +119,7 @@ def test_one_epoch_keeps_the_true_best_in_whatever_order_it_is_asked(
     epochs: int,
     curves: list[list[float]],
     fails: dict[int, int],
-    direction: str,
+    direction: Direction,
     orders: tuple[Random, Random],
 ) -> None:
     keep = data.draw(st.integers(1, cohort - 1))
@@ -138,7 +144,7 @@ def test_halving_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("direction", "worst"), [("minimize", INF), ("maximize", -INF)])
-def test_nan_is_worse_than_any_number(direction: str, worst: float) -> None:
+def test_nan_is_worse_than_any_number(direction: Direction, worst: float) -> None:
     study = make(OneEpochPruner(keep=1, cohort=3), direction)
     assert lockstep(study, [[NAN, 0.0], [worst, 0.0], [NAN, 0.0]]) == [1, 2, 1]
 
@@ -188,8 +194,6 @@ def test_without_a_rung_no_trial_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_a_cohort_of_27_costs_in_40_epochs(pruner: BasePruner, cost: int) -> None:
     curves = [[Random(trial).random()] * 40 for trial in range(27)]
     assert sum(lockstep(make(pruner, "maximize"), curves)) == cost
-    if cost < 1080:
-        assert f" {cost} epochs" in " ".join((type(pruner).__doc__ or "").split())
 
 
 def in_turn(pruner: BasePruner, values: Sequence[float]) -> list[int]:
