@@ -30,7 +30,7 @@ OBJECTIVES: dict[str, tuple[str, Callable[[Result], float]]] = {  # name -> dire
     "parameters": ("minimize", lambda result: math.nan if result.parameters is None else result.parameters),
 }
 WORST = {"val_accuracy": 0.0}  # what a run is worth that diverged; another objective has no worst value of its own
-ATTEMPTS = 100  # at a point that nobody has asked before, until the space is taken to be exhausted
+ATTEMPTS = 200  # points in a row that were asked before, until the space is taken to be exhausted
 
 
 @dataclass(frozen=True)
@@ -124,19 +124,22 @@ class Search:
                 return []
             room = min(room, self._cohort - begun)
         found: list[_Evaluation] = []
-        attempts = ATTEMPTS
-        while len(found) < room and attempts and self._may_begin():
+        repeated = 0
+        while self._may_begin():
             self.store.look()
-            trials = [self._suggest(self._admitted + k) for k in range(room - len(found))]
+            more = min(room - len(found), self.budget.n_trials - len(self.store.counted()))
+            if more <= 0 or repeated >= ATTEMPTS:
+                break
+            trials = [self._suggest(self._admitted + k) for k in range(more)]
             entered = self.store.begin([trial for trial, _ in trials], self.budget.n_trials)
             self._admitted += sum(entered)
+            repeated += entered.count(False)
             found += [
                 _Evaluation(trial, overrides, self._waves())
                 for (trial, overrides), mine in zip(trials, entered, strict=True)
                 if mine
             ]
-            attempts = attempts - 1 if not all(entered) else attempts
-        if not attempts and not found:
+        if repeated >= ATTEMPTS and not found:
             self.stopped = "every point that the sampler finds has been tried"
         return found
 

@@ -118,6 +118,7 @@ class Store:
     def begin(self, trials: Sequence[Trial], limit: int) -> list[bool]:
         """Enter asked trials into the database; False for one whose point has been asked before, by whomever, or that
         is beyond `limit` trials that count. That one has failed, in memory only."""
+        self.save()  # what has failed is no longer in the way of its own repetition
         frozen = [self.memory.get_trial(trial._trial_id) for trial in trials]
         rows = self.database.begin(self.id, frozen, claim=POINT, limit=limit, uncounted=AGAIN)
         for trial, row in zip(trials, rows, strict=True):
