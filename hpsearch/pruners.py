@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.ranges import require
 
-COHORT = "cohort"  # user attribute: the number of a trial's cohort; without it consecutive trials form one
+COHORT = "cohort"  # user attribute: the name of a trial's cohort; without it consecutive trials form one
 
 
 class CohortPruner(BasePruner):
@@ -44,10 +44,10 @@ class CohortPruner(BasePruner):
         )
         return _rank(study, trial, step) not in ranks[:kept]
 
-    def _cohort_of(self, trial: FrozenTrial) -> tuple[bool, int]:
-        """Whether an attribute tells the cohort, and its number: the two kinds never mix."""
-        told = COHORT in trial.user_attrs
-        return told, trial.user_attrs[COHORT] if told else trial.number // self.cohort
+    def _cohort_of(self, trial: FrozenTrial) -> str | int:
+        """What the attribute says or the number of the cohort: text and numbers never mix."""
+        name: str | int = trial.user_attrs.get(COHORT, trial.number // self.cohort)
+        return name
 
 
 def _rank(study: Study, trial: FrozenTrial, step: int) -> tuple[bool, float, int]:

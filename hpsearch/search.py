@@ -88,8 +88,7 @@ class Search:
         self._by_seed = isinstance(store.study.pruner, WilcoxonPruner)  # a step is a seed, not an epoch
         self._reports = len(self._objectives) == 1
         self._cohort: int | None = getattr(store.study.pruner, "cohort", None)
-        cohorts = [trial.user_attrs.get(COHORT, -1) for trial in store.study.get_trials(deepcopy=False)]
-        self._first_cohort = max(cohorts, default=-1) + 1
+        self._cohorts = f"{ME}/{len(store.study.get_trials(deepcopy=False))}"  # others' are not ours to wait for
         self._admitted = 0
         self._started = monotonic()
         self._evaluations: dict[int, _Evaluation] = {}  # by the number of each run in work
@@ -166,7 +165,7 @@ class Search:
         trial.set_user_attr(POINT, " ".join(f"{name}={text(value)}" for name, value in sorted(trial.params.items())))
         trial.set_user_attr(WORKER, ME)
         if self._cohort is not None:
-            trial.set_user_attr(COHORT, self._first_cohort + place // self._cohort)
+            trial.set_user_attr(COHORT, f"{self._cohorts}/{place // self._cohort}")
         if ATTEMPT not in trial.user_attrs:
             trial.set_user_attr(ATTEMPT, 0)
         return trial, overrides

@@ -161,7 +161,7 @@ def test_trials_that_fail_leave_their_places_to_others() -> None:
 def test_cohorts_of_the_attribute_are_compared_apart() -> None:
     study = make(OneEpochPruner(keep=1, cohort=2))
     curves = [[0.1, 0.0], [0.2, 0.0], [0.3, 0.0], [0.4, 0.0]]
-    assert lockstep(study, curves, cohorts={0: 7, 1: 8, 2: 7, 3: 8}) == [2, 2, 1, 1]
+    assert lockstep(study, curves, cohorts={0: "a", 1: "b", 2: "a", 3: "b"}) == [2, 2, 1, 1]
 
 
 def test_a_cohort_of_the_attribute_is_none_of_earlier_trials_without() -> None:
@@ -171,7 +171,7 @@ def test_a_cohort_of_the_attribute_is_none_of_earlier_trials_without() -> None:
         study.add_trial(create_trial(value=0.0, intermediate_values={1: 0.0, 2: 0.0}))
     trials = [study.ask(), study.ask()]
     for trial, value in zip(trials, [0.5, 0.6], strict=True):
-        trial.set_user_attr(COHORT, 0)
+        trial.set_user_attr(COHORT, "mine")
         trial.report(value, 1)
     assert [trial.should_prune() for trial in trials] == [False, True]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch import engine, record
 from hpsearch.stack import Run
 from tests.cli import Cli, Shown
+from tests.postgres import cluster, programs
 from tests.test_cli import TINY, records
 
 SEARCH = ("-m", *TINY, "hydra/sweeper=hpsearch", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
@@ -442,6 +444,43 @@ def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
     assert shown.returncode == 2
     assert shown.stderr.startswith("error: multirun/hpsearch.db: no such file")
     assert shown.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")
+def test_two_processes_share_a_study_on_postgresql_and_no_point_is_evaluated_twice(tmp_path: Path) -> None:
+    with cluster(tmp_path / "server") as url:
+        commands = [
+            [
+                sys.executable, "-m", "hpsearch", *SEARCH, "lr=tag(log, interval(0.001, 0.3))", "optimizer=sgd,adam",
+                "hydra.sweeper.n_trials=24", "hydra.sweeper.study_name=shared", f"hydra.sweeper.storage='{url}'",
+                "hydra.launcher.lanes=2", "epochs=20", f"name={name}",
+            ]
+            for name in ("one", "two")
+        ]  # fmt: skip
+        both = [
+            subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )  # fmt: skip
+            for command in commands
+        ]
+        said = [process.communicate() for process in both]
+        assert [process.returncode for process in both] == [0, 0], said
+        found = optuna.load_study(study_name="shared", storage=url).trials
+    assert [trial.state for trial in found] == [COMPLETE] * 24
+    assert len({trial.user_attrs["configuration"] for trial in found}) == 24
+    runs = [records(tmp_path / "multirun" / name) for name in ("one", "two")]
+    assert len(runs[0]) + len(runs[1]) == 24
+    assert runs[0]
+    assert runs[1]
+    (secret,) = re.findall(r":([^:@/]+)@", url)
+    written = [path for path in (tmp_path / "multirun").rglob("*") if path.is_file()]
+    assert not [path for path in written if secret.encode() in path.read_bytes()]
+    assert secret not in "".join(text for pair in said for text in pair)
 
 
 def test_optunas_stock_sweeper_works_with_this_task(cli: Cli) -> None:
