@@ -19,9 +19,10 @@ from hpsearch.__main__ import CONF
 from hpsearch.compose import Composer
 from hpsearch.config import identity
 
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "experiment")
+SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in SWEEPS)
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-EXPERIMENTS = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
+NAMED = [(group, path.stem) for group in SWEEPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,13 @@ def master(loader: ConfigLoader, *overrides: str) -> DictConfig:
     return loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
 
 
-def experiment_of(overrides: Iterable[str]) -> list[str]:
-    """Hydra wants an experiment to be chosen before its sweep: it configures the sweeper."""
-    return [override for override in overrides if override.startswith("experiment=")]
+def sweep_of(overrides: Iterable[str]) -> list[str]:
+    """Hydra wants an experiment or a search to be chosen before its sweep: it configures the sweeper."""
+    return [override for override in overrides if override.startswith(tuple(f"{group}=" for group in SWEEPS))]
 
 
 def job(loader: ConfigLoader, *overrides: str) -> DictConfig:
-    return loader.load_sweep_config(master(loader, *experiment_of(overrides)), list(overrides))
+    return loader.load_sweep_config(master(loader, *sweep_of(overrides)), list(overrides))
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
@@ -49,9 +50,10 @@ def test_every_option_composes_and_begins_with_its_name(loader: ConfigLoader, gr
     assert next(iter(config[group].items())) == ("name", option)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_names_itself(loader: ConfigLoader, experiment: str) -> None:
-    assert job(loader, f"experiment={experiment}").name == experiment
+@pytest.mark.parametrize(("group", "option"), NAMED)
+def test_every_experiment_and_search_names_itself(loader: ConfigLoader, group: str, option: str) -> None:
+    taken = group == "search" and ("experiment", option) in NAMED
+    assert job(loader, f"{group}={option}").name == (f"{group}_{option}" if taken else option)
 
 
 def test_the_bare_command_is_the_papers_baseline(loader: ConfigLoader) -> None:
@@ -80,7 +82,7 @@ def test_where_and_under_which_name_a_run_is_made_is_not_its_identity(loader: Co
 @pytest.mark.parametrize(
     "overrides",
     [[f"{group}={option}"] for group, option in OPTIONS]
-    + [[f"experiment={name}", "seed=3", "lr=0.1"] for name in EXPERIMENTS]
+    + [[f"{group}={option}", "seed=3", "lr=0.1"] for group, option in NAMED]
     + [
         ["optimizer=adam", "optimizer.weight_decay=0.1", "lr=1", "seed=5"],
         ["lr=0.1", "optimizer=adam"],
@@ -96,7 +98,7 @@ def test_where_and_under_which_name_a_run_is_made_is_not_its_identity(loader: Co
     ids=" ".join,
 )  # fmt: skip
 def test_the_composer_gives_what_hydra_gives(loader: ConfigLoader, overrides: list[str]) -> None:
-    top = master(loader, *experiment_of(overrides))
+    top = master(loader, *sweep_of(overrides))
     ours, theirs = Composer(loader).load_sweep_config(top, overrides), loader.load_sweep_config(top, overrides)
     assert OmegaConf.to_container(ours, resolve=False) == OmegaConf.to_container(theirs, resolve=False)
     assert identity(ours) == identity(theirs)

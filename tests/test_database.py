@@ -70,7 +70,12 @@ def made(state: TrialState, values: list[float] | None = None, **given: Any) -> 
 ATTRIBUTES = st.dictionaries(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5), st.lists
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_subnormal=False)
+        | st.text(max_size=5),
+        st.lists,
     ),
     max_size=3,
 )
@@ -87,7 +92,7 @@ def trials(draw: st.DrawFn, objectives: int) -> FrozenTrial:
         "init": st.sampled_from(["a", "b", 1, 2.5, True, None]),
     }
     state = draw(st.sampled_from(TrialState))
-    number = st.floats(allow_nan=False)
+    number = st.floats(allow_nan=False, allow_subnormal=False)
     ended = state is TrialState.COMPLETE or (state is TrialState.PRUNED and draw(st.booleans()))
     return made(
         state,
@@ -96,7 +101,7 @@ def trials(draw: st.DrawFn, objectives: int) -> FrozenTrial:
         distributions={name: WITHIN[name] for name in names},
         user_attrs=draw(ATTRIBUTES),
         system_attrs=draw(ATTRIBUTES),
-        intermediate_values=draw(st.dictionaries(st.integers(0, 40), st.floats(), max_size=5)),
+        intermediate_values=draw(st.dictionaries(st.integers(0, 40), st.floats(allow_subnormal=False), max_size=5)),
     )
 
 

@@ -30,12 +30,16 @@ def search(cli: Cli, trials: int, *arguments: str, space: tuple[str, ...] = SPAC
     return cli(*SEARCH, *space, f"hydra.sweeper.n_trials={trials}", f"name={name}", *arguments)
 
 
-def trials(cli: Cli, name: str = "s") -> list[FrozenTrial]:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{cli.multirun / 'hpsearch.db'}")
+def trials_of(url: str, name: str) -> list[FrozenTrial]:
+    storage = optuna.storages.RDBStorage(url)
     try:
         return storage.get_all_trials(storage.get_study_id_from_name(name))
     finally:
         storage.engine.dispose()
+
+
+def trials(cli: Cli, name: str = "s") -> list[FrozenTrial]:
+    return trials_of(f"sqlite:///{cli.multirun / 'hpsearch.db'}", name)
 
 
 def by_point(found: list[FrozenTrial]) -> dict[str, FrozenTrial]:
@@ -470,7 +474,7 @@ def test_two_processes_share_a_study_on_postgresql_and_no_point_is_evaluated_twi
         ]
         said = [process.communicate() for process in both]
         assert [process.returncode for process in both] == [0, 0], said
-        found = optuna.load_study(study_name="shared", storage=url).trials
+        found = trials_of(url, "shared")
     assert [trial.state for trial in found] == [COMPLETE] * 24
     assert len({trial.user_attrs["configuration"] for trial in found}) == 24
     runs = [records(tmp_path / "multirun" / name) for name in ("one", "two")]
