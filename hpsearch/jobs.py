@@ -7,6 +7,7 @@ nobody else holds: they are half of its 40 ms a job.
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -24,21 +25,22 @@ def run_body(context: HydraContext, config: DictConfig, folder: Path, body: Call
     before = HydraConfig.instance().cfg
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.runtime.output_dir = str(folder.absolute())
-    HydraConfig.instance().set_config(config)
+    OmegaConf.set_readonly(config.hydra, True)
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]  # set_config copies the part that is asked for
     try:
-        returned = _return(config, HydraConfig.instance().cfg)  # set_config has made a copy
+        returned = _return(config)
         folder.mkdir(parents=True, exist_ok=True)
         configure_log(config.hydra.job_logging, config.hydra.verbose, execution_whitelist=context.execution_whitelist)
         assert returned.cfg is not None
         if config.hydra.output_subdir is not None:
             metadata = folder / config.hydra.output_subdir
             metadata.mkdir(exist_ok=True)
-            for name, part in (
-                ("config", returned.cfg),
-                ("hydra", returned.hydra_cfg),
-                ("overrides", config.hydra.overrides.task),
+            for name, text in (
+                ("config", OmegaConf.to_yaml(returned.cfg)),
+                ("hydra", "hydra:\n" + indent(OmegaConf.to_yaml(config.hydra), "  ")),
+                ("overrides", OmegaConf.to_yaml(config.hydra.overrides.task)),
             ):
-                (metadata / f"{name}.yaml").write_text(OmegaConf.to_yaml(part), encoding="utf-8")
+                (metadata / f"{name}.yaml").write_text(text, encoding="utf-8")
         context.callbacks.on_job_start(config=config, task_function=body)
         try:
             returned.return_value, returned.status = body(returned.cfg), JobStatus.COMPLETED
@@ -53,16 +55,16 @@ def run_body(context: HydraContext, config: DictConfig, folder: Path, body: Call
 
 def earlier_return(config: DictConfig, value: object) -> JobReturn:
     """The return of a job that an earlier sweep has done."""
-    returned = _return(config, OmegaConf.masked_copy(config, "hydra"))
+    returned = _return(config)
     returned.return_value, returned.status = value, JobStatus.COMPLETED
     return returned
 
 
-def _return(config: DictConfig, hydra_config: Any) -> JobReturn:
+def _return(config: DictConfig) -> JobReturn:
     return JobReturn(
         overrides=list(config.hydra.overrides.task),
         cfg=without_hydra(config),
-        hydra_cfg=hydra_config,
+        hydra_cfg=config,
         working_dir=str(Path.cwd()),
         task_name=JobRuntime.instance().get("name"),
     )
