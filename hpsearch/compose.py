@@ -1,6 +1,7 @@
 """Composing the jobs of a sweep without composing each from scratch."""
 
 import pickle
+from functools import cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -19,8 +20,11 @@ class Composer:
 
     def __init__(self, loader: ConfigLoader) -> None:
         self._loader = loader
+        self._parser = OverridesParser.create()
+        self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
         self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
         self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
+        self._plain: set[tuple[tuple[str, ...], str]] = set()  # keys that hold a plain value under these choices
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -34,10 +38,13 @@ class Composer:
         config: DictConfig = pickle.loads(self._composed[choices])
         try:
             for override in (override for override, value in parsed if value):
-                old = OmegaConf.select(config, override.key_or_group, throw_on_missing=True)
-                if old is None or OmegaConf.is_config(old):
-                    return self._loader.load_sweep_config(master_config, sweep_overrides)
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+                key = override.key_or_group
+                if (choices, key) not in self._plain:
+                    old = OmegaConf.select(config, key, throw_on_missing=True)
+                    if old is None or OmegaConf.is_config(old):
+                        return self._loader.load_sweep_config(master_config, sweep_overrides)
+                    self._plain.add((choices, key))
+                OmegaConf.update(config, key, override.value(), merge=True)
         except OmegaConfBaseException:  # Hydra knows what to say of it
             return self._loader.load_sweep_config(master_config, sweep_overrides)
         config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
@@ -46,9 +53,9 @@ class Composer:
     def _parse(self, line: str) -> tuple[Override, bool]:
         """The override, and whether it only sets a plain value."""
         if line not in self._parsed:
-            override = OverridesParser.create().parse_override(line)
+            override = self._parser.parse_override(line)
             plain = override.type is OverrideType.CHANGE and override.package is None
             plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
             value = plain and isinstance(override.value(), (bool, int, float, str))
-            self._parsed[line] = override, value and not self._loader.get_group_options(override.key_or_group)
+            self._parsed[line] = override, value and not self._is_group(override.key_or_group)
         return self._parsed[line]
