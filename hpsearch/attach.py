@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 STORAGE = "HPSEARCH_STORAGE"  # environment variable: the URL, whose password stands in no configuration
 PRUNERS = ("optuna.pruners.*", "hpsearch.pruners.*")
+LARGEST_COHORT = 27  # unless its size is given
 
 
-def pruner_of(conf: DictConfig) -> Any:
-    """The pruner of ``hydra.sweeper.pruner``. Raises InstantiationException for settings that its class refuses."""
-    return instantiate(OmegaConf.to_container(conf, resolve=True), _execution_whitelist_=PRUNERS)
+def pruner_of(conf: DictConfig, room: int = LARGEST_COHORT) -> Any:
+    """The pruner of ``hydra.sweeper.pruner``; a cohort without a size is `room` trials, or `LARGEST_COHORT`.
+
+    Raises InstantiationException for settings that its class refuses.
+    """
+    plain: Any = OmegaConf.to_container(conf, resolve=True)
+    if plain.get("cohort", 0) is None:
+        plain["cohort"] = min(room, LARGEST_COHORT)
+    return instantiate(plain, _execution_whitelist_=PRUNERS)
 
 
 class Attached:

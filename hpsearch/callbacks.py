@@ -17,7 +17,7 @@ from hpsearch.launcher import StackedLauncherConf
 from hpsearch.ranges import require
 from hpsearch.report import origin
 from hpsearch.report.findings import Findings
-from hpsearch.sweeper import SweeperConf
+from hpsearch.sweeper_config import SweeperConf
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 

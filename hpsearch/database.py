@@ -10,7 +10,7 @@ import re
 import sqlite3
 import time
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,13 +278,6 @@ class Database:
                 sql.select(TrialModel.trial_id, TrialModel.state).where(TrialModel.study_id == study_id)
             )
             return {trial.trial_id: trial.state for trial in found}
-
-    def changes(self, study_id: int) -> Hashable:
-        """What is another value as soon as a study has more trials or one is in another state: one query."""
-        of_state = sql.select(TrialModel.state, sql.func.count(), sql.func.max(TrialModel.trial_id))
-        with self._session() as session:
-            found = session.execute(of_state.where(TrialModel.study_id == study_id).group_by(TrialModel.state))
-            return frozenset((state.name, count, last) for state, count, last in found)
 
     def close(self) -> None:
         """Give up the connections."""

@@ -48,9 +48,8 @@ def estimate(jobs: Sequence[Job], lanes: int, runs: int | None = None) -> list[s
     measured = [_seconds(those, lanes) for those in list(nets.values())[:SAMPLE]]
     in_sample = sum(len(those) for those in list(nets.values())[:SAMPLE])
     of = sum(len(those) for those in nets.values()) if runs is None else runs
-    few = "" if len(nets) <= SAMPLE else f", of {SAMPLE} of them"
     seconds = duration(sum(measured) / in_sample * of)
-    return [f"about {seconds} of training, by one measured step of each of {count(len(nets), 'stack')}{few}"]
+    return [f"about {seconds} of training, by one step measured in {len(measured)} of {count(len(nets), 'stack')}"]
 
 
 def _seconds(jobs: Sequence[Job], lanes: int) -> float:

@@ -127,16 +127,18 @@ def describe(distribution: BaseDistribution) -> str:
     return f"{distribution.low:g} to {distribution.high:g}{' (log)' if distribution.log else step}"
 
 
-def parse(params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], arguments: list[str]) -> Space:
+def parse(
+    params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], arguments: list[str], more: bool = False
+) -> Space:
     """The space of ``hydra.sweeper.params`` and ``.when`` under the command line's `arguments`, which win.
 
-    Raises UsageError with a line for each fault.
+    more: whether other parameters come from a function. Raises UsageError with a line for each fault.
     """
     faults: list[str] = []
     typed, lines = _part(arguments, faults)
     always, _ = _part([f"{key}={value}" for key, value in params.items() if str(key) not in _keys(typed)], faults)
     always = Part(always.distributions | typed.distributions, always.fixed | typed.fixed)
-    parts = []
+    parts, declared = [], {str(key) for key in params}
     for condition, inner in when.items():
         key, equals, values = str(condition).partition("=")
         if not equals or not isinstance(inner, Mapping):
@@ -147,14 +149,15 @@ def parse(params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], argu
             continue
         part, _ = _part([f"{name}={value}" for name, value in inner.items() if str(name) not in _keys(typed)], faults)
         parts.append((key, [value.strip() for value in values.split(",")], part))
+        declared |= {str(name) for name in inner}
     space = Space(always, parts, lines)
-    if faults := faults or _impossible(space, _keys(typed)):
+    if faults := faults or _impossible(space, _keys(typed), more or bool(_keys(typed) & declared)):
         raise UsageError(faults)
     return space
 
 
-def _impossible(space: Space, narrowed: set[str]) -> list[str]:
-    """What can never be searched. narrowed: keys of which the user may have left values out."""
+def _impossible(space: Space, typed: set[str], may_be_fixed: bool) -> list[str]:
+    """What can never be searched. typed: keys on the command line, which may have left values out."""
     everywhere = [space.always, *(part for _, _, part in space.when)]
     faults = []
     if any("seed" in part.distributions for part in everywhere):
@@ -162,13 +165,13 @@ def _impossible(space: Space, narrowed: set[str]) -> list[str]:
             "seed: cannot be searched, the best seed is luck; hydra.sweeper.seeds=[0,1,2] runs each configuration on "
             "these seeds and searches by their mean"
         )
-    elif not any(part.distributions for part in everywhere):
+    elif not may_be_fixed and not any(part.distributions for part in everywhere):
         faults.append(
             "hydra.sweeper.params: no parameter to search; give at least one, as lr='tag(log, interval(0.001, 0.1))' "
             "or optimizer=sgd,adam"
         )
     for key, values, _ in space.when:
-        if key in narrowed:
+        if key in typed:
             continue
         distribution = next((part.distributions[key] for part in everywhere if key in part.distributions), None)
         if isinstance(distribution, CategoricalDistribution):

@@ -6,137 +6,31 @@ the moment one is free; with any other launcher trials run in batches of `n_jobs
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import get_method, instantiate
-from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, SamplerConfig, TPESamplerConfig
-from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch import interrupt, record
+from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
 from hpsearch.attach import STORAGE, pruner_of
+from hpsearch.samplers import REFUSED, reason_of, sampler_factory
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
     from hpsearch.lanes import Outcome
     from hpsearch.search import Search
+    from hpsearch.space import Space
 
 SAMPLED_POINTS = 12  # whose training time a plan measures
-REFUSED = (InstantiationException, ImportError, ValueError, TypeError, ArithmeticError)  # what classes say no with
-SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*", "hpsearch.sweeper.auto_sampler")
-
-
-@dataclass
-class SweeperConf(OptunaSweeperConf):
-    """``hydra/sweeper=hpsearch``: the stock sweeper's keys with other defaults, and its own."""
-
-    _target_: str = "hpsearch.sweeper.OptunaSweeper"
-    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "none"}])
-    direction: Any = None  # null: the objective's own
-    n_trials: int = 50  # of the study in all
-    n_jobs: int = 2  # trials of a batch, for launchers without lanes
-    max_failure_rate: float = 0.5  # of n_trials, over the whole study
-    pruner: Any = MISSING
-    objective: Any = "val_accuracy"  # or several: [val_accuracy, seconds, parameters]
-    seeds: Any = None  # each trial runs on these, the mean is its objective; null: on the one of `seed`
-    when: dict[str, Any] = field(default_factory=dict)  # parameters that exist only where key=value
-    enqueue: list[Any] = field(default_factory=list)  # points to begin with: {lr: 0.1, optimizer: sgd}
-    timeout: float | None = None  # seconds after which no trial is begun
-    retry_failed: int = 0  # times
-
-
-@dataclass
-class TPEConf(TPESamplerConfig):
-    """Null is Optuna's own default, which for these is not the stock sweeper's."""
-
-    multivariate: Any = None
-    constant_liar: Any = None
-
-
-@dataclass
-class AutoConf(SamplerConfig):
-    """OptunaHub's choice among Optuna's samplers."""
-
-    _target_: str = "hpsearch.sweeper.auto_sampler"
-    seed: int | None = None
-
-
-def auto_sampler(seed: int | None = None) -> Any:
-    """OptunaHub's AutoSampler. Raises ImportError without the package."""
-    import optunahub
-
-    return optunahub.load_module("samplers/auto_sampler").AutoSampler(seed=seed)
-
-
-PRUNERS: dict[str, dict[str, Any]] = {  # name -> class and its arguments
-    "none": {"_target_": "optuna.pruners.NopPruner"},
-    "median": {
-        "_target_": "optuna.pruners.MedianPruner",
-        "n_startup_trials": 5,
-        "n_warmup_steps": 0,
-        "interval_steps": 1,
-        "n_min_trials": 1,
-    },
-    "percentile": {
-        "_target_": "optuna.pruners.PercentilePruner",
-        "percentile": 25.0,  # the best that stay
-        "n_startup_trials": 5,
-        "n_warmup_steps": 0,
-        "interval_steps": 1,
-        "n_min_trials": 1,
-    },
-    "hyperband": {
-        "_target_": "optuna.pruners.HyperbandPruner",
-        "min_resource": 1,
-        "max_resource": "${epochs}",
-        "reduction_factor": 3,
-    },
-    "successive_halving": {
-        "_target_": "optuna.pruners.SuccessiveHalvingPruner",
-        "min_resource": 1,
-        "reduction_factor": 3,
-        "min_early_stopping_rate": 0,
-        "bootstrap_count": 0,
-    },
-    "patient": {
-        "_target_": "optuna.pruners.PatientPruner",
-        "wrapped_pruner": None,
-        "patience": 5,
-        "min_delta": 0.0,
-    },
-    "threshold": {
-        "_target_": "optuna.pruners.ThresholdPruner",
-        "lower": None,
-        "upper": None,
-        "n_warmup_steps": 0,
-        "interval_steps": 1,
-    },
-    "wilcoxon": {"_target_": "optuna.pruners.WilcoxonPruner", "p_threshold": 0.1, "n_startup_steps": 2},
-    "synchronous_halving": {
-        "_target_": "hpsearch.pruners.SynchronousHalvingPruner",
-        "min_resource": 1,
-        "reduction_factor": 3,
-        "cohort": 27,
-    },
-    "one_epoch": {"_target_": "hpsearch.pruners.OneEpochPruner", "keep": 3, "cohort": 27, "epochs": 1},
-}
-
-_store = ConfigStore.instance().store
-_store(group="hydra/sweeper", name="hpsearch", node=SweeperConf, provider="hpsearch")
-_store(group="hydra/sweeper/sampler", name="tpe", node=TPEConf, provider="hpsearch", replace=True)
-_store(group="hydra/sweeper/sampler", name="auto", node=AutoConf, provider="hpsearch")
-for _name, _node in PRUNERS.items():
-    _store(group="hydra/sweeper/pruner", name=_name, node=_node, provider="hpsearch")
 
 
 class OptunaSweeper(Sweeper):
@@ -161,12 +55,17 @@ class OptunaSweeper(Sweeper):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             with exit_on_wrong_usage():
-                if self.whole.get("plan"):
+                grid = self._grid(arguments)
+                if self.whole.get("plan") and not grid:
                     return print("\n".join(self._plan(arguments)))
-                search = self._search(arguments)
+                search = None if grid else self._search(arguments)
             with exit_on_write_error(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 OmegaConf.save(self.whole, self.folder / "multirun.yaml")
+            if search is None:
+                for returned in self.launcher.launch(grid, 0):
+                    _ = returned.return_value  # raises what the job has raised
+                return None
             try:
                 if self.stream is not None:
                     stream = self.stream(search, self.folder, self.launcher.lanes)
@@ -180,6 +79,18 @@ class OptunaSweeper(Sweeper):
             print(f"stopped: {search.stopped}")
         if search.failures and not interrupt.asked():
             raise SystemExit(1)
+
+    def _grid(self, arguments: list[str]) -> list[list[str]]:
+        """The jobs where `arguments` leave nothing to search: the one point, on each seed. None otherwise.
+
+        So a trial's own command, and one with more seeds, repeats it under the search that it came from.
+        """
+        seeds = [line.removeprefix("seed=") for line in arguments if line.startswith("seed=")]
+        rest = [line for line in arguments if not line.startswith("seed=")]
+        point, *others = self._space(rest).corners()
+        if others or self.conf.custom_search_space:
+            return []
+        return [[*point, f"seed={seed}"] for seed in self._seeds(seeds[-1] if seeds else None, searching=False)]
 
     def _in_batches(self, search: "Search") -> None:
         while jobs := search.next(self.conf.n_jobs * search.width):
@@ -211,18 +122,17 @@ class OptunaSweeper(Sweeper):
         from hpsearch.check import checked
         from hpsearch.database import Database, StorageError
         from hpsearch.search import Budget, Search
-        from hpsearch.space import parse
         from hpsearch.store import Store
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         conf = self.conf
-        space = parse(conf.params or {}, conf.when, arguments)
+        space = self._space(arguments)
         seeds = self._seeds(space.always.fixed.pop("seed", None))
         objectives = list(conf.objective) if OmegaConf.is_list(conf.objective) else [conf.objective]
         directions = _directions(objectives, conf.direction)
         budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
         pruner = self._pruner(len(objectives), len(seeds))
-        sampler = _sampler_factory(conf.sampler)
+        sampler = sampler_factory(conf.sampler)
         points = [space.point(dict(point)) for point in conf.enqueue]
         made_with = {"space": space.described, "seeds": seeds, "objective": objectives}
         if self.ours:
@@ -272,10 +182,10 @@ class OptunaSweeper(Sweeper):
         from hpsearch import plan
         from hpsearch.check import checked
         from hpsearch.report.wording import count
-        from hpsearch.space import parse, suggest
+        from hpsearch.space import suggest
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        space = parse(self.conf.params or {}, self.conf.when, arguments)
+        space = self._space(arguments)
         seeds = self._seeds(space.always.fixed.pop("seed", None))
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         points = [space.overrides(partial(suggest, study.ask())) for _ in range(SAMPLED_POINTS)]
@@ -291,10 +201,15 @@ class OptunaSweeper(Sweeper):
             *(f"  {line}" for line in space.described),
             f"{count(self.conf.n_trials, 'trial')} on {count(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), "
             f"{runs} in the study already; pruner: {self.conf.pruner._target_.rpartition('.')[2]}",
-            f"to be run: {count(left * len(seeds), 'run')}",
+            f"to be run, if none is pruned: {count(left * len(seeds), 'run')}",
             *plan.estimate(jobs, getattr(self.launcher, "lanes", 1), left * len(seeds)),
             plan.NOTHING,
         ]
+
+    def _space(self, arguments: list[str]) -> "Space":
+        from hpsearch.space import parse
+
+        return parse(self.conf.params or {}, self.conf.when, arguments, more=bool(self.conf.custom_search_space))
 
     def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         try:
@@ -305,21 +220,23 @@ class OptunaSweeper(Sweeper):
             config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
 
-    def _seeds(self, fixed: str | None) -> list[int]:
+    def _seeds(self, typed: str | None, searching: bool = True) -> list[int]:
+        """Of each trial; `typed` is what the command line has for ``seed``."""
         conf = self.conf.seeds
-        if conf is None:
-            return [int(fixed) if fixed is not None else self.whole.seed]
-        if fixed is not None:
-            raise UsageError([f"seed={fixed}: hydra.sweeper.seeds={conf} says on which seeds; leave one of them out"])
+        if typed is not None and conf is not None and searching:
+            raise UsageError([f"seed={typed}: hydra.sweeper.seeds={conf} says on which seeds; leave one of them out"])
+        key, given = ("hydra.sweeper.seeds", conf) if typed is None else ("seed", typed)
+        if given is None:
+            return [self.whole.seed]
         try:
-            line = f"seed={conf}" if isinstance(conf, str) else f"seed={','.join(map(str, conf))}"
+            line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
             override = OverridesParser.create().parse_override(line)
             found = [override.value()] if not override.is_sweep_override() else list(override.sweep_iterator())
             seeds = [int(seed) for seed in found]  # type: ignore[arg-type]
         except (HydraException, TypeError, ValueError):
             seeds = []
         if not seeds or len(set(seeds)) < len(seeds):
-            raise UsageError([f"hydra.sweeper.seeds={conf}: must be different whole numbers, as [0,1,2] or range(3)"])
+            raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2] or range(3)"])
         return seeds
 
     def _pruner(self, objectives: int, seeds: int) -> Any:
@@ -327,21 +244,23 @@ class OptunaSweeper(Sweeper):
         import optuna
 
         name = self.conf.pruner._target_.rpartition(".")[2]
+        lanes = getattr(self.launcher, "lanes", 0)
+        make = partial(pruner_of, self.conf.pruner, *([lanes // seeds] if self.stream is not None else []))
         try:
-            pruner = pruner_of(self.conf.pruner)
+            pruner = make()
             if objectives == 1:  # some look at their settings only when they are asked
-                probe = optuna.create_study(pruner=pruner_of(self.conf.pruner)).ask()
+                probe = optuna.create_study(pruner=make()).ask()
                 probe.report(0.5, 1)
                 probe.should_prune()
         except REFUSED as error:
-            raise UsageError([f"hydra/sweeper/pruner: {name} refuses its settings: {_reason(error)}"]) from error
+            raise UsageError([f"hydra/sweeper/pruner: {name} refuses its settings: {reason_of(error)}"]) from error
         if objectives > 1 and name != "NopPruner":
             raise UsageError([f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"])
         if name == "WilcoxonPruner" and seeds < 3:
             raise UsageError(
                 [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=range(5)"]
             )
-        cohort, lanes = getattr(pruner, "cohort", 0) * seeds, getattr(self.launcher, "lanes", 0)
+        cohort = getattr(pruner, "cohort", 0) * seeds
         if self.stream is not None and cohort > lanes:
             raise UsageError(
                 [
@@ -367,36 +286,6 @@ def _finished(url: str, name: str) -> int:
         return sum(trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in trials)
     except StorageError as error:
         raise UsageError([str(error)]) from error
-
-
-def _sampler_factory(conf: DictConfig) -> Callable[[int], Any]:
-    """Makes the sampler for a study of so many trials; a seeded one goes on from there, not from its first point."""
-    plain: Any = OmegaConf.to_container(conf, resolve=True)
-    plain = {key: value for key, value in plain.items() if value is not None}
-    name = plain["_target_"].rpartition(".")[2]
-    if name == "GridSampler":
-        raise UsageError(["hydra/sweeper/sampler=grid: a grid needs no sampler; leave hydra/sweeper=hpsearch out"])
-
-    def make(trials: int) -> Any:
-        if trials and "seed" in plain:  # SeedSequence: streams that do not overlap
-            import numpy as np
-
-            plain["seed"] = int(np.random.SeedSequence([plain["seed"], trials]).generate_state(1)[0])
-        return instantiate(plain, _execution_whitelist_=SAMPLERS)
-
-    try:
-        make(0)
-    except REFUSED as error:
-        raise UsageError([f"hydra/sweeper/sampler: {name}: {_reason(error)}"]) from error
-    return make
-
-
-def _reason(error: Exception) -> str:
-    """What the class itself said, in a line; for a package that is missing, how to install it."""
-    cause = error.__cause__ or error
-    if isinstance(cause, ModuleNotFoundError):
-        return f"needs a package that is not here; pip install {cause.name}"
-    return " ".join(str(cause).split())
 
 
 def _directions(objectives: list[str], given: Any) -> list[str]:

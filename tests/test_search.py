@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import optuna
 import pytest
+from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch import engine, record
@@ -304,7 +306,7 @@ BAD = [
         "hydra/sweeper/pruner: SynchronousHalvingPruner refuses its settings: reduction_factor=1: must be at least 2",
     ),
     (
-        ["lr=0.1,0.2", "hydra/sweeper/pruner=one_epoch", "hydra.sweeper.seeds=[0,1]"],
+        ["lr=0.1,0.2", "hydra.sweeper.pruner.cohort=27", "hydra/sweeper/pruner=one_epoch", "hydra.sweeper.seeds=[0,1]"],
         "hydra.sweeper.pruner.cohort=27: on 2 seeds a cohort takes 54 lanes; raise hydra.launcher.lanes=48",
     ),
     (["lr=0.1,0.2", "hydra/sweeper/pruner=wilcoxon"], "hydra/sweeper/pruner=wilcoxon: compares seeds and has 1"),
@@ -359,7 +361,7 @@ def test_a_plan_says_what_would_run_and_starts_nothing(cli: Cli) -> None:
     shown = search(cli, 10, "plan=true", "hydra.sweeper.seeds=[0,1]")
     assert shown.code == 0, shown.err
     assert "  lr  0.001 to 0.3 (log)\n10 trials on 2 seeds (0, 1), 0 in the study already" in shown.out
-    assert "to be run: 20 runs\nabout " in shown.out
+    assert "to be run, if none is pruned: 20 runs\nabout " in shown.out
     grid = cli("-m", *TINY, "plan=true", "lr=0.1,0.01,0.1", "seed=0,1", "hydra/launcher=basic")
     assert grid.code == 0, grid.err
     assert "6 jobs: 2 configurations, 2 seeds (0, 1)\n2 asked for twice, 0 finished already" in grid.out
@@ -382,6 +384,40 @@ def test_the_summary_is_for_programs_and_the_best_runs_again(cli: Cli) -> None:
     (again,) = records(cli.multirun / "s-best").values()
     first = next(e for e in records(cli.multirun / "s").values() if e["key"] == again["key"])
     assert again["metrics"] == first["metrics"]
+
+
+def test_a_trials_own_command_is_a_grid_of_its_point(cli: Cli) -> None:
+    small = ("architecture.width=8", "epochs=2", "report=false")
+    shown = cli("-m", "search=quick", *small, "hydra.sweeper.n_trials=2", "hydra/sweeper/pruner=none", "confirm=2")
+    assert shown.code == 0, shown.err
+    (found,) = json.loads((cli.multirun / "quick" / "summary.json").read_text())["best"]
+    fresh = records(cli.multirun / "quick" / "confirm")
+    assert [entry["config"]["seed"] for entry in fresh.values()] == [3, 4]
+    assert "Run again on 2 fresh seeds, " in shown.out
+    before = len(records(cli.multirun / "quick"))
+    command = shlex.split(found["command"])[3:]
+    assert cli(*command).code == 0
+    assert len(records(cli.multirun / "quick")) == before == 6
+    more = cli(*command[:-1], "seed=range(5)")
+    assert more.code == 0, more.err
+    assert len(records(cli.multirun / "quick")) == before + 2
+    assert len(trials(cli, "quick")) == 2
+
+
+def also_dropout(config: DictConfig, trial: optuna.Trial) -> None:
+    """A search space in Python."""
+    trial.suggest_float("dropout.p", 0.0, 0.1 * config.epochs)
+
+
+@pytest.mark.parametrize("space", [(), ("lr=0.1,0.2",)])
+def test_a_space_in_python_is_searched_too(cli: Cli, space: tuple[str, ...]) -> None:
+    function = f"hydra.sweeper.custom_search_space={__name__}.also_dropout"
+    shown = search(cli, 3, function, space=space)
+    assert shown.code == 0, shown.err
+    assert {tuple(trial.params) for trial in trials(cli)} == {
+        (*(line.partition("=")[0] for line in space), "dropout.p")
+    }
+    assert len({entry["config"]["dropout"]["p"] for entry in records(cli.multirun / "s").values()}) == 3
 
 
 def test_failures_are_listed_with_their_reasons(cli: Cli) -> None:

@@ -25,7 +25,9 @@ def of_sweep(sweep: Path) -> Origin | None:
     try:
         hydra = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]
         overrides = hydra["overrides"]
-        given = [*overrides["task"], *(line for line in overrides["hydra"] if not line.startswith("hydra.mode="))]
+        given = [
+            line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)
+        ]
         return Origin(command("-m", *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return None
