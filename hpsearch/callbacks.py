@@ -69,7 +69,7 @@ def _resume_command(config: DictConfig) -> str:
     typed = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
     named = any(re.match(r"(name|hydra\.sweep\.dir|experiment|search)=", line) for line in typed)
     lines = [line for line in typed if line != "hydra.mode=MULTIRUN"]
-    return origin.command("-m", *lines, *([] if named else [f"name={config.name}"]))
+    return origin.command("-m", *record.flags(config.hydra), *lines, *([] if named else [f"name={config.name}"]))
 
 
 def _results(config: DictConfig) -> None:

@@ -42,6 +42,15 @@ def key_of(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
+def flags(hydra: Any) -> list[str]:
+    """What the command line has before its overrides where another primary configuration is used than ours."""
+    name = hydra["job"]["config_name"]
+    if name == "config":
+        return []
+    folders = [source["path"] for source in hydra["runtime"]["config_sources"] if source["provider"] == "command-line"]
+    return [*(f"--config-dir={folder}" for folder in folders), f"--config-name={name}"]
+
+
 def write(folder: Path, record: Record) -> None:
     """Write a record whole or not at all. Numbers that are not finite become null."""
     part = folder / f".{FILE}.{os.getpid()}"

@@ -173,7 +173,7 @@ def _deliver(job: Job, outcome: Outcome, cfg: DictConfig) -> float:
         "reason": None,
         "key": job.key,
         "config": job.config,
-        "overrides": [line for line in hydra.overrides.task if not line.startswith("trial=")],
+        "overrides": record.flags(hydra) + [line for line in hydra.overrides.task if not line.startswith("trial=")],
         "metrics": dict.fromkeys(record.METRICS),
         "history": {"train_loss": [], "val_loss": [], "val_accuracy": []},
         "test_batches": {"size": engine.EVALUATION_BATCH, "correct": [], "total": []},

@@ -12,6 +12,8 @@ from hpsearch.init import INITS
 from hpsearch.layers import ACTIVATIONS, NORMALIZATIONS
 from hpsearch.optim import OPTIMIZERS
 from hpsearch.schedules import SCHEDULES
+from hpsearch.search import OBJECTIVES
+from hpsearch.sweeper_config import PRUNERS
 from tests.programs import dataset, program, run, train
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
@@ -26,7 +28,7 @@ def test_there_are_exactly_two_set_up_commands() -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS],
+    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS, PRUNERS, OBJECTIVES],
     ids=lambda registry: next(iter(registry)),
 )
 def test_every_option_is_named(registry: dict[str, object]) -> None:
@@ -44,6 +46,7 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.isfinite(results[0].tensors["linear0.weight"]).all()
 
 
-def test_every_experiment_is_named() -> None:
-    experiments = (Path(__file__).resolve().parent.parent / "conf" / "experiment").glob("*.yaml")
-    assert all(f"`{file.stem}`" in README for file in experiments)
+@pytest.mark.parametrize("group", ["experiment", "search"])
+def test_every_experiment_and_search_is_named(group: str) -> None:
+    files = (Path(__file__).resolve().parent.parent / "conf" / group).glob("*.yaml")
+    assert all(f"`{file.stem}`" in README for file in files)

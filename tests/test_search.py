@@ -384,6 +384,9 @@ def test_the_summary_is_for_programs_and_the_best_runs_again(cli: Cli) -> None:
     (again,) = records(cli.multirun / "s-best").values()
     first = next(e for e in records(cli.multirun / "s").values() if e["key"] == again["key"])
     assert again["metrics"] == first["metrics"]
+    assert cli(*again["overrides"], "name=alone", "report=false").code == 0
+    (alone,) = records(cli.multirun / "alone").values()
+    assert alone["metrics"] == again["metrics"]
 
 
 def test_a_trials_own_command_is_a_grid_of_its_point(cli: Cli) -> None:

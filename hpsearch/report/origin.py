@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from hpsearch.record import Record
+from hpsearch.record import Record, flags
 from hpsearch.report.runs import Runs
 
 
@@ -28,7 +28,7 @@ def of_sweep(sweep: Path) -> Origin | None:
         given = [
             line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)
         ]
-        return Origin(command("-m", *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
+        return Origin(command("-m", *flags(hydra), *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return None
 
