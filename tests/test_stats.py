@@ -1,10 +1,11 @@
 """The statistics against values worked out by hand, scipy and statsmodels."""
 
 import math
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as reference
 from statsmodels.stats.multitest import multipletests
@@ -99,10 +100,11 @@ def test_more_pairs_than_can_be_enumerated_are_sampled_repeatably() -> None:
     assert made.p == pytest.approx(reference.ttest_1samp(differences, 0).pvalue, abs=0.02)
 
 
-@settings(max_examples=30)  # statsmodels takes 40 ms each
 @given(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=12))
 def test_holms_correction_is_statsmodels(p_values: list[float]) -> None:
-    assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+    with patch("gc.collect"):  # which statsmodels calls each time, 50 ms
+        reference_values = multipletests(p_values, method="holm")[1]
+    assert stats.holm(p_values) == pytest.approx(reference_values)
 
 
 def test_a_test_that_was_not_made_does_not_count() -> None:
