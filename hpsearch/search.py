@@ -19,6 +19,7 @@ from hpsearch.check import Job
 from hpsearch.engine import History, Result
 from hpsearch.lanes import Outcome
 from hpsearch.pruners import COHORT
+from hpsearch.ranges import require
 from hpsearch.space import Space, suggest, text
 from hpsearch.store import AGAIN, ATTEMPT, ME, POINT, WORKER, Store
 from hpsearch.usage import UsageError
@@ -41,6 +42,14 @@ class Budget:
     timeout: float | None
     retry_failed: int
     max_failure_rate: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be."""
+        rate = self.max_failure_rate
+        require(self.n_trials >= 1, "hydra.sweeper.n_trials", self.n_trials, "at least 1")
+        require(self.timeout is None or self.timeout > 0, "hydra.sweeper.timeout", self.timeout, "seconds above 0")
+        require(self.retry_failed >= 0, "hydra.sweeper.retry_failed", self.retry_failed, "at least 0")
+        require(0 <= rate <= 1, "hydra.sweeper.max_failure_rate", rate, "between 0 and 1")
 
 
 @dataclass(eq=False)

@@ -74,6 +74,8 @@ class Space:
 
     def point(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """A point that the user gives, as values of the distributions. Raises UsageError for one outside."""
+        if not isinstance(given, Mapping):
+            raise UsageError([f"hydra.sweeper.enqueue: {given}: must be a point, as {{lr: 0.1}}"])
         found = {}
         for key, value in given.items():
             parts = [self.always, *(part for _, _, part in self.when)]

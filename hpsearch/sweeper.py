@@ -6,7 +6,7 @@ the moment one is free; with any other launcher trials run in batches of `n_jobs
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
 from hpsearch.attach import STORAGE, pruner_of
+from hpsearch.ranges import require
 from hpsearch.samplers import REFUSED, reason_of, sampler_factory
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
@@ -130,10 +131,15 @@ class OptunaSweeper(Sweeper):
         seeds = self._seeds(space.always.fixed.pop("seed", None))
         objectives = list(conf.objective) if OmegaConf.is_list(conf.objective) else [conf.objective]
         directions = _directions(objectives, conf.direction)
-        budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
+        try:
+            budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
+            require(conf.n_jobs >= 1, "hydra.sweeper.n_jobs", conf.n_jobs, "at least 1")
+        except ValueError as error:
+            raise UsageError([str(error)]) from error
         pruner = self._pruner(len(objectives), len(seeds))
         sampler = sampler_factory(conf.sampler)
-        points = [space.point(dict(point)) for point in conf.enqueue]
+        points = [space.point(point) for point in conf.enqueue]
+        custom = _function(conf.custom_search_space)
         made_with = {"space": space.described, "seeds": seeds, "objective": objectives}
         if self.ours:
             corners = [self._compose(0, [*lines, f"seed={seeds[0]}"]) for lines in space.corners()]
@@ -161,7 +167,6 @@ class OptunaSweeper(Sweeper):
         for point in points:
             store.study.enqueue_trial(point, skip_if_exists=True)
         os.environ[STORAGE] = self.url
-        custom = get_method(conf.custom_search_space) if conf.custom_search_space else None
         return Search(
             store,
             space,
@@ -236,7 +241,7 @@ class OptunaSweeper(Sweeper):
         except (HydraException, TypeError, ValueError):
             seeds = []
         if not seeds or len(set(seeds)) < len(seeds):
-            raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2] or range(3)"])
+            raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2]"])
         return seeds
 
     def _pruner(self, objectives: int, seeds: int) -> Any:
@@ -258,7 +263,7 @@ class OptunaSweeper(Sweeper):
             raise UsageError([f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"])
         if name == "WilcoxonPruner" and seeds < 3:
             raise UsageError(
-                [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=range(5)"]
+                [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=[0,1,2,3,4]"]
             )
         cohort = getattr(pruner, "cohort", 0) * seeds
         if self.stream is not None and cohort > lanes:
@@ -286,6 +291,14 @@ def _finished(url: str, name: str) -> int:
         return sum(trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in trials)
     except StorageError as error:
         raise UsageError([str(error)]) from error
+
+
+def _function(path: str | None) -> Callable[..., object] | None:
+    try:
+        return get_method(path) if path else None
+    except (ImportError, ValueError) as error:
+        must = "must be module.function of a module that can be imported"
+        raise UsageError([f"hydra.sweeper.custom_search_space={path}: {must}"]) from error
 
 
 def _directions(objectives: list[str], given: Any) -> list[str]:

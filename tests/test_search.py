@@ -325,6 +325,16 @@ BAD = [
         "hydra.sweeper.storage=postgresql+psycopg://u:***@127.0.0.1:1/x: cannot be used",
     ),
     (["lr=0.1,0.2", "hydra.sweeper.enqueue=[{lr: 0.7}]"], "hydra.sweeper.enqueue: lr=0.7: must be 0.1, 0.2"),
+    (["lr=0.1,0.2", "hydra.sweeper.enqueue=[3]"], "hydra.sweeper.enqueue: 3: must be a point, as {lr: 0.1}"),
+    (["lr=0.1,0.2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be at least 1"),
+    (["lr=0.1,0.2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: must be at least 1"),
+    (["lr=0.1,0.2", "hydra.sweeper.timeout=0"], "hydra.sweeper.timeout=0.0: must be seconds above 0"),
+    (["lr=0.1,0.2", "hydra.sweeper.retry_failed=-1"], "hydra.sweeper.retry_failed=-1: must be at least 0"),
+    (["lr=0.1,0.2", "hydra.sweeper.max_failure_rate=2"], "hydra.sweeper.max_failure_rate=2.0: must be between 0 and 1"),
+    (
+        ["lr=0.1,0.2", "hydra.sweeper.custom_search_space=nowhere.f"],
+        "hydra.sweeper.custom_search_space=nowhere.f: must be module.function",
+    ),
 ]
 
 
