@@ -39,8 +39,10 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     (folder / ARTIFACTS).mkdir(exist_ok=True)
     try:
         run_server(database.storage, "127.0.0.1", port, FileSystemArtifactStore(folder / ARTIFACTS))
-    except OSError as error:
-        raise UsageError([f"--port={port}: {error.strerror}; give another one"]) from error
+    except (OSError, OverflowError) as error:  # taken, or no port
+        raise UsageError([f"--port={port}: {getattr(error, 'strerror', error)}; give another one"]) from error
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

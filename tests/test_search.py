@@ -17,8 +17,9 @@ import pytest
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch import engine, record
+from hpsearch import dashboard, engine, record
 from hpsearch.stack import Run
+from hpsearch.usage import UsageError
 from tests.cli import Cli, Shown
 from tests.postgres import cluster, programs
 from tests.test_cli import TINY, records
@@ -496,6 +497,11 @@ def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
     assert shown.returncode == 2
     assert shown.stderr.startswith("error: multirun/hpsearch.db: no such file")
     assert shown.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_none_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--port=70000: .*; give another one"):
+        dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", 70000)
 
 
 @pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")
