@@ -43,12 +43,10 @@ def key_of(config: dict[str, Any]) -> str:
 
 
 def flags(hydra: Any) -> list[str]:
-    """What the command line has before its overrides where another primary configuration is used than ours."""
-    name = hydra["job"]["config_name"]
-    if name == "config":
-        return []
+    """What a command has before its overrides where its configuration is not hpsearch's own alone."""
     folders = [source["path"] for source in hydra["runtime"]["config_sources"] if source["provider"] == "command-line"]
-    return [*(f"--config-dir={folder}" for folder in folders), f"--config-name={name}"]
+    name = hydra["job"]["config_name"]
+    return [*(f"--config-dir={folder}" for folder in folders), *([f"--config-name={name}"] if name != "config" else [])]
 
 
 def write(folder: Path, record: Record) -> None:

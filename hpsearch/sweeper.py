@@ -201,12 +201,13 @@ class OptunaSweeper(Sweeper):
         if not self.url.startswith("sqlite:///") or Path(self.url.removeprefix("sqlite:///")).exists():
             runs = _finished(self.url, name)
         left = max(0, self.conf.n_trials - runs)
+        pruner = self.conf.pruner._target_.rpartition(".")[2]
         return [
             f"the space of {name}:",
             *(f"  {line}" for line in space.described),
             f"{count(self.conf.n_trials, 'trial')} on {count(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), "
-            f"{runs} in the study already; pruner: {self.conf.pruner._target_.rpartition('.')[2]}",
-            f"to be run, if none is pruned: {count(left * len(seeds), 'run')}",
+            f"{runs} in the study already; pruner: {pruner}",
+            f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(left * len(seeds), 'run')}",
             *plan.estimate(jobs, getattr(self.launcher, "lanes", 1), left * len(seeds)),
             plan.NOTHING,
         ]

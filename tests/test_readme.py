@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpsearch import record
 from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.data import DATASETS
 from hpsearch.init import INITS
@@ -14,6 +15,7 @@ from hpsearch.optim import OPTIMIZERS
 from hpsearch.schedules import SCHEDULES
 from hpsearch.search import OBJECTIVES
 from hpsearch.sweeper_config import PRUNERS
+from tests.cli import Cli
 from tests.programs import dataset, program, run, train
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
@@ -50,3 +52,19 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_experiment_and_search_is_named(group: str) -> None:
     files = (Path(__file__).resolve().parent.parent / "conf" / group).glob("*.yaml")
     assert all(f"`{file.stem}`" in README for file in files)
+
+
+def test_the_example_search_runs(cli: Cli, tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(# @package.*?)```", README, flags=re.DOTALL)
+    folder = tmp_path / "own" / "search"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(example)
+    shown = cli(
+        "--config-dir", str(folder.parent), "-m", "search=mine", "data=digits", "epochs=2", "architecture.width=8",
+        "hydra.sweeper.n_trials=4", "report=false",
+    )  # fmt: skip
+    assert shown.code == 0, shown.err
+    first, *others = record.run_folders(cli.multirun / "mine")
+    assert len(others) == 3
+    again = cli(*record.load(cli.multirun / "mine" / first)["overrides"])
+    assert again.out.startswith("already in "), again.err

@@ -502,7 +502,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
     (path / "multirun.yaml").write_text(
         "hydra:\n  overrides:\n    hydra: [hydra.mode=MULTIRUN, hydra.launcher.lanes=4]\n"
         "    task: [experiment=x, 'lr=0.1,0.01']\n  sweeper: {_target_: hydra.BasicSweeper}\n"
-        "  job: {config_name: config}\n"
+        "  job: {config_name: config}\n  runtime: {config_sources: []}\n"
     )
     folder.write(findings.read([path]), tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
