@@ -71,8 +71,10 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
-    """The task's part of Hydra's whole configuration."""
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    """The task's part of Hydra's whole configuration: its own nodes, for copies of them take 2 ms."""
+    part = DictConfig({})
+    part.__dict__["_content"] = {key: node for key, node in config.__dict__["_content"].items() if key != "hydra"}
+    return part
 
 
 def _run_folder(*, _root_: DictConfig) -> str:
