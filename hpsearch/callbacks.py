@@ -34,7 +34,7 @@ class Callbacks(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         interrupt.reset()
-        if config.plan:  # whatever the launcher is, it has nothing to launch
+        if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # which would launch
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
@@ -44,10 +44,7 @@ class Callbacks(Callback):
             fault = record.fault_of_folder(Path(config.hydra.sweep.dir), runs=1)
             if fault is not None:
                 raise UsageError([fault])
-            try:
-                require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
-            except ValueError as error:
-                raise UsageError([str(error)]) from error
+            require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if config.hydra.mode is None or config.hydra.mode.name == "RUN":

@@ -23,6 +23,7 @@ from hpsearch import plan
 from hpsearch.check import checked
 from hpsearch.compose import Composer
 from hpsearch.jobs import earlier_return, run_body
+from hpsearch.ranges import require
 from hpsearch.usage import exit_on_write_error, exit_on_wrong_usage
 
 
@@ -42,6 +43,8 @@ class StackedLauncher(BasicLauncher):
 
     def __init__(self, lanes: int) -> None:
         super().__init__()
+        with exit_on_wrong_usage():
+            require(lanes >= 1, "hydra.launcher.lanes", lanes, "at least 1")
         self.lanes = lanes
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -44,7 +44,7 @@ class Budget:
     max_failure_rate: float
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be."""
+        """Raises UsageError for what cannot be."""
         rate = self.max_failure_rate
         require(self.n_trials >= 1, "hydra.sweeper.n_trials", self.n_trials, "at least 1")
         require(self.timeout is None or self.timeout > 0, "hydra.sweeper.timeout", self.timeout, "seconds above 0")

@@ -131,11 +131,8 @@ class OptunaSweeper(Sweeper):
         seeds = self._seeds(space.always.fixed.pop("seed", None))
         objectives = list(conf.objective) if OmegaConf.is_list(conf.objective) else [conf.objective]
         directions = _directions(objectives, conf.direction)
-        try:
-            budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
-            require(conf.n_jobs >= 1, "hydra.sweeper.n_jobs", conf.n_jobs, "at least 1")
-        except ValueError as error:
-            raise UsageError([str(error)]) from error
+        budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
+        require(conf.n_jobs >= 1, "hydra.sweeper.n_jobs", conf.n_jobs, "at least 1")
         pruner = self._pruner(len(objectives), len(seeds))
         sampler = sampler_factory(conf.sampler)
         points = [space.point(point) for point in conf.enqueue]

@@ -242,6 +242,13 @@ def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli, mode: tuple[str, ...
     assert os.listdir(cli.folder) == []
 
 
+@pytest.mark.parametrize("more", [(), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")])
+def test_a_sweep_needs_a_lane(cli: Cli, more: tuple[str, ...]) -> None:
+    shown = cli("-m", *TINY, "seed=3", "hydra.launcher.lanes=0", *more)
+    assert (shown.code, shown.err) == (2, "error: hydra.launcher.lanes=0: must be at least 1\n")
+    assert os.listdir(cli.folder) == []
+
+
 def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli: Cli) -> None:
     shown = cli("-m", *TINY, "lr=0.1,-1,nan", "seed=0,1", "batch_size=0,64", "name=x")
     assert shown.code == 2

@@ -12,7 +12,7 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "ranges", "usage", "interrupt", "randomness", "archives", "record", "compose", "classifiers"],
+    ["hpsearch", "usage", "ranges", "interrupt", "randomness", "archives", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models"],
     ["stack"],
