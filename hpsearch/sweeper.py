@@ -43,7 +43,7 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.whole, self.conf = config, config.hydra.sweeper  # Sweeper has a `config` that may be None
         self.folder = Path(config.hydra.sweep.dir)
-        self.url = self.conf.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}"
+        self.url = str(self.conf.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
         _hide_password(config, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
@@ -235,10 +235,10 @@ class OptunaSweeper(Sweeper):
             line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
             override = OverridesParser.create().parse_override(line)
             found = [override.value()] if not override.is_sweep_override() else list(override.sweep_iterator())
-            seeds = [int(seed) for seed in found]  # type: ignore[arg-type]
-        except (HydraException, TypeError, ValueError):
-            seeds = []
-        if not seeds or len(set(seeds)) < len(seeds):
+            seeds = [seed for seed in found if isinstance(seed, int) and not isinstance(seed, bool)]
+        except (HydraException, TypeError):
+            found = seeds = []
+        if not seeds or len(set(seeds)) < len(found):
             raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2]"])
         return seeds
 

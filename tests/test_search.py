@@ -296,6 +296,8 @@ BAD = [
     (["lr=0.1,0.2", "seed=range(3)"], "seed: cannot be searched"),
     (["lr=0.1,0.2", "seed=1", "hydra.sweeper.seeds=[0,1]"], "seed=1: hydra.sweeper.seeds=[0, 1] says on which"),
     (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,0]"], "hydra.sweeper.seeds=[0, 0]: must be different whole numbers"),
+    (["lr=0.1,0.2", "hydra.sweeper.seeds=[0.5]"], "hydra.sweeper.seeds=[0.5]: must be different whole numbers"),
+    (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,1.0]"], "hydra.sweeper.seeds=[0, 1.0]: must be different whole numbers"),
     (["lr=0.1,-1"], "lr=-1.0: must be a number above 0"),
     (["lr=0.1,0.2", "hydra/sweeper/pruner=threshold"], "hydra/sweeper/pruner: ThresholdPruner refuses its settings: "),
     (
@@ -319,6 +321,7 @@ BAD = [
     (["lr=0.1,0.2", "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: must be minimize or maximize"),
     (["lr=0.1,0.2", "hydra/sweeper/sampler=grid"], "hydra/sweeper/sampler=grid: a grid needs no sampler"),
     (["lr=0.1,0.2", "hydra/sweeper/sampler=auto"], "hydra/sweeper/sampler: auto_sampler: needs a package"),
+    (["lr=0.1,0.2", "hydra.sweeper.storage=5"], "hydra.sweeper.storage=***: cannot be used"),
     (["lr=0.1,0.2", "hydra.sweeper.storage=foo"], "hydra.sweeper.storage=***: cannot be used"),
     (["lr=0.1,0.2", "hydra.sweeper.storage='sqlite:////dev/null/x.db'"], "hydra.sweeper.storage=sqlite:////dev/null"),
     (
@@ -326,6 +329,8 @@ BAD = [
         "hydra.sweeper.storage=postgresql+psycopg://u:***@127.0.0.1:1/x: cannot be used",
     ),
     (["lr=0.1,0.2", "hydra.sweeper.enqueue=[{lr: 0.7}]"], "hydra.sweeper.enqueue: lr=0.7: must be 0.1, 0.2"),
+    (["lr=0.1,0.2", "hydra.sweeper.enqueue=[{lr: nan}]"], "hydra.sweeper.enqueue: lr=nan: must be 0.1, 0.2"),
+    (["lr=interval(0.1,0.2)", "hydra.sweeper.enqueue=[{lr: nan}]"], "hydra.sweeper.enqueue: lr=nan: must be 0.1 to"),
     (["lr=0.1,0.2", "hydra.sweeper.enqueue=[3]"], "hydra.sweeper.enqueue: 3: must be a point, as {lr: 0.1}"),
     (["lr=0.1,0.2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be at least 1"),
     (["lr=0.1,0.2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: must be at least 1"),
