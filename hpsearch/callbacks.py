@@ -27,6 +27,7 @@ class Callbacks(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         sweep = Path(config.hydra.sweep.dir)
         with exit_on_wrong_usage():
+            _check_name(config.name)
             jobs = checked([config], sweep)
         if config.plan:
             print("\n".join(plan.describe(jobs, sweep, lanes=1)))
@@ -41,6 +42,7 @@ class Callbacks(Callback):
                 typed = config.hydra.overrides.hydra
                 config.hydra.overrides.hydra = [line for line in typed if not confirm.LAUNCHER.match(line)]
         with exit_on_wrong_usage():
+            _check_name(config.name)
             fault = record.fault_of_folder(Path(config.hydra.sweep.dir), runs=1)
             if fault is not None:
                 raise UsageError([fault])
@@ -59,6 +61,11 @@ class Callbacks(Callback):
         if interrupt.asked():
             print(f"interrupted; to go on: {_resume_command(config)}", file=sys.stderr)
             raise SystemExit(interrupt.EXIT_CODE)
+
+
+def _check_name(name: str) -> None:
+    must = "the name of a folder, without /; hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
+    require(name not in ("", ".", "..") and "/" not in name, "name", name, must)
 
 
 def _resume_command(config: DictConfig) -> str:

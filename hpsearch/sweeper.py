@@ -237,7 +237,7 @@ class OptunaSweeper(Sweeper):
             found = [override.value()] if not override.is_sweep_override() else list(override.sweep_iterator())
             seeds = [seed for seed in found if isinstance(seed, int) and not isinstance(seed, bool)]
         except (HydraException, TypeError):
-            found = seeds = []
+            found, seeds = [], []
         if not seeds or len(set(seeds)) < len(found):
             raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2]"])
         return seeds
