@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hpsearch import confirm, interrupt, plan, record
 from hpsearch.attach import STORAGE
 from hpsearch.check import checked
+from hpsearch.faults import FOUND
 from hpsearch.launcher import StackedLauncherConf
 from hpsearch.ranges import require
 from hpsearch.report import origin
@@ -54,13 +57,21 @@ class Callbacks(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         error = sys.exc_info()[1]  # Hydra calls this in any case
-        wrong_usage = isinstance(error, SystemExit) and error.code == 2
+        wrong_usage = isinstance(error, FOUND) or (isinstance(error, SystemExit) and error.code == 2)
         if config.plan or wrong_usage or isinstance(error, KeyboardInterrupt):
-            return
+            return _remove_if_without_runs(Path(config.hydra.sweep.dir))
         _results(config)
         if interrupt.asked():
             print(f"interrupted; to go on: {_resume_command(config)}", file=sys.stderr)
             raise SystemExit(interrupt.EXIT_CODE)
+
+
+def _remove_if_without_runs(sweep: Path) -> None:
+    """Hydra makes the folder before it has looked at the jobs."""
+    if sweep.is_dir() and os.listdir(sweep) == ["multirun.yaml"]:
+        shutil.rmtree(sweep)
+        with suppress(OSError):  # its parent holds other sweeps
+            sweep.parent.rmdir()
 
 
 def _check_name(name: str) -> None:

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
 from hpsearch.attach import STORAGE, pruner_of
+from hpsearch.faults import line_of
 from hpsearch.ranges import require
 from hpsearch.samplers import REFUSED, reason_of, sampler_factory
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
@@ -218,7 +219,7 @@ class OptunaSweeper(Sweeper):
         try:
             config: DictConfig = self.context.config_loader.load_sweep_config(self.whole, list(overrides))
         except HydraException as error:
-            raise UsageError([" ".join(str(error).split())]) from error
+            raise UsageError([line_of(error)]) from error
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
