@@ -24,16 +24,13 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import run_server
 
-    from hpsearch.database import Database, StorageError
+    from hpsearch.database import Database
     from hpsearch.publish import ARTIFACTS
 
     file = folder / "hpsearch.db"
     if url is None and not file.exists():
         raise UsageError([f"{file}: no such file; every sweep with report=true makes it, or name --storage"])
-    try:
-        database = Database(url or f"sqlite:///{file}")
-    except StorageError as error:
-        raise UsageError([str(error)]) from error
+    database = Database(url or f"sqlite:///{file}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     print(f"http://127.0.0.1:{port}  (from another machine: ssh -L {port}:127.0.0.1:{port} {os.uname().nodename})")
     (folder / ARTIFACTS).mkdir(exist_ok=True)

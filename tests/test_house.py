@@ -27,7 +27,7 @@ FLOORS = [
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
     ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
     ["store", "search", "plan", "publish", "dashboard"],
-    ["faults", "jobs", "launcher", "samplers", "sweeper_config", "sweeper", "confirm", "callbacks"],
+    ["faults", "jobs", "launcher", "samplers", "sweeper_config", "settings", "sweeper", "confirm", "callbacks"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import pytest
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch import dashboard, engine, record
+from hpsearch import dashboard, database, engine, record
 from hpsearch.stack import Run
 from hpsearch.usage import UsageError
 from tests.cli import Cli, Shown
@@ -164,7 +165,10 @@ def test_the_same_command_goes_on_up_to_n_trials_without_repeating_a_point(
     assert len(entered) == len(set(entered)) == 8
     assert [trial.number for trial in trials(cli)] == list(range(8))
     shown = search(cli, 7)
-    assert (shown.code, shown.err) == (2, "error: hydra.sweeper.n_trials=7: s has 8 trials already; give more\n")
+    assert (shown.code, shown.err) == (
+        2,
+        "error: hydra.sweeper.n_trials=7: must be at least the 8 that s has already\n",
+    )
 
 
 def test_the_same_seed_gives_the_same_search(cli: Cli) -> None:
@@ -306,11 +310,43 @@ BAD = [
     ),
     (
         ["lr=0.1,0.2", "hydra/sweeper/pruner=synchronous_halving", "hydra.sweeper.pruner.reduction_factor=1"],
-        "hydra/sweeper/pruner: SynchronousHalvingPruner refuses its settings: reduction_factor=1: must be at least 2",
+        "hydra.sweeper.pruner.reduction_factor=1: must be at least 2",
     ),
     (
         ["lr=0.1,0.2", "hydra.sweeper.pruner.cohort=27", "hydra/sweeper/pruner=one_epoch", "hydra.sweeper.seeds=[0,1]"],
         "hydra.sweeper.pruner.cohort=27: on 2 seeds a cohort takes 54 lanes; raise hydra.launcher.lanes=48",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=one_epoch", "hydra.launcher.lanes=4", "hydra.sweeper.seeds=[0,1,2]"],
+        "hydra.launcher.lanes=4: must be at least 6, for 2 trials that OneEpochPruner compares on 3 seeds",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=hyperband", "hydra.sweeper.pruner.min_resource=5"],
+        "hydra.sweeper.pruner.min_resource=5: must be at most 2, the epochs",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=hyperband", "hydra.sweeper.pruner.reduction_factor=1"],
+        "hydra.sweeper.pruner.reduction_factor=1: must be at least 2",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=abc"],
+        "hydra.sweeper.pruner.n_startup_trials=abc: must be a number",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=patient", "hydra.sweeper.pruner.wrapped_pruner=foo"],
+        "hydra.sweeper.pruner.wrapped_pruner=foo: must be a pruner itself",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/sampler=cmaes", "hydra.sweeper.objective=[val_accuracy,seconds]"],
+        "hydra/sweeper/sampler: CmaEsSampler: ValueError: ",
+    ),
+    (
+        ["lr=interval(0.1,0.2)", "hydra/sweeper/sampler=cmaes", "hydra.sweeper.sampler.popsize=1"],
+        "hydra/sweeper/sampler: CmaEsSampler: AssertionError: ",
+    ),
+    (
+        ["lr=interval(0.1,0.2)", "hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.n_ei_candidates=0"],
+        "hydra/sweeper/sampler: TPESampler: ValueError: ",
     ),
     (["lr=0.1,0.2", "hydra/sweeper/pruner=wilcoxon"], "hydra/sweeper/pruner=wilcoxon: compares seeds and has 1"),
     (
@@ -341,34 +377,48 @@ BAD = [
         ["lr=0.1,0.2", "hydra.sweeper.custom_search_space=nowhere.f"],
         "hydra.sweeper.custom_search_space=nowhere.f: must be module.function",
     ),
+    (["lr=0.1,0.2", "hydra.sweeper.custom_search_space=os.name"], "hydra.sweeper.custom_search_space=os.name: must be"),
+    (
+        ["lr=0.1,0.2", "hydra.sweeper.custom_search_space=os.getcwd"],
+        "hydra.sweeper.custom_search_space=os.getcwd: TypeError: ",
+    ),
+    (["lr=interval(-1,-0.5)"], "lr=-1.0: must be a number above 0"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "line"), BAD, ids=[line[:50] for _, line in BAD])
 def test_wrong_usage_is_one_line_and_nothing_is_begun(cli: Cli, arguments: list[str], line: str) -> None:
-    shown = cli(*SEARCH, "name=bad", *arguments)
-    assert shown.code == 2, shown.err
-    assert shown.err.startswith(f"error: {line}")
-    assert shown.err.count("\n") == 1
-    assert "secret" not in shown.err + shown.out
-    assert not (cli.multirun / "bad").exists()
+    for plan in ((), ("plan=true",)):
+        shown = cli(*SEARCH, "name=bad", *arguments, *plan)
+        if plan and "sqlite" in line:  # a plan does not make the file
+            continue
+        assert shown.code == 2, shown.err
+        assert shown.err.startswith(f"error: {line}")
+        assert shown.err.count("\n") == 1
+        assert "secret" not in shown.err + shown.out
+        assert not (cli.multirun / "bad").exists()
+        assert not (cli.multirun / "hpsearch.db").exists()
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "other"),
     [
-        {"space": ("optimizer=sgd,adam", "lr=tag(log, interval(0.001, 0.5))")},
-        {"space": (*SPACE, "epochs=3")},
-        {"space": (*SPACE, "hydra.sweeper.seeds=[0,1]")},
-        {"space": (*SPACE, "hydra.sweeper.direction=minimize")},
+        (["lr=tag(log, interval(0.001, 0.5))"], "space: optimizer  sgd, adam; lr  0.001 to 0.3 (log);"),
+        (["epochs=3"], "epochs: 2;"),
+        (["architecture.depth=1"], "architecture.depth: 2;"),
+        (["hydra.sweeper.seeds=[0,1]"], "seeds: 0;"),
+        (["hydra.sweeper.direction=minimize"], "direction: maximize;"),
+        (["hydra.sweeper.objective=val_loss"], "objective: val_accuracy;"),
     ],
 )
-def test_a_study_is_not_mixed_with_another_search(cli: Cli, arguments: Any) -> None:
+def test_a_study_is_not_mixed_with_another_search(cli: Cli, arguments: list[str], other: str) -> None:
     search(cli, 2)
     before = (cli.multirun / "s" / "multirun.yaml").read_text()
-    shown = search(cli, 4, **arguments)
-    assert shown.code == 2
-    assert shown.err.startswith("error: the study s was made with another ")
+    for plan in ((), ("plan=true",)):
+        shown = search(cli, 4, *arguments, *plan)
+        assert shown.code == 2
+        assert shown.err.startswith(f"error: the study s was made with another {other}")
+        assert shown.err.count("\n") == 1
     assert len(trials(cli)) == 2
     assert (cli.multirun / "s" / "multirun.yaml").read_text() == before
 
@@ -436,6 +486,53 @@ def test_a_space_in_python_is_searched_too(cli: Cli, space: tuple[str, ...]) -> 
         (*(line.partition("=")[0] for line in space), "dropout.p")
     }
     assert len({entry["config"]["dropout"]["p"] for entry in records(cli.multirun / "s").values()}) == 3
+
+
+def breaks_in_the_search(config: DictConfig, trial: optuna.Trial) -> None:
+    """It does well as long as it is only tried."""
+    if trial.number == 11:
+        raise KeyError("nothing here")
+    trial.suggest_float("dropout.p", 0.0, 0.1)
+
+
+def test_a_space_in_python_that_breaks_later_costs_no_run(cli: Cli) -> None:
+    path = f"{__name__}.breaks_in_the_search"
+    shown = search(cli, 20, f"hydra.sweeper.custom_search_space={path}", "hydra.launcher.lanes=1")
+    assert shown.code == 1
+    assert shown.err == (
+        f"error: hydra.sweeper.custom_search_space={path}: KeyError: 'nothing here'; runs with a record are kept, the "
+        "same command goes on from there\n"
+    )
+    assert len(records(cli.multirun / "s")) == len(trials(cli)) == 11
+
+
+def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    locks: list[sqlite3.Connection] = []
+
+    def lock(run: Run) -> bool:
+        if len(list(cli.multirun.glob("s/*/record.json"))) == 3 and not locks:
+            locks.append(sqlite3.connect(cli.multirun / "hpsearch.db", isolation_level=None))
+            locks[0].execute("BEGIN IMMEDIATE")
+        return False
+
+    with monkeypatch.context() as patch:
+        break_seed(patch, lock)
+        shown = search(cli, 8, "hydra.launcher.lanes=1")
+    assert shown.code == 1
+    assert shown.err == (
+        "error: hydra.sweeper.storage=sqlite:///multirun/hpsearch.db: cannot be used: database is locked; runs with a "
+        "record are kept, the same command goes on from there\n"
+    )
+    locks[0].close()
+    kept = records(cli.multirun / "s")
+    assert len(kept) >= 3
+    assert "validation" in shown.out
+    assert search(cli, 8, "hydra.launcher.lanes=1").code == 0
+    assert sum(trial.state is COMPLETE for trial in trials(cli)) == 8
+    assert {name: entry for name, entry in records(cli.multirun / "s").items() if name in kept} == kept
 
 
 def test_failures_are_listed_with_their_reasons(cli: Cli) -> None:
