@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -601,9 +602,16 @@ def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
     assert shown.stderr.count("\n") == 1
 
 
-def test_a_port_that_is_none_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--port=70000: .*; give another one"):
-        dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", 70000)
+def test_a_port_that_cannot_be_had_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        for port, why in {
+            70000: "must be between 1 and 65535",
+            taken: "Address already in use; give another one",
+        }.items():
+            with pytest.raises(UsageError, match=f"--port={port}: {why}"):
+                dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", port)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")
