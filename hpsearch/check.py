@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,10 +117,24 @@ def _program(config: dict[str, Any], root: str | None, device: torch.device, fau
         alone = normalization.needs_two_samples and (samples % batch_size == 1 or batch_size == 1)
         must = f"another size for normalization={config['normalization']['name']}: it leaves a batch of 1 of {samples}"
         require(not alone, "batch_size", batch_size, must)
+    if model is not None:
+        with faults.of("architecture"):
+            _check_memory(model.parameters, device)
     if model is None or faults:
         return None
     precision = config["precision"]
     return Program(dataset, model, batch_size, device, PRECISIONS[precision], tf32=precision == "tf32")
+
+
+def _check_memory(parameters: int, device: torch.device) -> None:
+    """A system that promises more memory than it has would end the whole sweep, not a run."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if device.type == "cuda":
+        there = torch.cuda.get_device_properties(device).total_memory
+    need = 8 * parameters  # float32, with gradients
+    if need > there:
+        size = f"take {need >> 30:,} GiB, and {device} has {there >> 30:,}"
+        raise ValueError(f"{parameters:,} parameters and their gradients {size}; lower width or depth")
 
 
 def _dataset(config: dict[str, Any], root: str | None, faults: "_Faults") -> Any:

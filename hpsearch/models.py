@@ -9,6 +9,7 @@ Axes: K lanes, B batch, H features.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -35,6 +36,11 @@ class MLP:
     def dropouts(self) -> int:
         """How many layers draw a dropout mask."""
         return len(self.widths)
+
+    @property
+    def parameters(self) -> int:
+        """How many weights and biases there are, without the normalisation's."""
+        return sum((fan_in + 1) * out for fan_in, out in pairwise((self.inputs, *self.widths, self.outputs)))
 
     def tensors(self, init_weight: Init, generator: torch.Generator) -> Tensors:
         """The initial tensors of one run, [1, ...] each: parameters, and statistics named ``running_*``."""

@@ -216,6 +216,7 @@ BAD = [
     ),
     ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
     ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
+    ("architecture.width=10000000", "architecture: 100,000,760,000,010 parameters and their gradients take 745,"),
     ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
     ("architecture.activation=swish", "architecture.activation=swish: must be one of relu, leaky_relu,"),
     ("optimizer.name=lion", "optimizer.name=lion: must be one of sgd, rmsprop, adam, adamw"),
