@@ -23,6 +23,8 @@ from hpsearch.report.findings import Findings
 from hpsearch.sweeper_config import SweeperConf
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
+LONGEST_NAME = 200  # bytes; file systems take 255, with what is added
+
 
 class Callbacks(Callback):
     """Named in ``conf/config.yaml``."""
@@ -75,8 +77,9 @@ def _remove_if_without_runs(sweep: Path) -> None:
 
 
 def _check_name(name: str) -> None:
-    must = "the name of a folder, without /; hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
-    require(name not in ("", ".", "..") and "/" not in name, "name", name, must)
+    fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
+    require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
 
 
 def _resume_command(config: DictConfig) -> str:

@@ -229,10 +229,11 @@ BAD = [
     ("device=cuda:99", "device=cuda:99: must be another device: "),
     ("data.validation=0", "data.validation=0: must be between 10 and"),
     ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
-    ("name=", "name=: must be the name of a folder, without /"),
-    ("name=.", "name=.: must be the name of a folder, without /"),
-    ("name=../x", "name=../x: must be the name of a folder, without /"),
-    ("name=a/b", "name=a/b: must be the name of a folder, without /"),
+    ("name=", "name=: must be the name of a folder, of 1 to 200 bytes without /"),
+    (f"name={300 * 'a'}", "name=aaa"),
+    ("name=.", "name=.: must be the name of a folder, of 1 to 200 bytes without /"),
+    ("name=../x", "name=../x: must be the name of a folder, of 1 to 200 bytes without /"),
+    ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
     ("hydra.sweep.dir=/dev/null/no", "/dev/null/no: cannot be written"),
 ]
 
