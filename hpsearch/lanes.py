@@ -68,6 +68,7 @@ class _Stacks:
         self._stacks: dict[Hashable, _Stack] = {}
         self._runs: dict[int, Any] = {}
         self._beside: Counter[int] = Counter()  # in a stack of several places: the most lanes that a run trained beside
+        self._together: dict[Hashable, int] = {}  # the lanes of each stack in this round
         self._failed: list[tuple[int, Outcome]] = []
 
     @property
@@ -85,21 +86,25 @@ class _Stacks:
         self._stacks[work.stack].waiting.append(index)
         self._runs[index] = work.run
 
-    def round(self) -> dict[int, History]:
-        """An epoch of every run that has a lane or can take one. If it breaks in a place, the runs of that stack there
-        begin again, in half as many lanes, which need less memory; a run that breaks alone has failed."""
+    def begin_round(self) -> None:
+        """Waiting runs take lanes, and an epoch of every run that has one begins."""
         entering = self._enter()
-        together = {key: len(stack.lanes) for key, stack in self._stacks.items()}
+        self._together = {}
         for key, stack in self._stacks.items():
+            self._together[key] = len(stack.lanes)
             if len(stack.places) > 1:
-                self._beside |= Counter(dict.fromkeys(stack.lanes, together[key]))
+                self._beside |= Counter(dict.fromkeys(stack.lanes, len(stack.lanes)))
         for place in self._all:
             place.ask_round(entering.get(place, []))
+
+    def end_round(self) -> dict[int, History]:
+        """What each run has done. If the epoch breaks in a place, the runs of that stack there begin again, in half as
+        many lanes, which need less memory; a run that breaks alone has failed."""
         histories: dict[int, History] = {}
         for place in reversed(self._all):  # this process, which works when it is to answer, last
             for key, answer in place.round():
                 if isinstance(answer, Exception):
-                    self._broken(key, place, answer, alone=together[key] == 1)
+                    self._broken(key, place, answer, alone=self._together[key] == 1)
                 else:
                     histories |= answer
         return dict(sorted(histories.items()))
@@ -117,7 +122,7 @@ class _Stacks:
         for key, stack in self._stacks.items():
             takes[key] = max(0, min(len(stack.waiting), stack.limit - len(stack.lanes), free))
             free -= takes[key]
-        share = -(-(self._lanes - free) // len(self._on_cpu))
+        share = max(1, -(-(self._lanes - free) // len(self._on_cpu)))
         loads = Counter(place for stack in self._stacks.values() for place in stack.lanes.values())
         entering: dict[Place, list[Entering]] = {}
         for key, stack in self._stacks.items():
@@ -167,6 +172,7 @@ def train(feed: Feed, lanes: int, stopped: Callable[[], bool] = lambda: False) -
     on_cpu = sum(not isinstance(work, Result) and not work.here for _, work in asked)
     with places(min(runs, lanes) if on_cpu else 0) as where, TrainingProgress(runs) as progress:
         stacks = _Stacks(lanes, *where)
+        begun = False
         while asked or stacks:
             for index, work in asked:
                 if isinstance(work, Result):
@@ -175,10 +181,16 @@ def train(feed: Feed, lanes: int, stopped: Callable[[], bool] = lambda: False) -
                     stacks.add(index, work)
                     epochs[index] = work.run.epochs
                     progress.begin(epochs[index])
-            histories = stacks.round()
+            if not begun:
+                stacks.begin_round()
+            histories = stacks.end_round()
             if histories:
                 progress.epoch(histories.values())
-            for index, outcome in stacks.leave(feed.prune(histories)):
+            left = stacks.leave(feed.prune(histories))
+            begun = stacks.free <= 0 and not stopped()  # the other places go on while this one writes what has ended
+            if begun:
+                stacks.begin_round()
+            for index, outcome in left:
                 done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
                 progress.run_done(epochs[index] - done)
                 yield index, outcome
