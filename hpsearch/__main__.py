@@ -12,12 +12,15 @@ import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hydra  # noqa: E402
+from hydra._internal import utils  # noqa: E402
 
-from hpsearch import interrupt, task  # noqa: E402
+from hpsearch import faults, interrupt, task  # noqa: E402
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
 
+# Hydra has no public place for this
+utils.run_and_report = faults.in_one_line(utils.run_and_report)  # type: ignore[assignment]
 run = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task.run)
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hpsearch import confirm, interrupt, plan, record
 from hpsearch.attach import STORAGE
 from hpsearch.check import checked
+from hpsearch.faults import FOUND
 from hpsearch.launcher import StackedLauncherConf
 from hpsearch.ranges import require
 from hpsearch.report import origin
@@ -27,6 +30,7 @@ class Callbacks(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         sweep = Path(config.hydra.sweep.dir)
         with exit_on_wrong_usage():
+            _check_name(config.name)
             jobs = checked([config], sweep)
         if config.plan:
             print("\n".join(plan.describe(jobs, sweep, lanes=1)))
@@ -34,20 +38,18 @@ class Callbacks(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         interrupt.reset()
-        if config.plan:  # whatever the launcher is, it has nothing to launch
+        if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # which would launch
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
                 typed = config.hydra.overrides.hydra
                 config.hydra.overrides.hydra = [line for line in typed if not confirm.LAUNCHER.match(line)]
         with exit_on_wrong_usage():
+            _check_name(config.name)
             fault = record.fault_of_folder(Path(config.hydra.sweep.dir), runs=1)
             if fault is not None:
                 raise UsageError([fault])
-            try:
-                require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
-            except ValueError as error:
-                raise UsageError([str(error)]) from error
+            require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if config.hydra.mode is None or config.hydra.mode.name == "RUN":
@@ -55,13 +57,26 @@ class Callbacks(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         error = sys.exc_info()[1]  # Hydra calls this in any case
-        wrong_usage = isinstance(error, SystemExit) and error.code == 2
+        wrong_usage = isinstance(error, FOUND) or (isinstance(error, SystemExit) and error.code == 2)
         if config.plan or wrong_usage or isinstance(error, KeyboardInterrupt):
-            return
+            return _remove_if_without_runs(Path(config.hydra.sweep.dir))
         _results(config)
         if interrupt.asked():
             print(f"interrupted; to go on: {_resume_command(config)}", file=sys.stderr)
             raise SystemExit(interrupt.EXIT_CODE)
+
+
+def _remove_if_without_runs(sweep: Path) -> None:
+    """Hydra makes the folder before it has looked at the jobs."""
+    if sweep.is_dir() and os.listdir(sweep) == ["multirun.yaml"]:
+        shutil.rmtree(sweep)
+        with suppress(OSError):  # its parent holds other sweeps
+            sweep.parent.rmdir()
+
+
+def _check_name(name: str) -> None:
+    must = "the name of a folder, without /; hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
+    require(name not in ("", ".", "..") and "/" not in name, "name", name, must)
 
 
 def _resume_command(config: DictConfig) -> str:

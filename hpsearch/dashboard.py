@@ -2,9 +2,14 @@
 
 import argparse
 import os
+import socket
+from contextlib import closing
 from pathlib import Path
 
+from hpsearch.ranges import require
 from hpsearch.usage import UsageError, exit_on_wrong_usage
+
+HOST = "127.0.0.1"
 
 
 def main() -> None:
@@ -24,25 +29,25 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import run_server
 
-    from hpsearch.database import Database, StorageError
+    from hpsearch.database import Database
     from hpsearch.publish import ARTIFACTS
 
     file = folder / "hpsearch.db"
     if url is None and not file.exists():
         raise UsageError([f"{file}: no such file; every sweep with report=true makes it, or name --storage"])
+    require(0 < port < 65536, "--port", port, "between 1 and 65535")
     try:
-        database = Database(url or f"sqlite:///{file}")
-    except StorageError as error:
-        raise UsageError([str(error)]) from error
+        with socket.socket() as probe:  # the server would say so only below the address
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+    except OSError as error:
+        raise UsageError([f"--port={port}: {error.strerror}; give another one"]) from error
+    database = Database(url or f"sqlite:///{file}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    print(f"http://127.0.0.1:{port}  (from another machine: ssh -L {port}:127.0.0.1:{port} {os.uname().nodename})")
-    (folder / ARTIFACTS).mkdir(exist_ok=True)
-    try:
-        run_server(database.storage, "127.0.0.1", port, FileSystemArtifactStore(folder / ARTIFACTS))
-    except (OSError, OverflowError) as error:  # taken, or no port
-        raise UsageError([f"--port={port}: {getattr(error, 'strerror', error)}; give another one"]) from error
-    finally:
-        database.close()
+    (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+    print(f"http://{HOST}:{port}  (from another machine: ssh -L {port}:{HOST}:{port} {os.uname().nodename})")
+    with closing(database):
+        run_server(database.storage, HOST, port, FileSystemArtifactStore(folder / ARTIFACTS))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
 
+from hpsearch.usage import UsageError
+
 BUSY_SECONDS = 60  # that a writer waits for another one
 BUSY_SECONDS_AT_OPENING = 5
 CONNECT_SECONDS = 10  # for a server to answer
@@ -46,8 +48,11 @@ ATTRIBUTES = (TrialUserAttributeModel, TrialSystemAttributeModel)
 Rows = list[dict[str, Any]]
 
 
-class StorageError(Exception):
+class StorageError(UsageError):
     """What is wrong with a storage and how to mend it, as one line without its password."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__([fault])
 
 
 def masked(url: str) -> str:
@@ -104,12 +109,13 @@ class Database:
             raise StorageError(
                 f"hydra.sweeper.storage=***: cannot be used: it is no URL like {URLS} (with %40 for @ in the password)"
             )
-        with self._errors(opening=True):
+        with self.errors(opening=True):
             self.storage = _open(url)
         self._written: dict[int, _Written] = {}  # by trial id
 
     @contextmanager
-    def _errors(self, opening: bool = False) -> Iterator[None]:
+    def errors(self, opening: bool = False) -> Iterator[None]:
+        """What the storage raises inside becomes StorageError."""
         try:
             yield
         except ImportError as error:
@@ -146,13 +152,13 @@ class Database:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with self._errors(), Session(self.storage.engine) as session, session.begin():
+        with self.errors(), Session(self.storage.engine) as session, session.begin():
             yield session
 
     def study(self, name: str, directions: Sequence[str], metric_names: Sequence[str] | None = None) -> optuna.Study:
         """The study of this name, made where there is none. `directions`: minimize or maximize, one per objective.
         Raises StorageError if it was made with others."""
-        with self._errors():
+        with self.errors():
             wanted = [StudyDirection[direction.upper()] for direction in directions]
             try:
                 study = optuna.create_study(storage=self.storage, study_name=name, directions=wanted)
@@ -164,10 +170,16 @@ class Database:
                 study = optuna.load_study(storage=self.storage, study_name=name)
             if study.directions != wanted:
                 made = ", ".join(direction.name.lower() for direction in study.directions)
-                raise StorageError(
-                    f"the study {name} was made with another objective, direction={made}; give a new name=…"
-                )
+                raise StorageError(f"the study {name} was made with another direction: {made}; give a new name=…")
             return study
+
+    def find(self, name: str) -> optuna.Study | None:
+        """The study of this name where there is one."""
+        with self.errors():
+            try:
+                return optuna.load_study(storage=self.storage, study_name=name)
+            except KeyError:
+                return None
 
     def begin(
         self,
@@ -259,14 +271,14 @@ class Database:
 
     def trials(self, study_id: int) -> list[FrozenTrial]:
         """All trials of a study as they are now."""
-        with self._errors():
+        with self.errors():
             trials = self.storage.get_all_trials(study_id, deepcopy=False)
         self._written.update({trial._trial_id: _Written.of(trial) for trial in trials})
         return trials
 
     def trial(self, row: int) -> FrozenTrial:
         """One trial as it is now, by its id."""
-        with self._errors():
+        with self.errors():
             trial = self.storage.get_trial(row)
         self._written[row] = _Written.of(trial)
         return trial

@@ -5,10 +5,7 @@ that job, whose body writes the record. So every job has its own folder, log, ca
 folder appears when its run is done. Any other task is run job by job, as Hydra's basic launcher does.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from hpsearch import plan
 from hpsearch.check import checked
 from hpsearch.compose import Composer
 from hpsearch.jobs import earlier_return, run_body
+from hpsearch.ranges import require
 from hpsearch.usage import exit_on_write_error, exit_on_wrong_usage
 
 
@@ -42,6 +40,8 @@ class StackedLauncher(BasicLauncher):
 
     def __init__(self, lanes: int) -> None:
         super().__init__()
+        with exit_on_wrong_usage():
+            require(lanes >= 1, "hydra.launcher.lanes", lanes, "at least 1")
         self.lanes = lanes
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -58,7 +58,7 @@ class StackedLauncher(BasicLauncher):
             number: self.compose(number, overrides) for number, overrides in zip(numbers, job_overrides, strict=True)
         }
         if self.config is not None and self.config.get("plan"):
-            with self._nothing_left(), exit_on_wrong_usage():
+            with exit_on_wrong_usage():
                 print("\n".join(plan.describe(checked(list(configs.values()), self.sweep), self.sweep, self.lanes)))
                 raise SystemExit(0)
         ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
@@ -90,28 +90,15 @@ class StackedLauncher(BasicLauncher):
         whitelist = self.hydra_context.execution_whitelist
         configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
         try:
-            with self._nothing_left():
-                for ended in stream:
-                    config = configs[ended.number]
-                    with open_dict(config):
-                        config.hydra.sweep.subdir = ended.folder
-                    if ended.body is None:
-                        yield ended, earlier_return(config, ended.value)
-                    else:
-                        folder = self.sweep / ended.folder
-                        with exit_on_write_error(folder):
-                            yield ended, run_body(self.hydra_context, config, folder, ended.body)
+            for ended in stream:
+                config = configs[ended.number]
+                with open_dict(config):
+                    config.hydra.sweep.subdir = ended.folder
+                if ended.body is None:
+                    yield ended, earlier_return(config, ended.value)
+                else:
+                    folder = self.sweep / ended.folder
+                    with exit_on_write_error(folder):
+                        yield ended, run_body(self.hydra_context, config, folder, ended.body)
         finally:
             configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
-
-    @contextmanager
-    def _nothing_left(self) -> Iterator[None]:
-        """Where the process ends before a run has a folder, the sweep's goes too."""
-        try:
-            yield
-        except SystemExit:
-            if os.listdir(self.sweep) == ["multirun.yaml"]:
-                shutil.rmtree(self.sweep)
-                with suppress(OSError):  # its parent holds other sweeps
-                    self.sweep.parent.rmdir()
-            raise

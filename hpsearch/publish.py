@@ -25,7 +25,7 @@ def publish(found: Findings, sweep: Path, report: Path, url: str, name: str, com
     """Enter the sweep into the storage at `url`, as the study `name`. Raises StorageError."""
     database = Database(url)
     try:
-        with warnings.catch_warnings():
+        with database.errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             optuna.logging.set_verbosity(optuna.logging.ERROR)
             study = _study(found, database, name)

@@ -1,7 +1,13 @@
 """One sentence for a value out of range."""
 
+from hpsearch.usage import UsageError
+
+
+class OutOfRange(UsageError, ValueError):
+    """Wrong usage, which for Optuna and scikit-learn is a ValueError like their own."""
+
 
 def require(valid: bool, key: str, value: object, must: str) -> None:
-    """Raise ValueError "key=value: must …" unless `valid`."""
+    """Raise OutOfRange "key=value: must be …" unless `valid`."""
     if not valid:
-        raise ValueError(f"{key}={value}: must be {must}")
+        raise OutOfRange([f"{key}={value}: must be {must}"])

@@ -1,15 +1,14 @@
 """The sampler of a search: Optuna's, with Optuna's own defaults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.usage import UsageError
 
-REFUSED = (InstantiationException, ImportError, ValueError, TypeError, ArithmeticError)  # what classes say no with
 SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*", "hpsearch.samplers.auto_sampler")
 
 
@@ -35,16 +34,20 @@ def sampler_factory(conf: DictConfig) -> Callable[[int], Any]:
             plain["seed"] = int(np.random.SeedSequence([plain["seed"], trials]).generate_state(1)[0])
         return instantiate(plain, _execution_whitelist_=SAMPLERS)
 
-    try:
+    with blaming(f"hydra/sweeper/sampler: {name}"):
         make(0)
-    except REFUSED as error:
-        raise UsageError([f"hydra/sweeper/sampler: {name}: {reason_of(error)}"]) from error
     return make
 
 
-def reason_of(error: Exception) -> str:
-    """What the class itself said, in a line; for a package that is missing, how to install it."""
-    cause = error.__cause__ or error
-    if isinstance(cause, ModuleNotFoundError):
-        return f"needs a package that is not here; pip install {cause.name}"
-    return " ".join(str(cause).split())
+@contextmanager
+def blaming(setting: str) -> Iterator[None]:
+    """Whatever goes wrong inside is the fault of this setting: Optuna's classes have no error of their own for that."""
+    try:
+        yield
+    except Exception as error:
+        cause = error.__cause__ or error
+        named = "" if isinstance(cause, UsageError) else f"{type(cause).__name__}: "
+        reason = named + " ".join(str(cause).split())
+        if isinstance(cause, ModuleNotFoundError):
+            reason = f"needs a package that is not here; pip install {cause.name}"
+        raise UsageError([f"{setting}: {reason}"]) from error

@@ -6,13 +6,14 @@ A trial is one configuration on its seeds, which train beside each other; the me
 import math
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from time import monotonic
 from typing import Any
 
 from omegaconf import DictConfig
 from optuna.pruners import NopPruner, WilcoxonPruner
+from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from hpsearch.check import Job
@@ -20,7 +21,7 @@ from hpsearch.engine import History, Result
 from hpsearch.lanes import Outcome
 from hpsearch.pruners import COHORT
 from hpsearch.ranges import require
-from hpsearch.space import Space, suggest, text
+from hpsearch.space import text
 from hpsearch.store import AGAIN, ATTEMPT, ME, POINT, WORKER, Store
 from hpsearch.usage import UsageError
 
@@ -44,7 +45,7 @@ class Budget:
     max_failure_rate: float
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be."""
+        """Raises UsageError for what cannot be."""
         rate = self.max_failure_rate
         require(self.n_trials >= 1, "hydra.sweeper.n_trials", self.n_trials, "at least 1")
         require(self.timeout is None or self.timeout > 0, "hydra.sweeper.timeout", self.timeout, "seconds above 0")
@@ -79,20 +80,20 @@ class Search:
     def __init__(
         self,
         store: Store,
-        space: Space,
+        draw: Callable[[Study], tuple[Trial, list[str]]],
         objectives: Sequence[str],
         seeds: Sequence[int],
         budget: Budget,
         compose: Callable[[int, list[str]], DictConfig],
         check: Callable[[DictConfig], Job | None],
         first_number: int,
-        custom: Callable[[Trial], object] | None,
         elsewhere: bool,
     ) -> None:
-        """elsewhere: jobs run in batches, perhaps in other processes, and the only one of a wave reports by itself."""
+        """draw: asks for a trial, which it gives with its overrides. elsewhere: jobs run in batches, perhaps in other
+        processes, and the only one of a wave reports by itself."""
         self.store, self.budget = store, budget
-        self._space, self._objectives, self._seeds = space, list(objectives), list(seeds)
-        self._compose, self._check, self._custom = compose, check, custom
+        self._objectives, self._seeds = list(objectives), list(seeds)
+        self._draw, self._compose, self._check = draw, compose, check
         self._number, self._elsewhere = first_number, elsewhere
         self._by_seed = isinstance(store.study.pruner, WilcoxonPruner)  # a step is a seed, not an epoch
         self._reports = len(self._objectives) == 1
@@ -165,12 +166,7 @@ class Search:
         return False
 
     def _suggest(self, place: int) -> tuple[Trial, list[str]]:
-        trial = self.store.study.ask()
-        overrides = self._space.overrides(partial(suggest, trial))
-        if self._custom is not None:
-            before = set(trial.params)
-            self._custom(trial)
-            overrides += [f"{name}={value}" for name, value in trial.params.items() if name not in before]
+        trial, overrides = self._draw(self.store.study)
         trial.set_user_attr(POINT, " ".join(f"{name}={text(value)}" for name, value in sorted(trial.params.items())))
         trial.set_user_attr(WORKER, ME)
         if self._cohort is not None:
@@ -318,8 +314,8 @@ class Search:
             self.store.study.tell(evaluation.trial, state=TrialState.FAIL)
             self.store.changed(evaluation.trial)
         self._open.clear()
-        self.store.save()
-        self.store.database.close()
+        with closing(self.store.database):
+            self.store.save()
 
 
 def _seed_of(evaluation: _Evaluation, number: int) -> int:

@@ -86,7 +86,8 @@ class Space:
                 if isinstance(d, CategoricalDistribution):
                     inside = inner in choices
                 else:
-                    inside = isinstance(value, (int, float)) and d._contains(d.to_internal_repr(value))
+                    number = isinstance(value, (int, float)) and math.isfinite(value)
+                    inside = number and d._contains(d.to_internal_repr(value))
                 if inside:
                     found[key] = inner
             if key not in found:
@@ -203,8 +204,11 @@ def _part(lines: list[str], faults: list[str]) -> tuple[Part, list[str]]:
             fault = _fault(distribution)
             if fault:
                 faults.append(f"{line}: {fault}")
+            fixed.pop(name, None)  # of two values of a key the last one counts
             distributions[name] = distribution
-        fixed |= {name: text(value) for name, value in values.items()}
+        for name, value in values.items():
+            distributions.pop(name, None)
+            fixed[name] = text(value)
         rest += others
     return Part(distributions, fixed), rest
 

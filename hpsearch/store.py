@@ -18,10 +18,12 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.database import Database
+from hpsearch.usage import UsageError
 
 POINT = "configuration"  # user attributes of a trial: its overrides; no point is evaluated twice
 WORKER = "worker"  # the process that evaluates it
 AGAIN = "again"  # why it does not count: its point is evaluated once more
+CONFIGURATION = "everything else"  # attribute of a study: the values that are not searched, of a run of it
 REPEATS = "repeats"  # the row of the trial that it is evaluated for again
 ATTEMPT = "attempt"  # how many times its point had failed before
 SECONDS_BETWEEN_LOOKS = 1.0  # at what other processes have done
@@ -155,14 +157,34 @@ class Store:
         trials = self.study.get_trials(deepcopy=False)
         return [trial for trial in trials if trial._trial_id in self._rows and AGAIN not in trial.user_attrs]
 
-    def remember(self, what: dict[str, Any]) -> list[str]:
-        """Keep `what` with the study. Returns the keys of which it holds something else; nothing is kept then."""
-        kept, plain = self.stored.user_attrs, json.loads(json.dumps(what))
-        other = [key for key, value in plain.items() if key in kept and kept[key] != value]
-        for key, value in plain.items():
-            if not other and key not in kept:
-                self.stored.set_user_attr(key, value)
-        return other
+    def remember(self, what: dict[str, Any]) -> None:
+        """Keep `what` with the study, for `counted_in`."""
+        with self.database.errors():
+            for key in what.keys() - self.stored.user_attrs:
+                self.stored.set_user_attr(key, what[key])
+
+
+def counted_in(database: Database, name: str, made_with: dict[str, Any]) -> int:
+    """How many trials that count have ended in the study `name`. Raises UsageError if it remembers something else."""
+    study = database.find(name)
+    if study is None:
+        return 0
+    with database.errors():
+        kept, now = study.user_attrs, json.loads(json.dumps(made_with))
+    if other := _others({key: kept.get(key, now[key]) for key in now}, now):
+        raise UsageError([f"the study {name} was made with another {other[0]}; go on with that, or give a new name=…"])
+    return sum(
+        trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in database.trials(study._study_id)
+    )
+
+
+def _others(kept: Any, now: Any, key: str = "") -> list[str]:
+    """The keys with another value, and what was kept."""
+    if isinstance(kept, dict) and isinstance(now, dict):
+        inner = key.removeprefix(CONFIGURATION) and f"{key}."
+        return [other for name in kept | now for other in _others(kept.get(name), now.get(name), f"{inner}{name}")]
+    shown = "; ".join(map(str, kept)) if isinstance(kept, list) else kept
+    return [] if kept == now else [f"{key}: {shown}"]
 
 
 def _dead(worker: object) -> bool:

@@ -6,29 +6,29 @@ the moment one is free; with any other launcher trials run in batches of `n_jobs
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
-from hpsearch.attach import STORAGE, pruner_of
+from hpsearch.attach import STORAGE
+from hpsearch.faults import line_of
 from hpsearch.ranges import require
-from hpsearch.samplers import REFUSED, reason_of, sampler_factory
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
+    from hpsearch.database import Database
     from hpsearch.lanes import Outcome
     from hpsearch.search import Search
+    from hpsearch.settings import Settings
     from hpsearch.space import Space
 
 SAMPLED_POINTS = 12  # whose training time a plan measures
@@ -43,7 +43,8 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.whole, self.conf = config, config.hydra.sweeper  # Sweeper has a `config` that may be None
         self.folder = Path(config.hydra.sweep.dir)
-        self.url = self.conf.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}"
+        self.name = self.conf.study_name or config.name
+        self.url = str(self.conf.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
         _hide_password(config, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
@@ -58,8 +59,8 @@ class OptunaSweeper(Sweeper):
             with exit_on_wrong_usage():
                 grid = self._grid(arguments)
                 if self.whole.get("plan") and not grid:
-                    return print("\n".join(self._plan(arguments)))
-                search = None if grid else self._search(arguments)
+                    return print("\n".join(self._plan(*self._settings(arguments))))
+                search = None if grid else self._search(*self._settings(arguments))
             with exit_on_write_error(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 OmegaConf.save(self.whole, self.folder / "multirun.yaml")
@@ -67,15 +68,13 @@ class OptunaSweeper(Sweeper):
                 for returned in self.launcher.launch(grid, 0):
                     _ = returned.return_value  # raises what the job has raised
                 return None
-            try:
+            with exit_on_wrong_usage(begun=True), closing(search):
                 if self.stream is not None:
                     stream = self.stream(search, self.folder, self.launcher.lanes)
                     for ended, _ in self.launcher.run_jobs(stream, search.configs):
                         search.ended(ended.number, ended.outcome)
                 else:
                     self._in_batches(search)
-            finally:
-                search.close()
         if search.stopped:
             print(f"stopped: {search.stopped}")
         if search.failures and not interrupt.asked():
@@ -86,12 +85,14 @@ class OptunaSweeper(Sweeper):
 
         So a trial's own command, and one with more seeds, repeats it under the search that it came from.
         """
+        from hpsearch.settings import seeds_of
+
         seeds = [line.removeprefix("seed=") for line in arguments if line.startswith("seed=")]
         rest = [line for line in arguments if not line.startswith("seed=")]
         point, *others = self._space(rest).corners()
         if others or self.conf.custom_search_space:
             return []
-        return [[*point, f"seed={seed}"] for seed in self._seeds(seeds[-1] if seeds else None, searching=False)]
+        return [[*point, f"seed={s}"] for s in seeds_of(self.whole, seeds[-1] if seeds else None, searching=False)]
 
     def _in_batches(self, search: "Search") -> None:
         while jobs := search.next(self.conf.n_jobs * search.width):
@@ -116,99 +117,98 @@ class OptunaSweeper(Sweeper):
         except (TypeError, ValueError):
             return ValueError(f"the task must return a number, not {returned.return_value!r}")
 
-    def _search(self, arguments: list[str]) -> "Search":
-        """Whatever the user can have got wrong is found here, before anything is begun."""
+    def _settings(self, arguments: list[str]) -> "tuple[Settings, dict[str, Any]]":
+        """What is asked for, and what its study is made with: whatever the user can have got wrong is found."""
         import optuna
 
+        from hpsearch import settings
         from hpsearch.check import checked
-        from hpsearch.database import Database, StorageError
-        from hpsearch.search import Budget, Search
-        from hpsearch.store import Store
+        from hpsearch.store import CONFIGURATION
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        conf = self.conf
-        space = self._space(arguments)
-        seeds = self._seeds(space.always.fixed.pop("seed", None))
-        objectives = list(conf.objective) if OmegaConf.is_list(conf.objective) else [conf.objective]
-        directions = _directions(objectives, conf.direction)
-        try:
-            budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
-            require(conf.n_jobs >= 1, "hydra.sweeper.n_jobs", conf.n_jobs, "at least 1")
-        except ValueError as error:
-            raise UsageError([str(error)]) from error
-        pruner = self._pruner(len(objectives), len(seeds))
-        sampler = sampler_factory(conf.sampler)
-        points = [space.point(point) for point in conf.enqueue]
-        custom = _function(conf.custom_search_space)
-        made_with = {"space": space.described, "seeds": seeds, "objective": objectives}
+        lanes = self.launcher.lanes if self.stream is not None else None
+        found = settings.read(self.whole, self._space(arguments), lanes)
+        made_with = {"space": found.space.described, "seeds": found.seeds}
+        made_with |= {"objective": found.objectives, "direction": found.directions}
         if self.ours:
-            corners = [self._compose(0, [*lines, f"seed={seeds[0]}"]) for lines in space.corners()]
-            made_with["everything else"] = checked(corners, self.folder)[0].key
-        name = conf.study_name or self.whole.name
+            corners = [*found.space.corners(), *([found.probe] if self.conf.custom_search_space else [])]
+            configs = [self._compose(0, [*lines, f"seed={found.seeds[0]}"]) for lines in corners]
+            try:
+                made_with[CONFIGURATION] = checked(configs, self.folder)[0].config
+            except UsageError as error:  # both ends of an interval may be wrong: it is enough to be told of one
+                first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
+                raise UsageError(list(first.values())[::-1]) from error
+        return found, made_with
+
+    def _database(self, found: "Settings", made_with: dict[str, Any]) -> "tuple[Database, int]":
+        """The storage, and how many trials the study has. Raises UsageError if that is another search's."""
+        from hpsearch.database import Database
+        from hpsearch.store import counted_in
+
+        database = Database(self.url)
         try:
-            store = Store(Database(self.url), name, directions, objectives, pruner, budget.retry_failed)
-        except StorageError as error:
-            raise UsageError([str(error)]) from error
-        try:
-            other = store.remember(made_with)
-            ended = sum(trial.state.is_finished() for trial in store.counted())
-            if other:
-                raise UsageError(
-                    [f"the study {name} was made with another {other[0]}; go on with that, or give a new name=…"]
-                )
-            if budget.n_trials < ended:
-                raise UsageError(
-                    [f"hydra.sweeper.n_trials={budget.n_trials}: {name} has {ended} trials already; give more"]
-                )
-            store.study.sampler = sampler(len(store.study.get_trials(deepcopy=False)))
+            ended = counted_in(database, self.name, made_with)
+            least = f"at least the {ended} that {self.name} has already"
+            require(found.budget.n_trials >= ended, "hydra.sweeper.n_trials", found.budget.n_trials, least)
         except UsageError:
-            store.database.close()
+            database.close()
             raise
-        for point in points:
+        return database, ended
+
+    def _search(self, found: "Settings", made_with: dict[str, Any]) -> "Search":
+        from hpsearch.check import checked
+        from hpsearch.search import Search
+        from hpsearch.store import Store
+
+        database, _ = self._database(found, made_with)
+        try:
+            store = Store(
+                database, self.name, found.directions, found.objectives, found.pruner, found.budget.retry_failed
+            )
+            store.remember(made_with)
+            store.study.sampler = found.sampler(len(store.study.get_trials(deepcopy=False)))
+        except UsageError:
+            database.close()
+            raise
+        for point in found.points:
             store.study.enqueue_trial(point, skip_if_exists=True)
         os.environ[STORAGE] = self.url
         return Search(
             store,
-            space,
-            objectives,
-            seeds,
-            budget,
+            found.draw,
+            found.objectives,
+            found.seeds,
+            found.budget,
             self._compose,
             (lambda config: checked([config])[0]) if self.ours else (lambda config: None),
             len(record.run_folders(self.folder)) if self.folder.is_dir() else 0,
-            custom and partial(custom, self.whole),
             elsewhere=self.stream is None,
         )
 
-    def _plan(self, arguments: list[str]) -> list[str]:
+    def _plan(self, found: "Settings", made_with: dict[str, Any]) -> list[str]:
         """What a search would do; its time is that of random points."""
         import optuna
 
         from hpsearch import plan
         from hpsearch.check import checked
         from hpsearch.report.wording import count
-        from hpsearch.space import suggest
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        space = self._space(arguments)
-        seeds = self._seeds(space.always.fixed.pop("seed", None))
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        points = [space.overrides(partial(suggest, study.ask())) for _ in range(SAMPLED_POINTS)]
-        corners = [self._compose(0, [*lines, f"seed={seeds[0]}"]) for lines in space.corners()]
-        checked(corners, self.folder)
-        jobs = checked([self._compose(0, [*lines, f"seed={seed}"]) for lines in points for seed in seeds])
-        name, runs = self.conf.study_name or self.whole.name, 0
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), directions=found.directions)
+        points = [found.draw(study)[1] for _ in range(SAMPLED_POINTS)]
+        jobs = checked([self._compose(0, [*lines, f"seed={seed}"]) for lines in points for seed in found.seeds])
+        ended = 0
         if not self.url.startswith("sqlite:///") or Path(self.url.removeprefix("sqlite:///")).exists():
-            runs = _finished(self.url, name)
-        left = max(0, self.conf.n_trials - runs)
-        pruner = self.conf.pruner._target_.rpartition(".")[2]
+            database, ended = self._database(found, made_with)
+            database.close()
+        runs = (found.budget.n_trials - ended) * len(found.seeds)
+        pruner = type(found.pruner).__name__
         return [
-            f"the space of {name}:",
-            *(f"  {line}" for line in space.described),
-            f"{count(self.conf.n_trials, 'trial')} on {count(len(seeds), 'seed')} ({', '.join(map(str, seeds))}), "
-            f"{runs} in the study already; pruner: {pruner}",
-            f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(left * len(seeds), 'run')}",
-            *plan.estimate(jobs, getattr(self.launcher, "lanes", 1), left * len(seeds)),
+            f"the space of {self.name}:",
+            *(f"  {line}" for line in found.space.described),
+            f"{count(found.budget.n_trials, 'trial')} on {count(len(found.seeds), 'seed')} "
+            f"({', '.join(map(str, found.seeds))}), {ended} in the study already; pruner: {pruner}",
+            f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(runs, 'run')}",
+            *plan.estimate(jobs, getattr(self.launcher, "lanes", 1), runs),
             plan.NOTHING,
         ]
 
@@ -221,101 +221,10 @@ class OptunaSweeper(Sweeper):
         try:
             config: DictConfig = self.context.config_loader.load_sweep_config(self.whole, list(overrides))
         except HydraException as error:
-            raise UsageError([" ".join(str(error).split())]) from error
+            raise UsageError([line_of(error)]) from error
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
-
-    def _seeds(self, typed: str | None, searching: bool = True) -> list[int]:
-        """Of each trial; `typed` is what the command line has for ``seed``."""
-        conf = self.conf.seeds
-        if typed is not None and conf is not None and searching:
-            raise UsageError([f"seed={typed}: hydra.sweeper.seeds={conf} says on which seeds; leave one of them out"])
-        key, given = ("hydra.sweeper.seeds", conf) if typed is None else ("seed", typed)
-        if given is None:
-            return [self.whole.seed]
-        try:
-            line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
-            override = OverridesParser.create().parse_override(line)
-            found = [override.value()] if not override.is_sweep_override() else list(override.sweep_iterator())
-            seeds = [int(seed) for seed in found]  # type: ignore[arg-type]
-        except (HydraException, TypeError, ValueError):
-            seeds = []
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise UsageError([f"{key}={given}: must be different whole numbers, as [0,1,2]"])
-        return seeds
-
-    def _pruner(self, objectives: int, seeds: int) -> Any:
-        """Raises UsageError for settings that its class refuses, or that the search cannot follow."""
-        import optuna
-
-        name = self.conf.pruner._target_.rpartition(".")[2]
-        lanes = getattr(self.launcher, "lanes", 0)
-        make = partial(pruner_of, self.conf.pruner, *([lanes // seeds] if self.stream is not None else []))
-        try:
-            pruner = make()
-            if objectives == 1:  # some look at their settings only when they are asked
-                probe = optuna.create_study(pruner=make()).ask()
-                probe.report(0.5, 1)
-                probe.should_prune()
-        except REFUSED as error:
-            raise UsageError([f"hydra/sweeper/pruner: {name} refuses its settings: {reason_of(error)}"]) from error
-        if objectives > 1 and name != "NopPruner":
-            raise UsageError([f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"])
-        if name == "WilcoxonPruner" and seeds < 3:
-            raise UsageError(
-                [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=[0,1,2,3,4]"]
-            )
-        cohort = getattr(pruner, "cohort", 0) * seeds
-        if self.stream is not None and cohort > lanes:
-            raise UsageError(
-                [
-                    f"hydra.sweeper.pruner.cohort={pruner.cohort}: on {seeds} seeds a cohort takes {cohort} lanes; "
-                    f"raise hydra.launcher.lanes={lanes} or lower the cohort"
-                ]
-            )
-        return pruner
-
-
-def _finished(url: str, name: str) -> int:
-    """Trials of a study that count; 0 where there is none."""
-    import optuna
-
-    from hpsearch.database import Database, StorageError
-    from hpsearch.store import AGAIN
-
-    try:
-        database = Database(url)
-        if name not in optuna.get_all_study_names(storage=database.storage):
-            return 0
-        trials = database.trials(database.storage.get_study_id_from_name(name))
-        return sum(trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in trials)
-    except StorageError as error:
-        raise UsageError([str(error)]) from error
-
-
-def _function(path: str | None) -> Callable[..., object] | None:
-    try:
-        return get_method(path) if path else None
-    except (ImportError, ValueError) as error:
-        must = "must be module.function of a module that can be imported"
-        raise UsageError([f"hydra.sweeper.custom_search_space={path}: {must}"]) from error
-
-
-def _directions(objectives: list[str], given: Any) -> list[str]:
-    from hpsearch.search import OBJECTIVES
-
-    unknown = [name for name in objectives if name not in OBJECTIVES]
-    if unknown or not objectives or len(set(objectives)) < len(objectives):
-        raise UsageError([f"hydra.sweeper.objective={objectives}: must be one or several of {', '.join(OBJECTIVES)}"])
-    if given is None:
-        return [OBJECTIVES[name][0] for name in objectives]
-    several = list(given) if OmegaConf.is_list(given) else [given]
-    directions = [getattr(one, "name", str(one)) for one in several]
-    if len(directions) != len(objectives) or not set(directions) <= {"minimize", "maximize"}:
-        must = f"minimize or maximize, once for each of {', '.join(objectives)}"
-        raise UsageError([f"hydra.sweeper.direction={','.join(directions)}: must be {must}"])
-    return directions
 
 
 def _hide_password(config: DictConfig, url: str) -> None:

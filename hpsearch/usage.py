@@ -1,9 +1,11 @@
-"""What the user can mend is one line and no traceback: wrong usage, exit code 2; a folder that is full, 1."""
+"""What the user can mend is one line and no traceback: wrong usage, exit code 2; what only goes wrong later, 1."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+GOES_ON = "; runs with a record are kept, the same command goes on from there"
 
 
 class UsageError(Exception):
@@ -15,14 +17,14 @@ class UsageError(Exception):
 
 
 @contextmanager
-def exit_on_wrong_usage() -> Iterator[None]:
-    """Print the faults of a UsageError and end the process; Hydra would show a traceback."""
+def exit_on_wrong_usage(begun: bool = False) -> Iterator[None]:
+    """Print the faults of a UsageError and end the process; Hydra would show a traceback. begun: runs have ended."""
     try:
         yield
     except UsageError as error:
         for fault in error.faults:
-            print(f"error: {fault}", file=sys.stderr)
-        raise SystemExit(2) from None
+            print(f"error: {fault}{GOES_ON if begun else ''}", file=sys.stderr)
+        raise SystemExit(1 if begun else 2) from None
 
 
 @contextmanager
@@ -31,6 +33,5 @@ def exit_on_write_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = "runs with a record are kept: make room and run the same command again"
-        print(f"error: {folder}: cannot be written ({error.strerror or error}); {mend}", file=sys.stderr)
+        print(f"error: {folder}: cannot be written ({error.strerror or error}); make room{GOES_ON}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -385,7 +385,7 @@ class TestOpening:
         study = database.study("s", ["maximize", "minimize"], ["accuracy", "loss"])
         assert database.study("s", ["maximize", "minimize"])._study_id == study._study_id
         assert study.metric_names == ["accuracy", "loss"]
-        with pytest.raises(StorageError, match="the study s was made with .* direction=maximize, minimize; give"):
+        with pytest.raises(StorageError, match="the study s was made with .* direction: maximize, minimize; give"):
             database.study("s", ["maximize"])
 
 

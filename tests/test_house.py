@@ -12,19 +12,8 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    [
-        "hpsearch",
-        "ranges",
-        "usage",
-        "interrupt",
-        "randomness",
-        "graphs",
-        "archives",
-        "record",
-        "compose",
-        "classifiers",
-    ],
-    ["data", "layers", "schedules", "optim", "init"],
+    ["hpsearch", "usage", "ranges", "interrupt", "randomness", "graphs", "archives", "record", "compose"],
+    ["classifiers", "data", "layers", "schedules", "optim", "init"],
     ["models"],
     ["stack"],
     ["engine"],
@@ -38,7 +27,7 @@ FLOORS = [
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
     ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
     ["store", "search", "plan", "publish", "dashboard"],
-    ["jobs", "launcher", "samplers", "sweeper_config", "sweeper", "confirm", "callbacks"],
+    ["faults", "jobs", "launcher", "samplers", "sweeper_config", "settings", "sweeper", "confirm", "callbacks"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]

@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ import pytest
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch import dashboard, engine, record
+from hpsearch import dashboard, database, engine, record
 from hpsearch.stack import Run
 from hpsearch.usage import UsageError
 from tests.cli import Cli, Shown
@@ -154,7 +156,10 @@ def test_the_same_command_goes_on_up_to_n_trials_without_repeating_a_point(cli: 
     assert len(trained) == len({run.lr for run in trained}) == 8
     assert [trial.number for trial in trials(cli)] == list(range(8))
     shown = search(cli, 7)
-    assert (shown.code, shown.err) == (2, "error: hydra.sweeper.n_trials=7: s has 8 trials already; give more\n")
+    assert (shown.code, shown.err) == (
+        2,
+        "error: hydra.sweeper.n_trials=7: must be at least the 8 that s has already\n",
+    )
 
 
 def test_the_same_seed_gives_the_same_search(cli: Cli) -> None:
@@ -286,6 +291,8 @@ BAD = [
     (["lr=0.1,0.2", "seed=range(3)"], "seed: cannot be searched"),
     (["lr=0.1,0.2", "seed=1", "hydra.sweeper.seeds=[0,1]"], "seed=1: hydra.sweeper.seeds=[0, 1] says on which"),
     (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,0]"], "hydra.sweeper.seeds=[0, 0]: must be different whole numbers"),
+    (["lr=0.1,0.2", "hydra.sweeper.seeds=[0.5]"], "hydra.sweeper.seeds=[0.5]: must be different whole numbers"),
+    (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,1.0]"], "hydra.sweeper.seeds=[0, 1.0]: must be different whole numbers"),
     (["lr=0.1,-1"], "lr=-1.0: must be a number above 0"),
     (["lr=0.1,0.2", "hydra/sweeper/pruner=threshold"], "hydra/sweeper/pruner: ThresholdPruner refuses its settings: "),
     (
@@ -294,11 +301,43 @@ BAD = [
     ),
     (
         ["lr=0.1,0.2", "hydra/sweeper/pruner=synchronous_halving", "hydra.sweeper.pruner.reduction_factor=1"],
-        "hydra/sweeper/pruner: SynchronousHalvingPruner refuses its settings: reduction_factor=1: must be at least 2",
+        "hydra.sweeper.pruner.reduction_factor=1: must be at least 2",
     ),
     (
         ["lr=0.1,0.2", "hydra.sweeper.pruner.cohort=27", "hydra/sweeper/pruner=one_epoch", "hydra.sweeper.seeds=[0,1]"],
         "hydra.sweeper.pruner.cohort=27: on 2 seeds a cohort takes 54 lanes; raise hydra.launcher.lanes=48",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=one_epoch", "hydra.launcher.lanes=4", "hydra.sweeper.seeds=[0,1,2]"],
+        "hydra.launcher.lanes=4: must be at least 6, for 2 trials that OneEpochPruner compares on 3 seeds",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=hyperband", "hydra.sweeper.pruner.min_resource=5"],
+        "hydra.sweeper.pruner.min_resource=5: must be at most 2, the epochs",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=hyperband", "hydra.sweeper.pruner.reduction_factor=1"],
+        "hydra.sweeper.pruner.reduction_factor=1: must be at least 2",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=abc"],
+        "hydra.sweeper.pruner.n_startup_trials=abc: must be a number",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/pruner=patient", "hydra.sweeper.pruner.wrapped_pruner=foo"],
+        "hydra.sweeper.pruner.wrapped_pruner=foo: must be a pruner itself",
+    ),
+    (
+        ["lr=0.1,0.2", "hydra/sweeper/sampler=cmaes", "hydra.sweeper.objective=[val_accuracy,seconds]"],
+        "hydra/sweeper/sampler: CmaEsSampler: ValueError: ",
+    ),
+    (
+        ["lr=interval(0.1,0.2)", "hydra/sweeper/sampler=cmaes", "hydra.sweeper.sampler.popsize=1"],
+        "hydra/sweeper/sampler: CmaEsSampler: AssertionError: ",
+    ),
+    (
+        ["lr=interval(0.1,0.2)", "hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.n_ei_candidates=0"],
+        "hydra/sweeper/sampler: TPESampler: ValueError: ",
     ),
     (["lr=0.1,0.2", "hydra/sweeper/pruner=wilcoxon"], "hydra/sweeper/pruner=wilcoxon: compares seeds and has 1"),
     (
@@ -309,6 +348,7 @@ BAD = [
     (["lr=0.1,0.2", "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: must be minimize or maximize"),
     (["lr=0.1,0.2", "hydra/sweeper/sampler=grid"], "hydra/sweeper/sampler=grid: a grid needs no sampler"),
     (["lr=0.1,0.2", "hydra/sweeper/sampler=auto"], "hydra/sweeper/sampler: auto_sampler: needs a package"),
+    (["lr=0.1,0.2", "hydra.sweeper.storage=5"], "hydra.sweeper.storage=***: cannot be used"),
     (["lr=0.1,0.2", "hydra.sweeper.storage=foo"], "hydra.sweeper.storage=***: cannot be used"),
     (["lr=0.1,0.2", "hydra.sweeper.storage='sqlite:////dev/null/x.db'"], "hydra.sweeper.storage=sqlite:////dev/null"),
     (
@@ -316,6 +356,8 @@ BAD = [
         "hydra.sweeper.storage=postgresql+psycopg://u:***@127.0.0.1:1/x: cannot be used",
     ),
     (["lr=0.1,0.2", "hydra.sweeper.enqueue=[{lr: 0.7}]"], "hydra.sweeper.enqueue: lr=0.7: must be 0.1, 0.2"),
+    (["lr=0.1,0.2", "hydra.sweeper.enqueue=[{lr: nan}]"], "hydra.sweeper.enqueue: lr=nan: must be 0.1, 0.2"),
+    (["lr=interval(0.1,0.2)", "hydra.sweeper.enqueue=[{lr: nan}]"], "hydra.sweeper.enqueue: lr=nan: must be 0.1 to"),
     (["lr=0.1,0.2", "hydra.sweeper.enqueue=[3]"], "hydra.sweeper.enqueue: 3: must be a point, as {lr: 0.1}"),
     (["lr=0.1,0.2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be at least 1"),
     (["lr=0.1,0.2", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: must be at least 1"),
@@ -326,34 +368,48 @@ BAD = [
         ["lr=0.1,0.2", "hydra.sweeper.custom_search_space=nowhere.f"],
         "hydra.sweeper.custom_search_space=nowhere.f: must be module.function",
     ),
+    (["lr=0.1,0.2", "hydra.sweeper.custom_search_space=os.name"], "hydra.sweeper.custom_search_space=os.name: must be"),
+    (
+        ["lr=0.1,0.2", "hydra.sweeper.custom_search_space=os.getcwd"],
+        "hydra.sweeper.custom_search_space=os.getcwd: TypeError: ",
+    ),
+    (["lr=interval(-1,-0.5)"], "lr=-1.0: must be a number above 0"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "line"), BAD, ids=[line[:50] for _, line in BAD])
 def test_wrong_usage_is_one_line_and_nothing_is_begun(cli: Cli, arguments: list[str], line: str) -> None:
-    shown = cli(*SEARCH, "name=bad", *arguments)
-    assert shown.code == 2, shown.err
-    assert shown.err.startswith(f"error: {line}")
-    assert shown.err.count("\n") == 1
-    assert "secret" not in shown.err + shown.out
-    assert not (cli.multirun / "bad").exists()
+    for plan in ((), ("plan=true",)):
+        shown = cli(*SEARCH, "name=bad", *arguments, *plan)
+        if plan and "sqlite" in line:  # a plan does not make the file
+            continue
+        assert shown.code == 2, shown.err
+        assert shown.err.startswith(f"error: {line}")
+        assert shown.err.count("\n") == 1
+        assert "secret" not in shown.err + shown.out
+        assert not (cli.multirun / "bad").exists()
+        assert not (cli.multirun / "hpsearch.db").exists()
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "other"),
     [
-        {"space": ("optimizer=sgd,adam", "lr=tag(log, interval(0.001, 0.5))")},
-        {"space": (*SPACE, "epochs=3")},
-        {"space": (*SPACE, "hydra.sweeper.seeds=[0,1]")},
-        {"space": (*SPACE, "hydra.sweeper.direction=minimize")},
+        (["lr=tag(log, interval(0.001, 0.5))"], "space: optimizer  sgd, adam; lr  0.001 to 0.3 (log);"),
+        (["epochs=3"], "epochs: 2;"),
+        (["architecture.depth=1"], "architecture.depth: 2;"),
+        (["hydra.sweeper.seeds=[0,1]"], "seeds: 0;"),
+        (["hydra.sweeper.direction=minimize"], "direction: maximize;"),
+        (["hydra.sweeper.objective=val_loss"], "objective: val_accuracy;"),
     ],
 )
-def test_a_study_is_not_mixed_with_another_search(cli: Cli, arguments: Any) -> None:
+def test_a_study_is_not_mixed_with_another_search(cli: Cli, arguments: list[str], other: str) -> None:
     search(cli, 2)
     before = (cli.multirun / "s" / "multirun.yaml").read_text()
-    shown = search(cli, 4, **arguments)
-    assert shown.code == 2
-    assert shown.err.startswith("error: the study s was made with another ")
+    for plan in ((), ("plan=true",)):
+        shown = search(cli, 4, *arguments, *plan)
+        assert shown.code == 2
+        assert shown.err.startswith(f"error: the study s was made with another {other}")
+        assert shown.err.count("\n") == 1
     assert len(trials(cli)) == 2
     assert (cli.multirun / "s" / "multirun.yaml").read_text() == before
 
@@ -423,6 +479,53 @@ def test_a_space_in_python_is_searched_too(cli: Cli, space: tuple[str, ...]) -> 
     assert len({entry["config"]["dropout"]["p"] for entry in records(cli.multirun / "s").values()}) == 3
 
 
+def breaks_in_the_search(config: DictConfig, trial: optuna.Trial) -> None:
+    """It does well as long as it is only tried."""
+    if trial.number == 11:
+        raise KeyError("nothing here")
+    trial.suggest_float("dropout.p", 0.0, 0.1)
+
+
+def test_a_space_in_python_that_breaks_later_costs_no_run(cli: Cli) -> None:
+    path = f"{__name__}.breaks_in_the_search"
+    shown = search(cli, 20, f"hydra.sweeper.custom_search_space={path}", "hydra.launcher.lanes=1")
+    assert shown.code == 1
+    assert shown.err == (
+        f"error: hydra.sweeper.custom_search_space={path}: KeyError: 'nothing here'; runs with a record are kept, the "
+        "same command goes on from there\n"
+    )
+    assert len(records(cli.multirun / "s")) == len(trials(cli)) == 11
+
+
+def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    locks: list[sqlite3.Connection] = []
+
+    def lock(run: Run) -> bool:
+        if len(list(cli.multirun.glob("s/*/record.json"))) == 3 and not locks:
+            locks.append(sqlite3.connect(cli.multirun / "hpsearch.db", isolation_level=None))
+            locks[0].execute("BEGIN IMMEDIATE")
+        return False
+
+    with monkeypatch.context() as patch:
+        break_seed(patch, lock)
+        shown = search(cli, 8, "hydra.launcher.lanes=1")
+    assert shown.code == 1
+    assert shown.err == (
+        "error: hydra.sweeper.storage=sqlite:///multirun/hpsearch.db: cannot be used: database is locked; runs with a "
+        "record are kept, the same command goes on from there\n"
+    )
+    locks[0].close()
+    kept = records(cli.multirun / "s")
+    assert len(kept) >= 3
+    assert "validation" in shown.out
+    assert search(cli, 8, "hydra.launcher.lanes=1").code == 0
+    assert sum(trial.state is COMPLETE for trial in trials(cli)) == 8
+    assert {name: entry for name, entry in records(cli.multirun / "s").items() if name in kept} == kept
+
+
 def test_failures_are_listed_with_their_reasons(cli: Cli) -> None:
     cli("-m", *TINY, "name=wild", "lr=0.1,1e30")
     summary = json.loads((cli.multirun / "wild" / "summary.json").read_text())
@@ -489,9 +592,16 @@ def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
     assert shown.stderr.count("\n") == 1
 
 
-def test_a_port_that_is_none_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--port=70000: .*; give another one"):
-        dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", 70000)
+def test_a_port_that_cannot_be_had_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        for port, why in {
+            70000: "must be between 1 and 65535",
+            taken: "Address already in use; give another one",
+        }.items():
+            with pytest.raises(UsageError, match=f"--port={port}: {why}"):
+                dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", port)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")

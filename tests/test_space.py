@@ -1,5 +1,6 @@
 """The search space: what is typed becomes distributions, and a point the overrides of its jobs."""
 
+import math
 from typing import Any
 
 import optuna
@@ -59,10 +60,19 @@ def test_the_command_line_wins_over_the_file() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("arguments", "searched"), [(["lr=0.5", "lr=0.1,0.2"], ["lr"]), (["lr=0.1,0.2", "lr=0.5"], [])]
+)
+def test_of_two_values_the_last_one_wins(arguments: list[str], searched: list[str]) -> None:
+    space = parse({}, {}, ["optimizer=sgd,adam", *arguments])
+    assert list(space.always.distributions) == ["optimizer", *searched]
+    assert space.always.fixed == ({} if searched else {"lr": "0.5"})
+
+
 def test_a_point_of_the_user_is_checked() -> None:
     space = parse(PARAMS, WHEN, [])
     assert space.point({"optimizer": "sgd", "lr": 0.5}) == {"optimizer": "sgd", "lr": 0.5}
-    for given_point in ({"lr": 2}, {"optimizer": "lion"}, {"epochs": 3}):
+    for given_point in ({"lr": 2}, {"lr": math.nan}, {"lr": "x"}, {"optimizer": "lion"}, {"epochs": 3}):
         with pytest.raises(UsageError, match=r"hydra\.sweeper\.enqueue: "):
             space.point(given_point)
 
