@@ -43,6 +43,11 @@ class Job:
     program: Program | FitProgram
     start: Callable[[], Training | Fitting]
 
+    @property
+    def here(self) -> bool:
+        """Whether it must train in this process: on another device, or with threads of its own."""
+        return isinstance(self.run, Fit) or self.program.device.type != "cpu"
+
 
 def checked(cfgs: Sequence[DictConfig], folder: Path | None = None) -> list[Job]:
     """The jobs of these configurations. Raises UsageError with every fault in them, or if `folder` has no room."""

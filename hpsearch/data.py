@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -30,12 +31,19 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Training, validation and test part; `classes` is the number of classes."""
+    """Training, validation and test part; `classes` is the number of classes.
+
+    source: the arguments of `load`, which stand for it where it is pickled: the reader has it already or loads its own.
+    """
 
     train: Part
     validation: Part
     test: Part
     classes: int
+    source: tuple[str, dict[str, str | int]] | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        return super().__reduce_ex__(protocol) if self.source is None else (_loaded, self.source)
 
     @property
     def features(self) -> int:
@@ -46,7 +54,7 @@ class Dataset:
         train, validation, test = (
             Part(part.x.to(device, dtype), part.y.to(device)) for part in (self.train, self.validation, self.test)
         )
-        return replace(self, train=train, validation=validation, test=test)
+        return replace(self, train=train, validation=validation, test=test, source=None)
 
 
 def _split(x: np.ndarray, y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, ...]:
@@ -109,4 +117,8 @@ def load(name: str, **options: str | int) -> Dataset:
 
     Raises DataError where it cannot be had, ValueError for an option out of range.
     """
-    return DATASETS[name](**options)
+    return replace(DATASETS[name](**options), source=(name, options))
+
+
+def _loaded(name: str, options: dict[str, str | int]) -> Dataset:
+    return load(name, **options)

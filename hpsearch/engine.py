@@ -1,26 +1,32 @@
 """The one training loop: runs enter the lanes of a stack at an epoch boundary, train together, and leave.
 
-A single run is a stack of one lane. On the CPU in float32 a run's numbers do not depend on the lanes beside it.
+A single run is a stack of one lane. On the CPU in float32 a run's numbers depend neither on the lanes beside it nor on
+the number of threads.
 
 Axes: K lanes, B batch.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from hpsearch import randomness
 from hpsearch.data import Part
+from hpsearch.graphs import graphed
 from hpsearch.layers import Tensors
 from hpsearch.optim import Optimizer
 from hpsearch.stack import Program, Run, lane_values
 
 EVALUATION_BATCH = 256
+SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
 
 
 @dataclass
@@ -97,8 +103,21 @@ class Training:
         if self._stack is None:
             self._stack = _Stack(self._lanes, self._program)
             self._lanes = self._stack.lanes
-        self._stack.epoch()
+        with self._threads():
+            self._stack.epoch()
         return {lane.index: lane.history for lane in self._lanes}
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """Inside, the operations of a net that is small use one thread."""
+        threads = torch.get_num_threads()
+        numbers = sum(t.numel() for name, t in self._lanes[0].tensors.items() if _trained(name))
+        if self._program.batch_size * numbers < SMALL:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
         """The runs that are finished, have diverged or are `pruned`, with what became of them; their lanes are free."""
@@ -113,14 +132,16 @@ class Training:
                 leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.run.epochs}"))
         if not leaving:
             return []
+        finished = [lane for lane, status, _ in leaving if status == "finished"]
+        with self._threads():
+            tested = dict(zip((lane.index for lane in finished), _test(finished, self._program), strict=True))
         self._lanes = [lane for lane in self._lanes if all(lane is not left for left, _, _ in leaving)]
         self._stack = None
-        finished = [lane for lane, status, _ in leaving if status == "finished"]
-        tested = dict(zip((lane.index for lane in finished), _test(finished, self._program), strict=True))
         results = []
         for lane, status, reason in leaving:
             parameters = sum(t.numel() for name, t in lane.tensors.items() if _trained(name))
-            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, parameters, tensors=lane.tensors)
+            tensors = {name: t.clone() for name, t in lane.tensors.items()}  # a view would keep the whole stack
+            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, parameters, tensors=tensors)
             if status == "finished":
                 result.test_loss, result.test_correct, result.test_total = tested[lane.index]
             results.append((lane.index, result))
@@ -156,6 +177,16 @@ class _Group:
     parameters: list[Tensor]  # [k, ...] each: views into the stack
     buffers: list[dict[str, Tensor]]  # for each parameter
     where: slice
+
+    @property
+    def names(self) -> list[str]:
+        """Of the optimizer's values."""
+        return list(self.optimizer.values(np.zeros(1), np.ones(1)))
+
+    def values(self, steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """The optimizer's numbers of the lanes' next epoch, [steps, values, k, 1, 1]."""
+        runs = [lane.run for lane in self.lanes]
+        return lane_values(runs, [lane.epoch * steps for lane in self.lanes], steps, device, dtype)
 
 
 def _side_by_side(parts: list[Tensors]) -> Tensors:
@@ -201,12 +232,16 @@ class _Stack:
         self.scale = torch.tensor([1 / (1 - p) for p in keep], dtype=program.dtype, device=program.device)[
             :, None, None
         ]
+        self.total = torch.zeros(len(self.lanes), dtype=torch.float64, device=program.device)
+        self.step = graphed(self._step, program.device)
+        validate = partial(evaluate, program, self.tensors, program.data.validation)
+        self.validate = graphed(validate, program.device)
 
     def epoch(self) -> None:
         """One epoch of every lane, and its validation; one wait for the device, at the end."""
         started = perf_counter()
         train_loss = self._train()
-        val_correct, val_loss = evaluate(self.program, self.tensors, self.program.data.validation)
+        val_correct, val_loss = self.validate()
         validation = len(self.program.data.validation)
         epoch_losses = torch.stack([train_loss / len(self.program.data.train), val_loss / validation]).tolist()
         accuracies = (val_correct.sum(1).double() / validation).tolist()
@@ -219,41 +254,38 @@ class _Stack:
 
     def _train(self) -> Tensor:
         """The summed training losses, [K] float64."""
-        program, lanes = self.program, len(self.lanes)
+        program = self.program
         data, steps, device = program.data.train, program.steps, program.device
         order = torch.stack([randomness.order(lane.run.seed, lane.epoch, len(data)) for lane in self.lanes]).to(device)
-        keys = None
-        if self.drops:
-            drawn = [
-                randomness.dropout_keys(lane.run.seed, lane.epoch, steps, program.model.dropouts) for lane in self.lanes
-            ]
-            keys = torch.stack(drawn, 2).to(device)  # [steps, layers, K, 2]
-        values = [
-            lane_values(
-                [lane.run for lane in group.lanes],
-                [lane.epoch * steps for lane in group.lanes],
-                steps,
-                device,
-                program.weight_dtype,
-            )
-            for group in self.groups
+        drawn = [
+            randomness.dropout_keys(lane.run.seed, lane.epoch, steps, program.model.dropouts if self.drops else 0)
+            for lane in self.lanes
         ]
-        tensors, leaves = self.tensors | self.leaves, list(self.leaves.values())
-        total = torch.zeros(lanes, dtype=torch.float64, device=device)
+        keys = torch.stack(drawn, 2).to(device)  # [steps, layers, K, 2]
+        values = [group.values(steps, device, program.weight_dtype) for group in self.groups]
+        self.total.zero_()
         for step in range(steps):
             batch = order[:, step * program.batch_size : (step + 1) * program.batch_size]
-            samples, picked = batch.shape[1], batch.flatten()
-            x = data.x.index_select(0, picked).view(lanes, samples, -1)
-            dropout = None if keys is None else self._dropout(keys[step])
-            logits = program.model.forward(tensors, x, dropout, training=True)
-            losses = _losses(logits, data.y.index_select(0, picked).view(lanes, samples))
-            # a mean over lanes would make a run's steps depend on how many it trains beside
-            gradients = torch.autograd.grad(losses.mean(1).sum(), leaves)
-            for group, value in zip(self.groups, values, strict=True):
-                for p, g, buffers in zip(group.parameters, gradients, group.buffers, strict=True):
-                    group.optimizer.update(p, g[group.where], buffers, value[step])
-            total += losses.detach().sum(1, dtype=torch.float64)
-        return total
+            self.step(batch, keys[step], *(value[step] for value in values))
+        return self.total
+
+    def _step(self, batch: Tensor, keys: Tensor, *values: Tensor) -> None:
+        """One step of every lane. batch: [K, B] numbers of samples; keys: [layers, K, 2], of the dropout masks;
+        values: of each group, [values, k, 1, 1]."""
+        program, data = self.program, self.program.data.train
+        lanes, samples = batch.shape
+        picked = batch.flatten()
+        x = data.x.index_select(0, picked).view(lanes, samples, -1)
+        dropout = self._dropout(keys) if self.drops else None
+        logits = program.model.forward(self.tensors | self.leaves, x, dropout, training=True)
+        losses = _losses(logits, data.y.index_select(0, picked).view(lanes, samples))
+        # a mean over lanes would make a run's steps depend on how many it trains beside
+        gradients = torch.autograd.grad(losses.mean(1).sum(), list(self.leaves.values()))
+        for group, numbers in zip(self.groups, values, strict=True):
+            value = dict(zip(group.names, numbers, strict=True))
+            for p, g, buffers in zip(group.parameters, gradients, group.buffers, strict=True):
+                group.optimizer.update(p, g[group.where], buffers, value)
+        self.total += losses.detach().sum(1, dtype=torch.float64)
 
     def _dropout(self, keys: Tensor) -> Callable[[Tensor, int], Tensor]:
         """keys: [layers, K, 2] of this step."""

@@ -18,9 +18,13 @@ def _cosine(start: float, end: float, fraction: np.ndarray) -> np.ndarray:
     return end + (start - end) * (1 + np.cos(np.pi * fraction)) / 2
 
 
+def _constant(step: np.ndarray, steps: int) -> np.ndarray:
+    return np.ones(len(step))
+
+
 def constant() -> Schedule:
     """lr throughout."""
-    return lambda step, steps: np.ones(len(step))
+    return _constant
 
 
 def _cosine_annealing(step: np.ndarray, steps: int, final: float) -> np.ndarray:

@@ -71,17 +71,16 @@ def stack_key(config: dict[str, Any]) -> str:
 
 def lane_values(
     runs: list[Run], first_steps: list[int], steps: int, device: torch.device, dtype: torch.dtype
-) -> list[dict[str, Tensor]]:
-    """The optimizers' numbers of one epoch: for each step a dict of [K, 1, 1] tensors.
+) -> Tensor:
+    """The optimizers' numbers of one epoch, [S, values, K, 1, 1], in the order of their names in `Optimizer.values`.
 
     first_steps: the steps that each run has behind it; steps: S. Computed in float64 on the host, as
     `torch.optim` does, and sent to the device at once.
     """
-    columns: dict[str, list[np.ndarray]] = {}
+    lanes = []
     for run, first in zip(runs, first_steps, strict=True):
         step = first + np.arange(steps)
         lr = run.lr * run.schedule(step, run.epochs * steps)
-        for name, value in run.optimizer.values(lr, step + 1).items():
-            columns.setdefault(name, []).append(np.broadcast_to(value, steps))
-    table = torch.from_numpy(np.array([np.stack(column, 1) for column in columns.values()])).to(device, dtype)
-    return [dict(zip(columns, row, strict=True)) for row in table[:, :, :, None, None].unbind(1)]
+        lanes.append([np.broadcast_to(value, steps) for value in run.optimizer.values(lr, step + 1).values()])
+    table = np.array(lanes).transpose(2, 1, 0)  # from [K, values, S]
+    return torch.from_numpy(np.ascontiguousarray(table)).to(device, dtype)[:, :, :, None, None]

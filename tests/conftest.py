@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
+from hpsearch import lanes
+from hpsearch.stack import Run
 from tests.cli import Cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +37,20 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         if handler not in handlers:
             logging.getLogger().removeHandler(handler)
             handler.close()
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """The runs that are not taken from their records, as they begin to wait for a lane."""
+    runs: list[Run] = []
+    original = lanes._Stacks.add
+
+    def add(stacks: lanes._Stacks, index: int, work: lanes.Work) -> None:
+        runs.append(work.run)
+        original(stacks, index, work)
+
+    monkeypatch.setattr(lanes._Stacks, "add", add)
+    return runs
 
 
 @pytest.fixture(scope="session")

@@ -71,11 +71,11 @@ Prune = Callable[[int, History], bool]
 class Listed:
     """A feed of these runs; `rounds` holds the epochs of those in training, by round."""
 
-    def __init__(self, runs: Sequence[Any], start: Callable[[], Any], prune: Prune) -> None:
+    def __init__(self, runs: Sequence[Any], start: Callable[[], Any], prune: Prune, here: bool = False) -> None:
         self.runs = len(runs)
         self.rounds: list[dict[int, int]] = []
         self._prune = prune
-        self._works = [(i, SimpleNamespace(stack=0, run=run, start=start)) for i, run in enumerate(runs)]
+        self._works = [(i, SimpleNamespace(stack=0, run=run, start=start, here=here)) for i, run in enumerate(runs)]
 
     def next(self, free: int) -> list[Any]:
         works, self._works = self._works, []

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hpsearch import lanes, randomness
+from hpsearch import engine, lanes, randomness
 from hpsearch.engine import Result, Training
 from hpsearch.stack import Run
 from tests.programs import Listed, dataset, program, run, train
@@ -95,6 +96,34 @@ def test_a_lane_equals_the_run_alone_in_nets_of_real_size(
     together = train(these, on, lane_count=9)
     for index in (0, 4, 8):
         assert_same(together[index], train([these[index]], on, lane_count=1)[0])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    a_run=runs,
+    features=st.integers(1, 300),
+    widths=st.lists(st.integers(1, 300), min_size=1, max_size=3).map(tuple),
+    batch_size=st.integers(2, 300),
+    normalization=st.sampled_from(["none", "batch", "layer"]),
+    activation=st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid", "identity", "gelu"]),
+)
+def test_a_run_does_not_depend_on_the_number_of_threads(
+    a_run: Run,
+    features: int,
+    widths: tuple[int, ...],
+    batch_size: int,
+    normalization: str,
+    activation: str,
+    threads: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "SMALL", 0)
+    data = dataset(train=2 * batch_size + max(2, batch_size // 2), features=features, held_out=300)
+    results = []
+    for n_threads in (1, 2):
+        threads(n_threads)
+        results += train([replace(a_run, epochs=1)], program(data, widths, batch_size, normalization, activation), 1)
+    assert_same(*results)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)

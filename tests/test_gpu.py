@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import randomness, record
+from hpsearch import engine, randomness, record
 from hpsearch.stack import Run
 from tests.cli import Cli
 from tests.programs import dataset, program, run, train
@@ -38,6 +38,28 @@ def test_cpu_and_cuda_agree(normalization: str) -> None:
     for cpu, cuda in zip(here, there, strict=True):
         assert cuda.history.train_loss == pytest.approx(cpu.history.train_loss, rel=1e-3)
         assert cuda.history.val_accuracy == pytest.approx(cpu.history.val_accuracy, abs=0.02)
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
+    normalization: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = program(DATA, (64, 64), 64, normalization, device="cuda", dtype=dtype)
+    recorded = train(some_runs(), on, lane_count=8)
+    monkeypatch.setattr(engine, "graphed", lambda function, device: function)
+    for one, other in zip(recorded, train(some_runs(), on, lane_count=8), strict=True):
+        assert one.history == other.history
+        for name, tensor in one.tensors.items():
+            assert torch.equal(tensor, other.tensors[name]), name
+
+
+def test_a_lane_does_not_depend_on_what_is_pruned_and_refilled_beside_it() -> None:
+    on = program(DATA, (64, 64), 64, device="cuda")
+    calm = train([run(seed, epochs=6, lr=1e-3) for seed in range(4)], on, lane_count=4)
+    these = [run(seed, epochs=6 if seed == 0 else 2, lr=1e-3) for seed in range(12)]
+    refilled = train(these, on, lane_count=4, prune=lambda index, history: index % 3 == 1)
+    assert calm[0].history.train_loss == pytest.approx(refilled[0].history.train_loss, rel=1e-3)
 
 
 def test_dropout_masks_are_the_same_bits_on_both() -> None:

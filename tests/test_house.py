@@ -12,13 +12,13 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "usage", "ranges", "interrupt", "randomness", "archives", "record", "compose", "classifiers"],
-    ["data", "layers", "schedules", "optim", "init"],
+    ["hpsearch", "usage", "ranges", "interrupt", "randomness", "graphs", "archives", "record", "compose"],
+    ["classifiers", "data", "layers", "schedules", "optim", "init"],
     ["models"],
     ["stack"],
     ["engine"],
     ["fit"],
-    ["progress", "lanes"],
+    ["places", "progress", "lanes"],
     ["environment", "config"],
     ["check"],
     ["space", "pruners", "database", "attach", "task"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import record
+from hpsearch import optim, record
 from hpsearch.classifiers import CLASSIFIERS
 from hpsearch.data import DATASETS
 from hpsearch.init import INITS
@@ -39,9 +39,9 @@ def test_every_option_is_named(registry: dict[str, object]) -> None:
 
 def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    scope: dict[str, object] = {}
-    exec(f"from dataclasses import dataclass\n{code}", scope)
-    monkeypatch.setitem(OPTIMIZERS, "signsgd", scope["SignSGD"])
+    monkeypatch.setattr(optim, "SignSGD", None, raising=False)
+    exec(code, vars(optim))  # where the README puts it
+    monkeypatch.setitem(OPTIMIZERS, "signsgd", optim.SignSGD)  # type: ignore[attr-defined]
     these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
     results = train(these, program(dataset()), lane_count=2)
     assert results[0].history.val_accuracy[-1] > 0.8

@@ -1,0 +1,139 @@
+"""Runs train in several processes as they do in one."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hpsearch import data, lanes, places
+from hpsearch.engine import Training
+from hpsearch.places import Beside, Here
+from tests.programs import Listed, dataset, program, run, train
+from tests.test_engine import OPTIMIZERS, assert_same
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+THESE = [run(seed, optimizer=OPTIMIZERS[seed], lr=1e-3, epochs=3, dropout=0.2 * (seed % 2)) for seed in range(9)]
+
+
+@pytest.mark.parametrize("cores", [2, 3])
+def test_a_run_in_another_process_equals_the_run_in_this_one(cores: int, threads: Callable[[int], None]) -> None:
+    threads(1)
+    here = train(THESE, program(dataset()), lane_count=9)
+    threads(cores)
+    beside = train(THESE, program(dataset()), lane_count=9)
+    for one, other in zip(here, beside, strict=True):
+        assert_same(one, other)
+        assert other.lanes == 9
+
+
+def test_two_places_share_the_lanes_and_a_lane_that_is_free_goes_to_the_next_run(
+    threads: Callable[[int], None],
+) -> None:
+    threads(2)
+    feed = Listed(THESE, partial(Training, program(dataset())), lambda index, history: index == 0)
+    results = dict(lanes.train(feed, 5))
+    assert feed.rounds[0] == dict.fromkeys(range(5), 1)
+    assert feed.rounds[1] == {1: 2, 2: 2, 3: 2, 4: 2, 5: 1}  # 0 was pruned
+    assert sorted(results) == list(range(9))
+    assert results[0].status == "pruned"
+    assert results[8].status == "finished"
+
+
+class Fragile:
+    """A `Training` that ends its process once, in its second epoch, as the kernel does where memory is short."""
+
+    def __init__(self, inner: Training, marker: Path, parent: int) -> None:
+        self._inner, self._marker, self._parent = inner, marker, parent
+        self._epochs = 0
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def epoch(self) -> Any:
+        self._epochs += 1
+        if self._epochs == 2 and not self._marker.exists() and os.getpid() != self._parent:
+            self._marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._inner.epoch()
+
+
+def _fragile(on: Any, marker: Path, parent: int) -> Any:
+    return Fragile(Training(on), marker, parent)
+
+
+def test_runs_of_a_process_that_is_killed_begin_again(tmp_path: Path, threads: Callable[[int], None]) -> None:
+    threads(2)
+    on, marker = program(dataset()), tmp_path / "killed"
+    results = train(THESE, on, 9, start=partial(_fragile, marker=marker, parent=os.getpid()))
+    assert marker.exists()
+    for result, undisturbed in zip(results, train(THESE, on, 9), strict=True):
+        assert_same(result, undisturbed)
+
+
+class Unpicklable(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def test_an_error_comes_from_another_process_with_its_reason_and_its_traceback() -> None:
+    place = Beside()
+    try:
+        place.ask_round([("stack", _raise, [(0, None)])])
+        ((stack, error),) = place.round()
+    finally:
+        place.close()
+    assert stack == "stack"
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "Unpicklable: one and two"
+    assert "in _raise" in str(error.__cause__)
+
+
+def _raise() -> Any:
+    raise Unpicklable("one", "two")
+
+
+def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:
+    digits = data.load("digits", validation=180, test=180, split_seed=0)
+    assert len(pickle.dumps(digits)) < 200
+    assert pickle.loads(pickle.dumps(digits)) is digits
+    moved = pickle.loads(pickle.dumps(digits.to(torch.device("cpu"), torch.float64)))
+    assert moved.train.x.dtype == torch.float64
+
+
+def test_a_single_run_and_fewer_runs_than_cores_stay_in_this_process(threads: Callable[[int], None]) -> None:
+    threads(2)
+    with places.places(1) as (here, on_cpu):
+        assert on_cpu == [here]
+        assert isinstance(here, Here)
+    threads(1)
+    with places.places(9) as (here, on_cpu):
+        assert on_cpu == [here]
+
+
+def test_nothing_is_left_of_a_sweep_that_was_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hpsearch", "-m", "experiment=quickstart", "epochs=2000", "name=killed"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sweep:
+        children: list[str] = []
+        until = time.monotonic() + 120
+        while len(children) < torch.get_num_threads() and time.monotonic() < until:
+            children = Path("/proc", str(sweep.pid), "task", str(sweep.pid), "children").read_text().split()
+            time.sleep(0.05)
+        sweep.kill()
+    assert children
+    until = time.monotonic() + 60
+    while any(Path("/proc", child).exists() for child in children) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(Path("/proc", child).exists() for child in children)
