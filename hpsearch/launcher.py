@@ -19,7 +19,6 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from hpsearch import plan
 from hpsearch.check import checked
 from hpsearch.compose import Composer
 from hpsearch.jobs import earlier_return, run_body
@@ -59,6 +58,8 @@ class StackedLauncher(BasicLauncher):
         }
         if self.config is not None and self.config.get("plan"):
             with self._nothing_left(), exit_on_wrong_usage():
+                from hpsearch import plan
+
                 print("\n".join(plan.describe(checked(list(configs.values()), self.sweep), self.sweep, self.lanes)))
                 raise SystemExit(0)
         ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
@@ -82,7 +83,7 @@ class StackedLauncher(BasicLauncher):
         return config
 
     def run_jobs(self, stream: Iterable[Any], configs: Mapping[int, DictConfig]) -> Iterator[tuple[Any, JobReturn]]:
-        """What is left of each job of a stream of `task.Ended`: its folder, log, callbacks, record."""
+        """What is left of each job of a stream of `once.Ended`: its folder, log, callbacks, record."""
         assert self.config is not None
         assert self.hydra_context is not None
         setup_globals()

@@ -103,7 +103,7 @@ class OptunaSweeper(Sweeper):
     def _outcome(self, returned: JobReturn) -> "Outcome":
         """What became of a job: its record says, or for another task its value."""
         from hpsearch.engine import History, Result
-        from hpsearch.task import result_of
+        from hpsearch.results import result_of
 
         if returned.status is not JobStatus.COMPLETED:
             error = returned._return_value
