@@ -1,19 +1,11 @@
 """The command line: ``python -m hpsearch``, also the console script ``hpsearch``."""
 
-import atexit
-import gc
+import sys
+from pathlib import Path
 
-# Half a second of torch's and scikit-learn's import, and a second at the process's end, went into collecting
-# garbage among a million objects that live as long as the process.
-gc.set_threshold(200_000)
-atexit.register(gc.freeze)
+import hydra
 
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-import hydra  # noqa: E402
-
-from hpsearch import interrupt, task  # noqa: E402
+from hpsearch import garbage, interrupt, task
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
@@ -23,6 +15,7 @@ run = hydra.main(config_path=str(CONF), config_name="config", execution_whitelis
 
 def main() -> None:
     """The console script."""
+    garbage.rarely()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
     try:

@@ -12,18 +12,8 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    [
-        "hpsearch",
-        "ranges",
-        "usage",
-        "interrupt",
-        "randomness",
-        "archives",
-        "record",
-        "compose",
-        "classifiers",
-        "faults",
-    ],
+    ["hpsearch", "ranges", "usage", "interrupt", "garbage", "faults"],
+    ["randomness", "archives", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models", "architectures"],
     ["stack"],
