@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_method
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
 from hpsearch.attach import STORAGE, pruner_of
@@ -219,11 +219,13 @@ class OptunaSweeper(Sweeper):
 
     def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         try:
+            if self.stream is not None:
+                composed: DictConfig = self.launcher.compose(number, overrides)
+                return composed
             config: DictConfig = self.context.config_loader.load_sweep_config(self.whole, list(overrides))
         except HydraException as error:
             raise UsageError([" ".join(str(error).split())]) from error
-        with open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(number), number
+        config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
 
     def _seeds(self, typed: str | None, searching: bool = True) -> list[int]:

@@ -29,7 +29,18 @@ FLOORS = [
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
     ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
     ["store", "search", "plan", "publish", "dashboard"],
-    ["jobs", "launcher", "samplers", "sweeper_config", "sweeper", "confirm", "ending", "callbacks"],
+    [
+        "metadata",
+        "joblog",
+        "jobs",
+        "launcher",
+        "samplers",
+        "sweeper_config",
+        "sweeper",
+        "confirm",
+        "ending",
+        "callbacks",
+    ],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]
