@@ -1,31 +1,24 @@
 """The command line: ``python -m hpsearch``, also the console script ``hpsearch``."""
 
-import atexit
-import gc
+import sys
+from pathlib import Path
 
-# Half a second of torch's and scikit-learn's import, and a second at the process's end, went into collecting
-# garbage among a million objects that live as long as the process.
-gc.set_threshold(200_000)
-atexit.register(gc.freeze)
+import hydra
+from hydra._internal import utils
 
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-import hydra  # noqa: E402
-from hydra._internal import utils  # noqa: E402
-
-from hpsearch import faults, interrupt, task  # noqa: E402
+from hpsearch import garbage, hydra_errors, interrupt, task
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
 
 # Hydra has no public place for this
-utils.run_and_report = faults.in_one_line(utils.run_and_report)  # type: ignore[assignment]
+utils.run_and_report = hydra_errors.in_one_line(utils.run_and_report)  # type: ignore[assignment]
 run = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task.run)
 
 
 def main() -> None:
     """The console script."""
+    garbage.rarely()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
     try:

@@ -15,11 +15,9 @@ from types import ModuleType
 import torch
 from filelock import FileLock
 
+from hpsearch.usage import UsageError
+
 OURS = "downloaded-by-hpsearch.txt"
-
-
-class DataError(Exception):
-    """A data set that cannot be had; the message is one line for the user."""
 
 
 def torchvision_datasets() -> ModuleType:
@@ -67,7 +65,7 @@ def _unpack(archive: Path, target: Path) -> None:
 def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Training images and labels, test images and labels of `torchvision.datasets.<name>`.
 
-    Images are [n, 28, 28] uint8, labels [n] int64. Raises DataError where they cannot be had.
+    Images are [n, 28, 28] uint8, labels [n] int64. Raises UsageError where they cannot be had.
     """
     dataset = getattr(torchvision_datasets(), name)
     folder = root / name / "raw"
@@ -78,10 +76,11 @@ def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
                 _provide(dataset, folder)
         train, test = (dataset(root, train=part) for part in (True, False))
     except OSError as error:
-        raise DataError(
+        fault = (
             f"data.root={root}: cannot be written ({error.strerror or error}); set data.root=… or $HPSEARCH_DATA to a "
             "folder that can, or use data=digits, which needs no download"
-        ) from error
+        )
+        raise UsageError([fault]) from error
     return train.data, train.targets, test.data, test.targets
 
 
@@ -104,10 +103,8 @@ def _provide(dataset: type, folder: Path) -> None:
             continue
         if archive.exists() and not check_integrity(archive, md5):
             if not ours.exists() or name not in ours.read_text().splitlines():
-                raise DataError(
-                    f"{archive}: not the official archive (its MD5 is not {md5}), perhaps truncated; "
-                    "delete or replace it and run again"
-                )
+                fault = f"{archive}: not the official archive (its MD5 is not {md5}), perhaps truncated; "
+                raise UsageError([f"{fault}delete or replace it and run again"])
             archive.unlink()
         if not archive.exists():
             with ours.open("a") as file:  # before the download: a kill may leave half of it
@@ -124,8 +121,9 @@ def _provide(dataset: type, folder: Path) -> None:
                     failures.append(f"{mirror} ({str(getattr(error, 'reason', error)).rstrip('.')})")
             else:
                 _leave_nothing(folder)
-                raise DataError(
+                fault = (
                     f"data: {name} is not in {folder} and could not be downloaded from {' or '.join(failures)}; "
                     "put it there, set data.root=… or $HPSEARCH_DATA, or use data=digits, which needs no download"
                 )
+                raise UsageError([fault])
         _unpack(archive, target)

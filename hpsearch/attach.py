@@ -8,10 +8,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.engine import History
-
 if TYPE_CHECKING:
-    from hpsearch.check import Job
+    from hpsearch.build import Job
+    from hpsearch.engine import History
 
 STORAGE = "HPSEARCH_STORAGE"  # environment variable: the URL, whose password stands in no configuration
 PRUNERS = ("optuna.pruners.*", "hpsearch.pruners.*")
@@ -30,7 +29,7 @@ def pruner_of(conf: DictConfig, room: int = LARGEST_COHORT) -> Any:
 
 
 class Attached:
-    """The feed of a job that has a trial: `hpsearch.task.Jobs`."""
+    """The feed of a job that has a trial: `hpsearch.once.Jobs`."""
 
     searching, runs = True, 1
 
@@ -47,12 +46,12 @@ class Attached:
         self._jobs = [(0, job)]
 
     def next(self, free: int) -> Sequence[tuple[int, "Job"]]:
-        """As `hpsearch.task.Jobs.next`."""
+        """As `hpsearch.once.Jobs.next`."""
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """As `hpsearch.task.Jobs.prune`."""
+    def prune(self, histories: "Mapping[int, History]") -> Collection[int]:
+        """As `hpsearch.once.Jobs.prune`."""
         for history in histories.values():
             curve = history.val_loss if self._loss else history.val_accuracy
             self._trial.report(curve[-1], len(curve))

@@ -1,7 +1,6 @@
 """What Hydra calls around a run or a sweep: the checks before anything is written, the results at the end."""
 
 import os
-import re
 import shutil
 import sys
 from contextlib import suppress
@@ -10,18 +9,14 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
-from hpsearch import confirm, interrupt, plan, record
-from hpsearch.attach import STORAGE
+from hpsearch import interrupt, record
 from hpsearch.check import checked
-from hpsearch.faults import FOUND
+from hpsearch.hydra_errors import FOUND
 from hpsearch.launcher import StackedLauncherConf
 from hpsearch.ranges import require
-from hpsearch.report import origin
-from hpsearch.report.findings import Findings
-from hpsearch.sweeper_config import SweeperConf
-from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
+from hpsearch.usage import UsageError, exit_on_wrong_usage
 
 LONGEST_NAME = 200  # bytes; file systems take 255, with what is added
 
@@ -35,12 +30,16 @@ class Callbacks(Callback):
             _check_name(config.name)
             jobs = checked([config], sweep)
         if config.plan:
+            from hpsearch import plan
+
             print("\n".join(plan.describe(jobs, sweep, lanes=1)))
             raise SystemExit(0)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         interrupt.reset()
         if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # which would launch
+            from hpsearch import confirm
+
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
@@ -62,9 +61,11 @@ class Callbacks(Callback):
         wrong_usage = isinstance(error, FOUND) or (isinstance(error, SystemExit) and error.code == 2)
         if config.plan or wrong_usage or isinstance(error, KeyboardInterrupt):
             return _remove_if_without_runs(Path(config.hydra.sweep.dir))
-        _results(config)
+        from hpsearch import ending
+
+        ending.results(config)
         if interrupt.asked():
-            print(f"interrupted; to go on: {_resume_command(config)}", file=sys.stderr)
+            print(f"interrupted; to go on: {ending.resume_command(config)}", file=sys.stderr)
             raise SystemExit(interrupt.EXIT_CODE)
 
 
@@ -80,64 +81,6 @@ def _check_name(name: str) -> None:
     fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
-
-
-def _resume_command(config: DictConfig) -> str:
-    """The command that started this sweep, with the name that it was given, so that it goes on in its folder."""
-    typed = [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
-    named = any(re.match(r"(name|hydra\.sweep\.dir|experiment|search)=", line) for line in typed)
-    lines = [line for line in typed if line != "hydra.mode=MULTIRUN"]
-    return origin.command("-m", *record.flags(config.hydra), *lines, *([] if named else [f"name={config.name}"]))
-
-
-def _results(config: DictConfig) -> None:
-    """Table and verdict, ``runs.csv`` and ``summary.json``, the winner's confirmation, the report."""
-    from rich.console import Console
-
-    from hpsearch.report import findings, folder, runs, summary
-
-    sweep = Path(config.hydra.sweep.dir)
-    if not sweep.is_dir() or not any(record.read(sweep / name) for name in record.run_folders(sweep)):
-        return
-    with exit_on_wrong_usage():
-        found = findings.read([sweep])
-    folder.show(found, Console())
-    with exit_on_write_error(sweep):
-        runs.write_runs(sweep, found.runs)
-        summary.write(found, sweep)
-    print(f"a row per run: {sweep / 'runs.csv'}")
-    if config.confirm and not interrupt.asked():
-        said = found.paragraphs
-        confirm.run(sweep, found, config)
-        found = findings.read([sweep])
-        for paragraph in found.paragraphs[len(said) :]:
-            Console().print(paragraph, markup=False, highlight=False)
-    if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
-        with exit_on_write_error(sweep):
-            OmegaConf.save(config, sweep / "multirun.yaml")
-    if config.report:
-        output = folder.place([sweep])
-        with exit_on_write_error(output):
-            folder.write(found, output)
-        print(f"report: {output / 'index.html'}")
-        _publish(config, found, output)
-
-
-def _publish(config: DictConfig, found: Findings, output: Path) -> None:
-    """Into the storage of its search, or the one beside the sweeps; a sweep that cannot be entered is no worse."""
-    from hpsearch.database import StorageError
-    from hpsearch.publish import publish
-
-    sweep = Path(config.hydra.sweep.dir)
-    conf = config.hydra.sweeper
-    searched = conf._target_ == SweeperConf._target_
-    url = os.environ[STORAGE] if searched else f"sqlite:///{sweep.parent / 'hpsearch.db'}"
-    try:
-        publish(found, sweep, output, url, (searched and conf.study_name) or sweep.name, _resume_command(config))
-    except StorageError as error:
-        print(f"not in the dashboard: {error}", file=sys.stderr)
-    else:
-        print("in the browser: python -m hpsearch.dashboard")
 
 
 def _print_run(folder: Path) -> None:

@@ -115,7 +115,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 def load(name: str, **options: str | int) -> Dataset:
     """The data set `name` on the CPU in float32, loaded once a process.
 
-    Raises DataError where it cannot be had, ValueError for an option out of range.
+    Raises UsageError where it cannot be had, ValueError for an option out of range.
     """
     return replace(DATASETS[name](**options), source=(name, options))
 

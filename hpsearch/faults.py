@@ -1,62 +1,67 @@
-"""What Hydra and OmegaConf find wrong with a command, as one line without the storage's password."""
+"""Collects what is wrong with configurations, a line each, so that all of it is said at once."""
 
-import os
 import re
-import sys
-from collections.abc import Callable
-from typing import Any
+from functools import cache, partial
+from typing import Any, get_type_hints
 
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf.errors import OmegaConfBaseException
-
-from hpsearch.usage import UsageError, exit_on_wrong_usage
-
-FOUND = (HydraException, OmegaConfBaseException)
-STORAGE = "sweeper.storage"
-AROUND = re.compile(r"Error when parsing index|Error parsing override|See https://")  # lines that say nothing
+from hpsearch.ranges import require
+from hpsearch.usage import UsageError
 
 
-def in_one_line(report: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Hydra's `run_and_report`, but what it would print of a command's faults is our line and exit code 2."""
+class Faults:
+    """As a context manager it catches one fault and goes on behind the block."""
 
-    def run(function: Callable[[], Any]) -> Any:
-        with exit_on_wrong_usage():
-            try:
-                return function()
-            except FOUND as error:
-                if os.environ.get("HYDRA_FULL_ERROR") == "1":
-                    raise
-                raise UsageError([line_of(error)]) from error
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._group = ""
 
-    return lambda function: report(lambda: run(function))
+    def end(self) -> None:
+        """Raises UsageError with all that was found, each line once."""
+        if self.lines:
+            raise UsageError(list(dict.fromkeys(self.lines)))
+
+    def of(self, group: str) -> "Faults":
+        """The same; the next fault's key lies in this group."""
+        self._group = group
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        group, self._group = self._group, ""
+        if isinstance(error, (ValueError, TypeError, RuntimeError)):  # OutOfRange is a ValueError
+            line = str(error).splitlines()[0]
+            if group:
+                line = f"{group}.{line}" if re.match(r"\w+=", line) else f"{group}: {line}"
+            self.lines.append(line)
+        elif isinstance(error, UsageError):
+            self.lines += error.faults
+        else:
+            return error is None
+        return True
+
+    def build(
+        self, group: str, registry: dict[str, Any], options: dict[str, Any], *first: Any, bind: bool = False
+    ) -> Any:
+        """registry[name](*first, **other options), or None and a fault. bind: the function with these options."""
+        options = dict(options)
+        name = options.pop("name")
+        with self.of(group):
+            require(name in registry, "name", name, f"one of {', '.join(registry)}")
+            _check_types(registry[name], options)
+            return partial(registry[name], **options) if bind else registry[name](*first, **options)
+        return None
 
 
-def line_of(error: BaseException) -> str:
-    """What a person needs of it: key=value and the reason."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
-    if isinstance(error, OverrideParseException):
-        if STORAGE in error.override.partition("=")[0]:
-            return f"hydra.{STORAGE}=***: must be in quotes, as \"hydra.{STORAGE}='postgresql+psycopg://…'\""
-        reason = " ".join(line for line in lines if not AROUND.match(line))
-        line = f"{error.override}: {re.sub(r'^[A-Za-z]+ while evaluating .*?: ', '', reason)}"
-    elif isinstance(error, MissingConfigException) and error.options:
-        group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        line = f"{group}={name}: must be one of {', '.join(error.options)}"
-    elif isinstance(cause, OmegaConfBaseException):
-        merged = lines[0].removeprefix("Error merging override ")
-        line = f"{merged if merged != lines[0] else cause.full_key}: {str(cause).splitlines()[0]}"
-    else:
-        line = " ".join(lines).partition(" Config search path:")[0]
-    return _without_password(line)
+_hints = cache(get_type_hints)
 
 
-def _without_password(line: str) -> str:
-    for argument in sys.argv[1:]:
-        key, _, value = argument.partition("=")
-        if key.endswith(STORAGE):
-            from hpsearch.database import masked
-
-            url = value.strip("'\"")
-            line = line.replace(url, masked(url))
-    return line
+def _check_types(function: Any, options: dict[str, Any]) -> None:
+    hints = _hints(getattr(function, "func", function))
+    for key, value in options.items():
+        hint = hints.get(key)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        require(hint is not float or number, key, value, "a number")
+        require(hint is not int or (number and value == int(value)), key, value, "a whole number")
+        require(hint is not bool or isinstance(value, bool), key, value, "true or false")

@@ -14,12 +14,11 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
-from hpsearch import plan
 from hpsearch.check import checked
 from hpsearch.compose import Composer
-from hpsearch.jobs import earlier_return, run_body
+from hpsearch.jobs import Jobs, earlier_return
 from hpsearch.ranges import require
 from hpsearch.usage import exit_on_write_error, exit_on_wrong_usage
 
@@ -46,8 +45,9 @@ class StackedLauncher(BasicLauncher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        # The sweeper composes every job to validate it, through this same context.
-        hydra_context.config_loader = Composer(hydra_context.config_loader)  # type: ignore[assignment]
+        self.composer = Composer(hydra_context.config_loader)
+        if hasattr(task_function, "run_many"):  # the sweeper composes every job to validate it, through this context
+            hydra_context.config_loader = self.composer  # type: ignore[assignment]
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         run_many = getattr(self.task_function, "run_many", None)
@@ -59,6 +59,8 @@ class StackedLauncher(BasicLauncher):
         }
         if self.config is not None and self.config.get("plan"):
             with exit_on_wrong_usage():
+                from hpsearch import plan
+
                 print("\n".join(plan.describe(checked(list(configs.values()), self.sweep), self.sweep, self.lanes)))
                 raise SystemExit(0)
         ended = run_many(list(configs.values()), numbers, self.sweep, self.lanes)
@@ -74,31 +76,28 @@ class StackedLauncher(BasicLauncher):
     def compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         """The whole configuration of a job."""
         assert self.config is not None
-        assert self.hydra_context is not None
-        config: DictConfig = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with open_dict(config):
-            config.hydra.job.id = str(number)
-            config.hydra.job.num = number
+        config = self.composer.take(self.config, list(overrides))
+        config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
 
     def run_jobs(self, stream: Iterable[Any], configs: Mapping[int, DictConfig]) -> Iterator[tuple[Any, JobReturn]]:
-        """What is left of each job of a stream of `task.Ended`: its folder, log, callbacks, record."""
+        """What is left of each job of a stream of `once.Ended`: its folder, log, callbacks, record."""
         assert self.config is not None
         assert self.hydra_context is not None
         setup_globals()
+        jobs = Jobs(self.hydra_context)
         hydra = self.config.hydra
         whitelist = self.hydra_context.execution_whitelist
         configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)
         try:
             for ended in stream:
                 config = configs[ended.number]
-                with open_dict(config):
-                    config.hydra.sweep.subdir = ended.folder
+                config.hydra.sweep.subdir = ended.folder
                 if ended.body is None:
                     yield ended, earlier_return(config, ended.value)
                 else:
                     folder = self.sweep / ended.folder
                     with exit_on_write_error(folder):
-                        yield ended, run_body(self.hydra_context, config, folder, ended.body)
+                        yield ended, jobs.run(config, folder, ended.body)
         finally:
             configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=whitelist)

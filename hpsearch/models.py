@@ -1,13 +1,12 @@
-"""Architectures: a configuration becomes a function of stacked tensors.
+"""Models: functions of stacked tensors.
 
 A model is a frozen description: it makes the tensors of one run, and computes with the tensors of a stack,
-where each has a leading lane axis. To add one, write such a class, name it in `ARCHITECTURES` and add
-``conf/architecture/<name>.yaml``.
+where each has a leading lane axis. `hpsearch.architectures` makes it from a configuration.
 
 Axes: K lanes, B batch, H features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +30,9 @@ class MLP:
     normalization: Normalization
     activation: str = "relu"
     negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self.activation in ACTIVATIONS, "activation", self.activation, f"one of {', '.join(ACTIVATIONS)}")
 
     @property
     def dropouts(self) -> int:
@@ -69,28 +71,4 @@ class MLP:
         return linear(h, tensors[f"linear{head}.weight"], tensors[f"linear{head}.bias"])
 
 
-def mlp(
-    inputs: int,
-    outputs: int,
-    normalization: Normalization,
-    *,
-    depth: int,
-    width: int,
-    widths: Sequence[int] | None,
-    activation: str,
-    negative_slope: float,
-) -> MLP:
-    """An `MLP` from ``conf/architecture/mlp.yaml``. Raises ValueError for a value out of range."""
-    if widths is None:
-        require(depth >= 1, "depth", depth, "at least 1 hidden layer")
-        require(width >= 1, "width", width, "at least 1 unit")
-        widths = [width] * depth
-    some = len(widths) > 0 and all(isinstance(units, int) and units >= 1 for units in widths)
-    require(some, "widths", list(widths), "one hidden layer or more, of at least 1 unit each")
-    require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
-    require(0 <= negative_slope < float("inf"), "negative_slope", negative_slope, "at least 0")
-    return MLP(inputs, outputs, tuple(widths), normalization, activation, negative_slope)
-
-
 Model = MLP
-ARCHITECTURES: dict[str, Callable[..., Model]] = {"mlp": mlp}

@@ -9,18 +9,21 @@ of equal kind are updated together, so a lane never computes a term that it woul
 one, write such a class, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hpsearch.ranges import require
 
-Values = dict[str, np.ndarray | float]
-Buffers = dict[str, Tensor]
+if TYPE_CHECKING:  # a value out of range is found without torch, which takes a second
+    from torch import Tensor
+
+    Values = dict[str, np.ndarray | float]
+    Buffers = dict[str, Tensor]
 
 
 class Optimizer(Protocol):
@@ -71,10 +74,10 @@ class SGD:
 
     def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
         if self.weight_decay:
-            g = torch.addcmul(g, p, v["weight_decay"])
+            g = g.addcmul(p, v["weight_decay"])
         if self.momentum:
             momentum = buffers["momentum"].mul_(v["momentum"]).add_(g)
-            g = torch.addcmul(g, momentum, v["momentum"]) if self.nesterov else momentum
+            g = g.addcmul(momentum, v["momentum"]) if self.nesterov else momentum
         p.addcmul_(g, v["-lr"])
 
 
@@ -105,7 +108,7 @@ class RMSprop:
 
     def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
         if self.weight_decay:
-            g = torch.addcmul(g, p, v["weight_decay"])
+            g = g.addcmul(p, v["weight_decay"])
         square_avg = buffers["square_avg"].mul_(v["alpha"]).addcmul_(g * v["1-alpha"], g)
         p.add_((g * v["-lr"]).div_(square_avg.sqrt().add_(v["eps"])))
 
@@ -147,7 +150,7 @@ class Adam:
 
     def decay(self, p: Tensor, g: Tensor, v: dict[str, Tensor]) -> Tensor:
         """Apply the weight decay; returns the gradient to go on with."""
-        return torch.addcmul(g, p, v["weight_decay"])
+        return g.addcmul(p, v["weight_decay"])
 
     def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
         if self.weight_decay:

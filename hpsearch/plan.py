@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from hpsearch import record
-from hpsearch.check import Job
+from hpsearch.build import Job
 from hpsearch.data import Part
 from hpsearch.engine import EVALUATION_BATCH, Training
 from hpsearch.report.wording import count, duration

@@ -3,27 +3,31 @@
 A trial is one configuration on its seeds, which train beside each other; the mean over them is its objective.
 """
 
+from __future__ import annotations
+
 import math
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from hpsearch.check import Job
-from hpsearch.engine import History, Result
-from hpsearch.lanes import Outcome
 from hpsearch.pruners import COHORT
 from hpsearch.ranges import require
 from hpsearch.space import text
 from hpsearch.store import AGAIN, ATTEMPT, ME, POINT, WORKER, Store
 from hpsearch.usage import UsageError
+
+if TYPE_CHECKING:  # a fault is found without torch
+    from hpsearch.build import Job
+    from hpsearch.engine import History, Result
+    from hpsearch.lanes import Outcome
 
 OBJECTIVES: dict[str, tuple[str, Callable[[Result], float]]] = {  # name -> direction, value of a run that is finished
     "val_accuracy": ("maximize", lambda result: result.history.val_accuracy[-1]),
@@ -73,7 +77,7 @@ class _Evaluation:
 
 
 class Search:
-    """A feed of jobs: `hpsearch.task.Jobs`. Its owner tells `ended` of each."""
+    """A feed of jobs: `hpsearch.once.Jobs`. Its owner tells `ended` of each."""
 
     searching = True
 
@@ -113,7 +117,7 @@ class Search:
         return max(0, self.budget.n_trials - len(self.store.counted())) * len(self._seeds)
 
     def next(self, free: int) -> Sequence[tuple[int, Job]]:
-        """As `hpsearch.task.Jobs.next`."""
+        """As `hpsearch.once.Jobs.next`."""
         self.store.save(now=False)
         jobs: list[tuple[int, Job]] = []
         for evaluation in [evaluation for evaluation in self._open if not evaluation.waiting]:
@@ -241,25 +245,25 @@ class Search:
         self.overrides.pop(number)
         seed = _seed_of(evaluation, number)
         evaluation.outcomes[seed] = outcome
-        if isinstance(outcome, Result):
+        if not isinstance(outcome, Exception):
             evaluation.histories[seed] = outcome.history
         if evaluation.waiting:
             return
         if self._attached(_Evaluation(evaluation.trial, [], []), list(evaluation.runs)):
             evaluation.reported = self.store.reread(evaluation.trial)
-        if self._by_seed and isinstance(outcome, Result):
+        if self._by_seed and not isinstance(outcome, Exception):
             evaluation.trial.report(_value(outcome, self._objectives[0]), len(evaluation.outcomes) - 1)
             evaluation.pruned = bool(evaluation.waves) and evaluation.trial.should_prune()
         elif self._reports and not self._by_seed:
             self._report(evaluation)
-        if not evaluation.waves or evaluation.pruned or not isinstance(outcome, Result):
+        if not evaluation.waves or evaluation.pruned or isinstance(outcome, Exception):
             self._tell(evaluation)
 
     def _tell(self, evaluation: _Evaluation) -> None:
         trial = evaluation.trial
         self._open.remove(evaluation)
         evaluation.runs = {}
-        results = {seed: r for seed, r in evaluation.outcomes.items() if isinstance(r, Result)}
+        results = {seed: r for seed, r in evaluation.outcomes.items() if not isinstance(r, Exception)}
         errors = [
             str(e).partition("\n")[0] or type(e).__name__
             for e in evaluation.outcomes.values()

@@ -16,11 +16,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpsearch import interrupt, record, sweeper_config  # noqa: F401  # registers the configuration
 from hpsearch.attach import STORAGE
-from hpsearch.faults import line_of
+from hpsearch.hydra_errors import line_of
 from hpsearch.ranges import require
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
     from hpsearch.database import Database
     from hpsearch.lanes import Outcome
     from hpsearch.search import Search
-    from hpsearch.settings import Settings
+    from hpsearch.search_settings import Settings
     from hpsearch.space import Space
 
 SAMPLED_POINTS = 12  # whose training time a plan measures
@@ -85,7 +85,7 @@ class OptunaSweeper(Sweeper):
 
         So a trial's own command, and one with more seeds, repeats it under the search that it came from.
         """
-        from hpsearch.settings import seeds_of
+        from hpsearch.search_settings import seeds_of
 
         seeds = [line.removeprefix("seed=") for line in arguments if line.startswith("seed=")]
         rest = [line for line in arguments if not line.startswith("seed=")]
@@ -104,7 +104,7 @@ class OptunaSweeper(Sweeper):
     def _outcome(self, returned: JobReturn) -> "Outcome":
         """What became of a job: its record says, or for another task its value."""
         from hpsearch.engine import History, Result
-        from hpsearch.task import result_of
+        from hpsearch.results import result_of
 
         if returned.status is not JobStatus.COMPLETED:
             error = returned._return_value
@@ -121,13 +121,13 @@ class OptunaSweeper(Sweeper):
         """What is asked for, and what its study is made with: whatever the user can have got wrong is found."""
         import optuna
 
-        from hpsearch import settings
+        from hpsearch import search_settings
         from hpsearch.check import checked
         from hpsearch.store import CONFIGURATION
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         lanes = self.launcher.lanes if self.stream is not None else None
-        found = settings.read(self.whole, self._space(arguments), lanes)
+        found = search_settings.read(self.whole, self._space(arguments), lanes)
         made_with = {"space": found.space.described, "seeds": found.seeds}
         made_with |= {"objective": found.objectives, "direction": found.directions}
         if self.ours:
@@ -219,11 +219,13 @@ class OptunaSweeper(Sweeper):
 
     def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         try:
+            if self.stream is not None:
+                composed: DictConfig = self.launcher.compose(number, overrides)
+                return composed
             config: DictConfig = self.context.config_loader.load_sweep_config(self.whole, list(overrides))
         except HydraException as error:
             raise UsageError([line_of(error)]) from error
-        with open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(number), number
+        config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from hpsearch import archives
-from hpsearch.archives import OURS, DataError
+from hpsearch.archives import OURS
+from hpsearch.usage import UsageError
 
 NAMES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
@@ -72,7 +73,7 @@ def test_a_broken_archive_of_the_user_is_named_and_left_alone(server: Path, tmp_
     raw(tmp_path).mkdir(parents=True)
     broken = raw(tmp_path) / NAMES[0]
     broken.write_bytes((server / NAMES[0]).read_bytes()[:50])
-    with pytest.raises(DataError, match=f"^{broken}: not the official archive .* truncated; delete or replace it"):
+    with pytest.raises(UsageError, match=f"^{broken}: not the official archive .* truncated; delete or replace it"):
         archives.load("MNIST", tmp_path)
     assert len(broken.read_bytes()) == 50
 
@@ -96,7 +97,7 @@ def test_a_half_unpacked_file_is_unpacked_again(server: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("content", [b"", b"another file"])
 def test_a_server_that_sends_something_else_is_refused(server: Path, tmp_path: Path, content: bytes) -> None:
     (server / NAMES[2]).write_bytes(content)
-    with pytest.raises(DataError, match="could not be downloaded from .*127.0.0.1"):
+    with pytest.raises(UsageError, match="could not be downloaded from .*127.0.0.1"):
         archives.load("MNIST", tmp_path)
     assert not (raw(tmp_path) / NAMES[2]).exists()
 
@@ -106,11 +107,11 @@ def test_without_a_network_the_message_says_where_it_looked_and_what_needs_no_do
 ) -> None:
     monkeypatch.setattr(archives.torchvision_datasets().MNIST, "mirrors", ["http://127.0.0.1:9/"])
     root = tmp_path / "new" / "data"
-    with pytest.raises(DataError, match=f"{NAMES[0]} is not in {raw(root)} .*Connection refused.*data=digits"):
+    with pytest.raises(UsageError, match=f"{NAMES[0]} is not in {raw(root)} .*Connection refused.*data=digits"):
         archives.load("MNIST", root)
     assert not root.exists()
 
 
 def test_a_root_that_cannot_be_written_is_named(server: Path) -> None:
-    with pytest.raises(DataError, match="^data.root=/proc/no: cannot be written .*data=digits"):
+    with pytest.raises(UsageError, match="^data.root=/proc/no: cannot be written .*data=digits"):
         archives.load("MNIST", Path("/proc/no"))

@@ -12,22 +12,25 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "usage", "ranges", "interrupt", "randomness", "graphs", "archives", "record", "compose"],
-    ["classifiers", "data", "layers", "schedules", "optim", "init"],
-    ["models"],
+    ["hpsearch", "usage", "ranges", "interrupt", "garbage", "faults", "hydra_errors"],
+    ["randomness", "graphs", "archives", "record", "compose", "classifiers"],
+    ["data", "layers", "schedules", "optim", "init"],
+    ["models", "architectures"],
     ["stack"],
     ["engine"],
     ["fit"],
     ["places", "progress", "lanes"],
-    ["environment", "config"],
-    ["check"],
+    ["environment", "config", "settings"],
+    ["build", "check"],
+    ["results", "once"],
     ["space", "pruners", "database", "attach", "task"],
     ["report", "report.stats", "report.wording", "report.runs", "report.configurations"],
     ["report.verdict", "report.prose", "report.confirmation", "report.tables", "report.findings"],
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
     ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
     ["store", "search", "plan", "publish", "dashboard"],
-    ["faults", "jobs", "launcher", "samplers", "sweeper_config", "settings", "sweeper", "confirm", "callbacks"],
+    ["metadata", "joblog", "jobs", "launcher", "samplers", "sweeper_config", "search_settings", "sweeper"],
+    ["confirm", "ending", "callbacks"],
     ["__main__"],
 ]
 ORDER = [module for floor in FLOORS for module in floor]

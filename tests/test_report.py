@@ -17,7 +17,7 @@ from rich.console import Console
 
 from hpsearch import record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import findings, folder, search, tables
+from hpsearch.report import findings, folder, search, tables, wording
 from hpsearch.report.configurations import label
 from hpsearch.report.curves import curves
 from hpsearch.report.findings import Findings
@@ -384,7 +384,7 @@ def test_a_key_that_only_some_have_keeps_every_cell(tmp_path: Path) -> None:
 def test_what_stands_behind_the_plus_minus_can_be_chosen(tmp_path: Path, spread: str, cell: str) -> None:
     display = read_grid(tmp_path, spread=spread).display
     assert display.cells.sgd[0] == cell
-    assert tables.SPREADS[spread] in display.caption
+    assert wording.SPREADS[spread] in display.caption
 
 
 def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
-
-from hpsearch.report import findings, folder, tables
+from hpsearch import garbage
+from hpsearch.report.wording import SPREADS
 from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
 
 
@@ -25,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", default="", metavar="KEYS", help="swept keys that name the rows, with commas")
     parser.add_argument("--columns", metavar="KEY", help="the swept key that names the columns")
     parser.add_argument(
-        "--spread", choices=list(tables.SPREADS), default="seed_std", help="what stands behind the ± (seed_std)"
+        "--spread", choices=list(SPREADS), default="seed_std", help="what stands behind the ± (seed_std)"
     )
     parser.add_argument(
         "--output",
@@ -38,10 +37,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Exit code 2 for wrong usage."""
+    garbage.rarely()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
     with exit_on_wrong_usage():
         options = _parser().parse_args()
+        from rich.console import Console
+
+        from hpsearch.report import findings, folder  # pandas, which takes half a second
+
         rows = [key for key in options.rows.split(",") if key]
         found = findings.read(options.sweeps, rows, options.columns, options.spread)
     output = options.output or folder.place(found.sweeps)

@@ -12,17 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, position, text
-from hpsearch.report.wording import MISSING, count, percent
+from hpsearch.report.wording import MISSING, SPREADS, count, percent
 from hpsearch.usage import UsageError
 
 SHOWN_ROWS = 40  # on the terminal
 SHOWN_LONG_ROWS = 5  # of configurations that take several lines each
-SPREADS = {  # what may stand behind the ±
-    "seed_std": "standard deviation over seeds",
-    "interval": "95 % t-interval of the mean",
-    "test_se": "standard error of the test images",
-    "batch_std": "standard deviation over test batches of 256, as the paper has it",
-}
 
 
 @dataclass(frozen=True)

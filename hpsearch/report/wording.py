@@ -3,6 +3,12 @@
 from math import floor, isnan, log10
 
 MISSING = "-"
+SPREADS = {  # what may stand behind the ±
+    "seed_std": "standard deviation over seeds",
+    "interval": "95 % t-interval of the mean",
+    "test_se": "standard error of the test images",
+    "batch_std": "standard deviation over test batches of 256, as the paper has it",
+}
 
 
 def percent(mean: float, spread: float = float("nan")) -> str:
