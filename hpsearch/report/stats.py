@@ -89,12 +89,12 @@ def _mean_difference(a: Floats, b: Floats, axis: int) -> Floats:
 
 
 def _paired(differences: Floats) -> Comparison:
-    from scipy.stats import permutation_test
-
     n = len(differences)
     least_p = 2 / 2**n
     p = nan
     if least_p <= LEVEL:
+        from scipy.stats import permutation_test
+
         test = permutation_test(
             (differences,), _mean, permutation_type="samples", vectorized=True, n_resamples=RESAMPLES, rng=0
         )
@@ -111,18 +111,20 @@ def _effect(difference: float, std: float) -> float:
 
 
 def _unpaired(a: Floats, b: Floats) -> Comparison:
-    from scipy.stats import permutation_test, ttest_ind
-
     n, m = len(a), len(b)
     if not n or not m:
         return Comparison(False, 0, nan, nan, nan, nan, 1.0, nan)
     least_p = 2 / comb(n + m, n)
     p = low = high = effect = nan
     if n > 1 and m > 1:
+        from scipy.stats import ttest_ind
+
         low, high = ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL) if a.var() + b.var() else (nan, nan)
         pooled = sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
         effect = _effect(float(a.mean() - b.mean()), pooled)
     if least_p <= LEVEL:
+        from scipy.stats import permutation_test
+
         p = float(permutation_test((a, b), _mean_difference, vectorized=True, n_resamples=RESAMPLES, rng=0).pvalue)
     return Comparison(False, min(n, m), float(a.mean() - b.mean()), float(low), float(high), p, least_p, effect)
 
