@@ -1,0 +1,27 @@
+"""What is compared: a module for each suite, whose function returns its table."""
+
+from collections.abc import Callable
+
+from benchmarks.suites.commands import commands, thousand
+from benchmarks.suites.cuda import cuda
+from benchmarks.suites.digits import digits
+from benchmarks.suites.fashion import fashion
+from benchmarks.suites.growth import growth
+from benchmarks.suites.jobs import jobs
+from benchmarks.suites.memory import memory
+from benchmarks.suites.reports import reports
+from benchmarks.suites.startup import startup
+from benchmarks.timing import Found, Options
+
+SUITES: dict[str, Callable[[Options], Found]] = {
+    "digits": digits,
+    "commands": commands,
+    "thousand": thousand,
+    "fashion": fashion,
+    "startup": startup,
+    "jobs": jobs,
+    "growth": growth,
+    "cuda": cuda,
+    "reports": reports,
+    "memory": memory,
+}

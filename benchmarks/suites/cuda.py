@@ -1,0 +1,43 @@
+"""The paper's net on a CUDA device."""
+
+import statistics
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from benchmarks.command import hpsearch
+from benchmarks.plain import plain_loop
+from benchmarks.plain_graph import graph_loop
+from benchmarks.programs import fashion_program
+from benchmarks.stacked import stacked
+from benchmarks.timing import Case, Found, Options, Unmeasured, clocked, compared, interleaved
+from benchmarks.work import Work
+from hpsearch.stack import Program
+
+TABLE = Work(epochs=40)  # the paper's, with 5 seeds
+THREE = [("sgd", 0.03, 0), ("adam", 0.001, 0), ("rmsprop", 0.001, 0)]
+Loop = Callable[[Program, str, float, int, int], float]
+
+
+def cuda(options: Options) -> Found:
+    """40 epochs of 784-400-400-10 on Fashion-MNIST, batch 512, in TF32: the paper's table with 5 seeds in lanes, one
+    run alone, and three runs one by one in plain PyTorch."""
+    if not torch.cuda.is_available():
+        raise Unmeasured("not measured: no CUDA device here; `python -m benchmarks cuda` measures it")
+    program = fashion_program(device="cuda")
+    torch.backends.cuda.matmul.allow_tf32 = True
+
+    whole_command = partial(hpsearch, TABLE, "precision=tf32", "device=cuda", experiment="optimizers")
+
+    def one_by_one(loop: Loop) -> float:
+        return statistics.fmean(loop(program, *point, TABLE.epochs) for point in THREE)
+
+    cases = [
+        Case("plain resident loop, run by run", clocked(partial(one_by_one, plain_loop)), len(THREE)),
+        Case("plain loop as a CUDA graph, run by run", clocked(partial(one_by_one, graph_loop)), len(THREE)),
+        Case("hpsearch, one run", clocked(partial(stacked, program, THREE[:1], TABLE.epochs))),
+        Case("hpsearch, the table", clocked(partial(stacked, program, TABLE.points, TABLE.epochs)), len(TABLE)),
+        Case("hpsearch, the table as a whole command", whole_command, len(TABLE)),
+    ]
+    return compared(interleaved(cases, options.rounds or 3), "hpsearch, the table")

@@ -1,0 +1,27 @@
+"""Training alone, of the quickstart's small nets."""
+
+import statistics
+
+from benchmarks.plain import fastest, plain_loop
+from benchmarks.programs import THREADS, digits_program, on_all_cores
+from benchmarks.stacked import stacked
+from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
+from benchmarks.work import QUICKSTART
+
+
+def digits(options: Options) -> Found:
+    """45 runs of 20 epochs of 64-64-64-10 on digits, training only."""
+    program, work = digits_program(), QUICKSTART
+
+    def plain() -> float:
+        fastest()
+        return statistics.fmean(plain_loop(program, *point, work.epochs) for point in work.points)
+
+    def ours() -> float:
+        return stacked(program, work.points, work.epochs)
+
+    cases = [
+        Case("plain loop, run by run, 1 thread", clocked(plain), len(work)),
+        Case(f"hpsearch, {THREADS} cores", clocked(on_all_cores(ours)), len(work)),
+    ]
+    return compared(interleaved(cases, options.rounds or 5), cases[-1].name)
