@@ -19,6 +19,7 @@ from hpsearch.stack import Program, Run
 class _Work:
     run: Run
     start: Callable[[], Training]
+    here: bool
     stack: int = 0
 
 
@@ -42,7 +43,8 @@ def stacked(program: Program, points: Sequence[tuple[str, float, int]], epochs: 
 
     lane_count: at most; the default is that of ``hydra.launcher.lanes``.
     """
-    works = [_Work(_run(name, lr, seed, epochs), partial(Training, program)) for name, lr, seed in points]
+    start, here = partial(Training, program), program.device.type != "cpu"
+    works = [_Work(_run(name, lr, seed, epochs), start, here) for name, lr, seed in points]
     accuracies = []
     with redirect_stdout(io.StringIO()):  # its progress would stand between the tables
         for _, outcome in lanes.train(_Listed(works), lane_count):

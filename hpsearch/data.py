@@ -51,6 +51,8 @@ class Dataset:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Dataset":
         """The same on a device, x in another dtype."""
+        if (self.train.x.device, self.train.x.dtype) == (device, dtype):
+            return self
         train, validation, test = (
             Part(part.x.to(device, dtype), part.y.to(device)) for part in (self.train, self.validation, self.test)
         )

@@ -7,8 +7,8 @@ Axes: K lanes, B batch.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -24,6 +24,7 @@ from hpsearch.graphs import graphed
 from hpsearch.layers import Tensors
 from hpsearch.optim import Optimizer
 from hpsearch.stack import Program, Run, lane_values
+from hpsearch.threads import threads
 
 EVALUATION_BATCH = 256
 SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
@@ -107,17 +108,11 @@ class Training:
             self._stack.epoch()
         return {lane.index: lane.history for lane in self._lanes}
 
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
+    def _threads(self) -> AbstractContextManager[None]:
         """Inside, the operations of a net that is small use one thread."""
-        threads = torch.get_num_threads()
         numbers = sum(t.numel() for name, t in self._lanes[0].tensors.items() if _trained(name))
-        if self._program.batch_size * numbers < SMALL:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        small = self._program.batch_size * numbers < SMALL
+        return threads(1 if small else torch.get_num_threads())
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
         """The runs that are finished, have diverged or are `pruned`, with what became of them; their lanes are free."""

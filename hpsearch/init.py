@@ -8,8 +8,9 @@ write a function of (weight [out, in] to fill, **options, generator), name it in
 import math
 from collections.abc import Callable
 
-import torch
 from torch import Generator, Tensor, nn
+
+from hpsearch.threads import threads
 
 
 def default_weight(weight: Tensor, generator: Generator) -> None:
@@ -25,12 +26,8 @@ def default_bias(bias: Tensor, fan_in: int, generator: Generator) -> None:
 
 def orthogonal(weight: Tensor, generator: Generator, gain: float = 1.0) -> None:
     """Rows or columns orthonormal (`nn.init.orthogonal_`). One thread: LAPACK's blocking depends on their number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         nn.init.orthogonal_(weight, gain, generator=generator)
-    finally:
-        torch.set_num_threads(threads)
 
 
 Init = Callable[..., object]

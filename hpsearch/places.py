@@ -173,12 +173,17 @@ def _sendable(error: Exception) -> object:
     return ExceptionWithTraceback(error, error.__traceback__)
 
 
+def processes(runs: int) -> int:
+    """How many processes train so many runs at a time on the CPU: one a core if there is a run for each."""
+    cores = torch.get_num_threads()
+    return cores if sys.platform == "linux" and cores <= runs else 1  # elsewhere none can be forked, or not safely
+
+
 @contextmanager
 def places(runs: int) -> Iterator[tuple[Place, list[Place]]]:
-    """This process, and where so many runs at a time train on the CPU: a process a core if there is a run for each."""
-    here, cores = Here(), torch.get_num_threads()
-    several = sys.platform == "linux" and 1 < cores <= runs  # elsewhere a process cannot be forked, or not safely
-    beside = [Beside() for _ in range(cores)] if several else []
+    """This process, and the places for so many runs at a time on the CPU."""
+    here, count = Here(), processes(runs)
+    beside = [Beside() for _ in range(count)] if count > 1 else []
     try:
         yield here, [*beside] or [here]
     finally:

@@ -1,16 +1,21 @@
 """``plan=true``: what a command would run, and how long it would take, measured on one step of each stack."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+import torch
+
 from hpsearch import record
 from hpsearch.build import Job
 from hpsearch.data import Part
 from hpsearch.engine import EVALUATION_BATCH, Training
+from hpsearch.places import processes
 from hpsearch.report.wording import count, duration
 from hpsearch.stack import Program, Run
+from hpsearch.threads import threads
 
 NOTHING = "plan=true: nothing was started"
 SAMPLE = 6  # stacks that are measured; of more, they stand for the rest
@@ -45,15 +50,18 @@ def estimate(jobs: Sequence[Job], lanes: int, runs: int | None = None) -> list[s
     nets = {stack: those for stack, those in stacks.items() if isinstance(those[0].program, Program)}
     if not nets:
         return []
-    measured = [_seconds(those, lanes) for those in list(nets.values())[:SAMPLE]]
-    in_sample = sum(len(those) for those in list(nets.values())[:SAMPLE])
     of = sum(len(those) for those in nets.values()) if runs is None else runs
-    seconds = duration(sum(measured) / in_sample * of)
+    sample = list(nets.values())[:SAMPLE]
+    here = any(job.here for those in sample for job in those)
+    cores = 1 if here else processes(min(of, lanes))
+    with threads(1 if cores > 1 else torch.get_num_threads()):  # as one of the processes
+        measured = [_seconds(those[: -(-lanes // cores)]) for those in sample]
+    seconds = duration(statistics.fmean(measured, [len(those) for those in sample]) / cores * of)
     return [f"about {seconds} of training, by one step measured in {len(measured)} of {count(len(nets), 'stack')}"]
 
 
-def _seconds(jobs: Sequence[Job], lanes: int) -> float:
-    """Of these runs of one stack, from its second step."""
+def _seconds(jobs: Sequence[Job]) -> float:
+    """A run of these, trained beside each other, from their second step."""
     program = jobs[0].program
     assert isinstance(program, Program)
     part = program.data.train
@@ -61,11 +69,11 @@ def _seconds(jobs: Sequence[Job], lanes: int) -> float:
     held_out = Part(part.x[:EVALUATION_BATCH], part.y[:EVALUATION_BATCH])
     small = replace(program, data=replace(program.data, train=batch, validation=held_out, test=held_out))
     training = Training(small)
-    for index, job in enumerate(jobs[:lanes]):
+    for index, job in enumerate(jobs):
         assert isinstance(job.run, Run)
         training.enter(index, replace(job.run, epochs=3))
     training.epoch()
     started = perf_counter()
     training.epoch()
     step = (perf_counter() - started) / len(training)
-    return sum(job.run.epochs for job in jobs) * program.steps * step
+    return statistics.fmean(job.run.epochs for job in jobs) * program.steps * step
