@@ -12,7 +12,7 @@ PACKAGE = Path(hpsearch.__file__).parent
 
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
-    ["hpsearch", "usage", "ranges", "interrupt", "garbage", "faults", "hydra_errors"],
+    ["hpsearch", "usage", "ranges", "interrupt", "garbage", "faults"],
     ["randomness", "threads", "graphs", "archives", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models", "architectures"],
@@ -29,7 +29,17 @@ FLOORS = [
     ["report.look", "report.curves", "report.accuracies", "report.search", "report.plots"],
     ["report.origin", "report.page", "report.folder", "report.summary", "report.__main__"],
     ["store", "search", "plan", "publish", "dashboard"],
-    ["metadata", "joblog", "jobs", "launcher", "samplers", "sweeper_config", "search_settings", "sweeper"],
+    [
+        "hydra_errors",
+        "metadata",
+        "joblog",
+        "jobs",
+        "launcher",
+        "samplers",
+        "sweeper_config",
+        "search_settings",
+        "sweeper",
+    ],
     ["confirm", "ending", "callbacks"],
     ["__main__"],
 ]
