@@ -59,7 +59,8 @@ def timed(*arguments: str, exit_codes: Collection[int] = (0,)) -> Measured:
 def hpsearch(work: Work, *overrides: str, experiment: str = "quickstart") -> Measured:
     """The work as a sweep: a table at its end, and a record of each run."""
     done = sweep(f"experiment={experiment}", *work.overrides, *overrides)
-    return _measured(done.seconds, [entry["history"]["val_accuracy"][-1] for entry in done.records], len(work))
+    trained = [entry["history"]["val_accuracy"][-1] for entry in done.records if entry["status"] != "failed"]
+    return _measured(done.seconds, trained, len(work))
 
 
 def sweep(*overrides: str) -> Done:

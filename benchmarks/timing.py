@@ -87,9 +87,8 @@ def interleaved(cases: Sequence[Case], rounds: int, warm_up: bool = True) -> lis
     return rows
 
 
-def compared(rows: Sequence[Row], reference: str) -> Found:
-    """A table in which each case also takes so many times as long, a run, as the case `reference` of the same round."""
-    base = next(row for row in rows if row.case.name == reference)
+def compared(rows: Sequence[Row], reference: str | None = None) -> Found:
+    """A table of the cases. reference: the case that the others, a run of each, take so many times as long as."""
     columns = {
         "case": [row.case.name for row in rows],
         "seconds (median, least to most)": [_spread(row) for row in rows],
@@ -101,7 +100,8 @@ def compared(rows: Sequence[Row], reference: str) -> Found:
         columns["goal, seconds"] = ["" if row.case.goal is None else f"{row.case.goal:g}" for row in rows]
     if any(each.accuracy is not None for row in rows for each in row.measured):
         columns["mean validation accuracy"] = [_accuracy(row) for row in rows]
-    if any(row is not base for row in rows):
+    if reference is not None:
+        base = next(row for row in rows if row.case.name == reference)
         columns[f"times {reference}"] = [_ratio(row, base) for row in rows]
     return Found(table(columns), [_numbers(row) for row in rows])
 

@@ -26,14 +26,17 @@ def fashion(options: Options) -> Found:
     def nine_plain() -> float:
         return statistics.fmean(plain_loop(program, *point, EPOCHS) for point in NINE)
 
+    def nine_stacked() -> float:
+        return stacked(program, NINE, EPOCHS)
+
     cases = [
         Case("matrix products alone", clocked(on_all_cores(partial(products, program, 1, EPOCHS)))),
         Case("textbook DataLoader loop", clocked(on_all_cores(partial(textbook, program, 0.03, EPOCHS)))),
         Case("plain resident loop", clocked(on_all_cores(partial(plain_loop, program, *ONE[0], EPOCHS)))),
         Case("hpsearch, one run", clocked(on_all_cores(partial(stacked, program, ONE, EPOCHS)))),
         Case("hpsearch, one run, bfloat16", clocked(on_all_cores(partial(stacked, bfloat16, ONE, EPOCHS)))),
-        Case("plain resident loop, the nine cells", clocked(on_all_cores(nine_plain)), 9),
-        Case("hpsearch, the nine cells in a stack", clocked(on_all_cores(partial(stacked, program, NINE, EPOCHS))), 9),
+        Case("plain resident loop, the nine cells", clocked(on_all_cores(nine_plain)), len(NINE)),
+        Case("hpsearch, the nine cells in a stack", clocked(on_all_cores(nine_stacked)), len(NINE)),
     ]
     found = compared(interleaved(cases, options.rounds or 3), cases[0].name)
     flags = _bfloat16_flags()

@@ -13,7 +13,7 @@ from benchmarks.command import CHECKOUT, hpsearch
 from benchmarks.products import products
 from benchmarks.programs import digits_program, on_all_cores
 from benchmarks.stacked import stacked
-from benchmarks.timing import Case, Found, Options, Row, clocked, interleaved, table
+from benchmarks.timing import Case, Found, Measured, Options, Row, Unmeasured, clocked, interleaved, table
 from benchmarks.work import QUICKSTART, Work
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
@@ -83,11 +83,13 @@ def _by_width(rounds: int) -> Sequence[Row]:
     return interleaved(cases, rounds)
 
 
-def _training(function: Callable[[], float | None]) -> Callable[[], Any]:
+def _training(function: Callable[[], float | None]) -> Callable[[], Measured]:
     return clocked(on_all_cores(function))
 
 
 def _seconds(row: Row) -> float:
+    if row.reason is not None:
+        raise Unmeasured(f"{row.case.name}: {row.reason}")
     return median(row.seconds)
 
 
@@ -99,6 +101,7 @@ def _draw(lanes: dict[int, float], runs: dict[int, float], widths: dict[int, flo
     """Three panels with logarithmic axes."""
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     left.plot(list(lanes), [1000 * s for s in lanes.values()], "o-")
@@ -113,6 +116,7 @@ def _draw(lanes: dict[int, float], runs: dict[int, float], widths: dict[int, flo
     for axes, ticks in ((left, lanes), (middle, runs), (right, widths)):
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(list(ticks), [f"{tick:,}" for tick in ticks])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)

@@ -21,4 +21,4 @@ def startup(options: Options) -> Found:
             Case("hpsearch lr=-1 (out of range)", partial(command.timed, "hpsearch", "lr=-1", exit_codes=(2,)), goal=1),
             Case("report on 45 runs", partial(command.timed, "hpsearch.report", str(quickstart)), goal=3),
         ]
-        return compared(interleaved(cases, options.rounds or 5), cases[0].name)
+        return compared(interleaved(cases, options.rounds or 5))
