@@ -129,12 +129,6 @@ class NoNorm:
         return h
 
 
-def dropout_probability(p: float) -> float:
-    """p itself. Raises ValueError for one out of range."""
-    require(0 <= p < 1, "p", p, "at least 0 and below 1")
-    return p
-
-
 def sigmoid(h: Tensor) -> Tensor:
     """1 / (1 + exp(-h)). `torch.sigmoid` rounds the last few elements of a tensor otherwise than the rest, so
     a lane's bits would depend on its place; `torch.tanh` does not."""

@@ -27,8 +27,8 @@ def imported(folder: Path, *arguments: str) -> tuple[int, list[str]]:
     [
         (0, ["--help"]),
         (0, ["--cfg", "job"]),
-        (1, ["lrr=1"]),
-        (1, ["-m", "optimizer=sgd,adm"]),
+        (2, ["lrr=1"]),
+        (2, ["-m", "optimizer=sgd,adm"]),
         (2, ["lr=-1"]),
         (2, ["-m", "lr=0.1,-1"]),
         (2, ["optimizer.momentum=2", "dropout.p=1", "architecture.width=0", "batch_size=0", "precision=half"]),
