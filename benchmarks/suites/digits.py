@@ -1,16 +1,20 @@
 """Training alone, of the quickstart's small nets."""
 
 import statistics
+from unittest.mock import patch
+
+import torch
 
 from benchmarks.plain import fastest, plain_loop
 from benchmarks.programs import THREADS, digits_program, on_all_cores
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
 from benchmarks.work import QUICKSTART
+from hpsearch import engine, places
 
 
 def digits(options: Options) -> Found:
-    """45 runs of 20 epochs of 64-64-64-10 on digits, training only."""
+    """45 runs of 20 epochs of 64-64-64-10 on digits, training only; hpsearch trains them in a process a core."""
     program, work = digits_program(), QUICKSTART
 
     def plain() -> float:
@@ -20,8 +24,18 @@ def digits(options: Options) -> Found:
     def ours() -> float:
         return stacked(program, work.points, work.epochs)
 
+    def in_one_process() -> float:
+        with patch.object(places, "processes", lambda runs: 1), patch.object(engine, "SMALL", 0):
+            return ours()
+
+    def on_one_core() -> float:
+        torch.set_num_threads(1)
+        return ours()
+
     cases = [
         Case("plain loop, run by run, 1 thread", clocked(plain), len(work)),
+        Case("hpsearch, 1 core", clocked(on_one_core), len(work)),
+        Case(f"one process, {THREADS} threads inside operations", clocked(on_all_cores(in_one_process)), len(work)),
         Case(f"hpsearch, {THREADS} cores", clocked(on_all_cores(ours)), len(work)),
     ]
     return compared(interleaved(cases, options.rounds or 5), cases[-1].name)
