@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 
 import numpy as np
@@ -110,8 +110,7 @@ class Training:
 
     def _threads(self) -> AbstractContextManager[None]:
         """Inside, the operations of a net that is small use one thread."""
-        numbers = sum(t.numel() for name, t in self._lanes[0].tensors.items() if _trained(name))
-        small = self._program.batch_size * numbers < SMALL
+        small = self._program.batch_size * _parameters(self._lanes[0].tensors) < SMALL
         return threads(1 if small else torch.get_num_threads())
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
@@ -134,8 +133,8 @@ class Training:
         self._stack = None
         results = []
         for lane, status, reason in leaving:
-            parameters = sum(t.numel() for name, t in lane.tensors.items() if _trained(name))
             tensors = {name: t.clone() for name, t in lane.tensors.items()}  # a view would keep the whole stack
+            parameters = _parameters(tensors)
             result = Result(status, reason, lane.history, lane.seconds, lane.lanes, parameters, tensors=tensors)
             if status == "finished":
                 result.test_loss, result.test_correct, result.test_total = tested[lane.index]
@@ -156,6 +155,11 @@ def _trained(name: str) -> bool:
     return "running_" not in name
 
 
+def _parameters(tensors: Tensors) -> int:
+    """How many numbers a run trains."""
+    return sum(t.numel() for name, t in tensors.items() if _trained(name))
+
+
 def _divergence(history: History) -> str | None:
     for name, losses in (("training", history.train_loss), ("validation", history.val_loss)):
         if not math.isfinite(losses[-1]):
@@ -173,9 +177,9 @@ class _Group:
     buffers: list[dict[str, Tensor]]  # for each parameter
     where: slice
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """Of the optimizer's values."""
+        """Of the optimizer's values; each step asks."""
         return list(self.optimizer.values(np.zeros(1), np.ones(1)))
 
     def values(self, steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -202,6 +206,7 @@ class _Stack:
             lane.tensors = {name: t[k : k + 1] for name, t in self.tensors.items()}
             lane.lanes = max(lane.lanes, len(self.lanes))
         self.leaves = {name: self.tensors[name].detach().requires_grad_() for name in self.names}
+        self.in_training = self.tensors | self.leaves
         self.groups: list[_Group] = []
         start = 0
         for kind in kinds:
@@ -272,7 +277,7 @@ class _Stack:
         picked = batch.flatten()
         x = data.x.index_select(0, picked).view(lanes, samples, -1)
         dropout = self._dropout(keys) if self.drops else None
-        logits = program.model.forward(self.tensors | self.leaves, x, dropout, training=True)
+        logits = program.model.forward(self.in_training, x, dropout, training=True)
         losses = _losses(logits, data.y.index_select(0, picked).view(lanes, samples))
         # a mean over lanes would make a run's steps depend on how many it trains beside
         gradients = torch.autograd.grad(losses.mean(1).sum(), list(self.leaves.values()))
