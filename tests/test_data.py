@@ -3,8 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from hpsearch import data
+from hpsearch.split import stratified
 
 
 def test_digits_are_split_stratified_and_normalised_by_their_training_part() -> None:
@@ -15,6 +20,25 @@ def test_digits_are_split_stratified_and_normalised_by_their_training_part() -> 
     assert digits.train.x.std().item() == pytest.approx(1, abs=1e-3)
     for part in (digits.validation, digits.test):
         assert torch.bincount(part.y).min() >= 17
+
+
+def test_the_digits_are_scikit_learns() -> None:
+    digits = data.load("digits", validation=180, test=180, split_seed=3)
+    x, y = load_digits(return_X_y=True)
+    rest, test, rest_y, test_y = train_test_split(x, y, test_size=180, stratify=y, random_state=3)
+    train, validation, *classes = train_test_split(rest, rest_y, test_size=180, stratify=rest_y, random_state=3)
+    parts = digits.train, digits.validation, digits.test
+    for part, pixels, numbers in zip(parts, (train, validation, test), (*classes, test_y), strict=True):
+        assert torch.equal(part.x, torch.from_numpy(((pixels - train.mean()) / train.std()).astype(np.float32)))
+        assert part.y.tolist() == numbers.tolist()
+
+
+@given(st.lists(st.integers(0, 3), min_size=40, max_size=200), st.integers(8, 24), st.integers(0, 2**32 - 1))
+def test_the_split_is_scikit_learns(classes: list[int], size: int, seed: int) -> None:
+    y = np.array([0, 0, 1, 1, 2, 2, 3, 3, *classes])
+    theirs = train_test_split(np.arange(len(y)), test_size=size, stratify=y, random_state=seed)
+    for ours, reference in zip(stratified(y, size, seed), theirs, strict=True):
+        assert ours.tolist() == reference.tolist()
 
 
 def test_the_split_depends_on_its_own_seed_only() -> None:

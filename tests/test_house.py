@@ -13,7 +13,7 @@ PACKAGE = Path(hpsearch.__file__).parent
 # lowest first; a module may import from the rows above its own, and from its own row's modules to the left
 FLOORS = [
     ["hpsearch", "usage", "ranges", "interrupt", "garbage", "faults"],
-    ["randomness", "threads", "graphs", "archives", "record", "compose", "classifiers"],
+    ["randomness", "threads", "graphs", "archives", "split", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models", "architectures"],
     ["stack"],
