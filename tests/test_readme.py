@@ -24,7 +24,7 @@ README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 def test_there_are_exactly_two_set_up_commands() -> None:
     assert re.findall(r"^pip install.*$", README, flags=re.MULTILINE) == [
         "pip install -e . && python -m hpsearch -m experiment=quickstart",
-        'pip install -e ".[test]" && python -m pytest',
+        'pip install -e ".[test]" && python -m pytest -n auto',
     ]
 
 
