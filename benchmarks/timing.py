@@ -4,6 +4,7 @@ A machine that slows down then slows all of them: trust the ratios within a tabl
 """
 
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -73,7 +74,7 @@ def clocked(function: Callable[[], float | None]) -> Callable[[], Measured]:
 
 
 def interleaved(cases: Sequence[Case], rounds: int, warm_up: bool = True) -> list[Row]:
-    """Every case so many times, in turn; with `warm_up` once more, before, not counted."""
+    """Every case so many times, in turn; with `warm_up` once more, before, not counted. Each time goes to stderr."""
     rows = [Row(case) for case in cases]
     for number in range(-warm_up, rounds):
         for row in rows:
@@ -84,6 +85,8 @@ def interleaved(cases: Sequence[Case], rounds: int, warm_up: bool = True) -> lis
                     row.reason = str(why)
                 else:
                     row.measured += [measured] if number >= 0 else []
+                    counted = f"round {number + 1} of {rounds}" if number >= 0 else "warm-up"
+                    print(f"{counted}: {row.case.name}: {measured.seconds:.2f} s", file=sys.stderr)
     return rows
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import groupby, pairwise
 from time import perf_counter
 
 import numpy as np
@@ -24,6 +25,7 @@ from hpsearch.graphs import graphed
 from hpsearch.layers import Tensors
 from hpsearch.optim import Optimizer
 from hpsearch.stack import Program, Run, lane_values
+from hpsearch.stack_size import StackSize
 from hpsearch.threads import threads
 
 EVALUATION_BATCH = 256
@@ -82,7 +84,8 @@ class Training:
     def __init__(self, program: Program) -> None:
         self._program = replace(program, data=program.data.to(program.device, program.dtype))
         self._lanes: list[Lane] = []
-        self._stack: _Stack | None = None  # None: other lanes than in the last epoch
+        self._stacks: list[_Stack] = []  # none: other lanes than in the last epoch
+        self._sizes = StackSize(tries=program.device.type == "cpu")  # a graph would have to be recorded for each
         torch.backends.cuda.matmul.allow_tf32 = program.tf32
         torch.set_flush_denormal(True)  # exploding runs would slow the CPU down by their denormal numbers
 
@@ -97,15 +100,24 @@ class Training:
     def enter(self, index: int, run: Run) -> None:
         """A run takes a lane; `index` is its number in all that follows."""
         self._lanes.append(_enter(index, run, self._program))
-        self._stack = None
+        self._stacks = []
 
     def epoch(self) -> dict[int, History]:
         """One epoch of every run; their histories until now."""
-        if self._stack is None:
-            self._stack = _Stack(self._lanes, self._program)
-            self._lanes = self._stack.lanes
+        lanes = len(self._lanes)
+        count = -(-lanes // self._sizes.next(lanes))
+        if len(self._stacks) != count:
+            kinds = list(dict.fromkeys(lane.run.optimizer.kind for lane in self._lanes))
+            self._lanes.sort(key=lambda lane: kinds.index(lane.run.optimizer.kind))
+            bounds = [lanes * part // count for part in range(count + 1)]
+            self._stacks = [_Stack(self._lanes[a:b], self._program) for a, b in pairwise(bounds)]
+        started = perf_counter()
         with self._threads():
-            self._stack.epoch()
+            for stack in self._stacks:
+                stack.epoch()
+        self._sizes.took(lanes, perf_counter() - started)
+        for lane in self._lanes:
+            lane.lanes = max(lane.lanes, lanes)
         return {lane.index: lane.history for lane in self._lanes}
 
     def _threads(self) -> AbstractContextManager[None]:
@@ -130,7 +142,7 @@ class Training:
         with self._threads():
             tested = dict(zip((lane.index for lane in finished), _test(finished, self._program), strict=True))
         self._lanes = [lane for lane in self._lanes if all(lane is not left for left, _, _ in leaving)]
-        self._stack = None
+        self._stacks = []
         results = []
         for lane, status, reason in leaving:
             tensors = {name: t.clone() for name, t in lane.tensors.items()}  # a view would keep the whole stack
@@ -194,23 +206,21 @@ def _side_by_side(parts: list[Tensors]) -> Tensors:
 
 
 class _Stack:
-    """Lanes trained as one program, until one of them leaves."""
+    """Lanes trained as one program, those of a kind of optimizer beside each other, until one of them leaves."""
 
     def __init__(self, lanes: list[Lane], program: Program) -> None:
-        kinds = list(dict.fromkeys(lane.run.optimizer.kind for lane in lanes))
-        self.lanes = sorted(lanes, key=lambda lane: kinds.index(lane.run.optimizer.kind))
+        self.lanes = lanes
         self.program = program
         self.tensors = _side_by_side([lane.tensors for lane in self.lanes])
         self.names = [name for name in self.tensors if _trained(name)]
         for k, lane in enumerate(self.lanes):
             lane.tensors = {name: t[k : k + 1] for name, t in self.tensors.items()}
-            lane.lanes = max(lane.lanes, len(self.lanes))
         self.leaves = {name: self.tensors[name].detach().requires_grad_() for name in self.names}
         self.in_training = self.tensors | self.leaves
         self.groups: list[_Group] = []
         start = 0
-        for kind in kinds:
-            members = [lane for lane in self.lanes if lane.run.optimizer.kind == kind]
+        for _, alike in groupby(self.lanes, key=lambda lane: lane.run.optimizer.kind):
+            members = list(alike)
             where = slice(start, start + len(members))
             start = where.stop
             buffers = {b: _side_by_side([lane.buffers[b] for lane in members]) for b in members[0].buffers}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from hpsearch import engine, lanes, randomness
 from hpsearch.engine import Result, Training
 from hpsearch.stack import Run
+from hpsearch.stack_size import StackSize
 from tests.programs import Listed, dataset, program, run, train
 
 DATA = dataset()
@@ -61,6 +63,7 @@ def assert_same(lane: Result, alone: Result) -> None:
     activation=st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid", "identity", "gelu"]),
     pruned=st.integers(0, 6),
     n_threads=st.sampled_from([1, 2]),
+    stack_sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4),
 )
 def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it(
     these: list[Run],
@@ -71,9 +74,14 @@ def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it
     activation: str,
     pruned: int,
     n_threads: int,
+    stack_sizes: list[int],
     threads: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads(n_threads)
+    sizes = cycle(stack_sizes)
+    monkeypatch.setattr(StackSize, "next", lambda self, lanes: next(sizes))
+    monkeypatch.setattr(StackSize, "took", lambda self, lanes, seconds: None)
     on = program(DATA, widths, batch_size, normalization, activation)
     together = train(these, on, lane_count, prune=lambda index, history: index == pruned)
     for index, (a_run, lane) in enumerate(zip(these, together, strict=True)):

@@ -16,7 +16,7 @@ FLOORS = [
     ["randomness", "threads", "graphs", "archives", "split", "record", "compose", "classifiers"],
     ["data", "layers", "schedules", "optim", "init"],
     ["models", "architectures"],
-    ["stack"],
+    ["stack", "stack_size"],
     ["engine"],
     ["fit"],
     ["places", "progress", "lanes"],

@@ -10,6 +10,7 @@ from benchmarks.suites.growth import growth
 from benchmarks.suites.jobs import jobs
 from benchmarks.suites.memory import memory
 from benchmarks.suites.reports import reports
+from benchmarks.suites.sizes import sizes
 from benchmarks.suites.startup import startup
 from benchmarks.timing import Found, Options
 
@@ -21,6 +22,7 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "startup": startup,
     "jobs": jobs,
     "growth": growth,
+    "sizes": sizes,
     "cuda": cuda,
     "reports": reports,
     "memory": memory,
