@@ -1,13 +1,19 @@
 """Findings become a report: printed, and written as tables, figures, a verdict and a page."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from hpsearch.report import origin, tables
 from hpsearch.report.findings import Findings
 from hpsearch.report.prose import EXPLANATION, comparisons
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN_LOST = 10
 
@@ -36,13 +42,17 @@ def write(findings: Findings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs.swept)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
-    figures = plots.figures(findings.runs, findings.table, findings.layout)
+    drawings = plots.drawings(findings.runs, findings.table, findings.layout)
     if any(made.searched for made in map(origin.of_sweep, findings.sweeps) if made):
-        from hpsearch.report import search  # and Optuna another half
-
-        figures |= search.figures(findings.runs, findings.table)
-    images = plots.write(folder, figures)
+        drawings.append(lambda: _of_search(findings))
+    images = plots.write(folder, drawings)
     (folder / "index.html").write_text(page.render(findings, images), encoding="utf-8")
+
+
+def _of_search(findings: Findings) -> Mapping[str, Figure]:
+    from hpsearch.report import search  # Optuna takes another half
+
+    return search.figures(findings.runs, findings.table)
 
 
 def _verdict(findings: Findings) -> str:

@@ -1,6 +1,14 @@
 """Every figure of a report, drawn and written."""
 
 import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
@@ -27,30 +35,56 @@ CAPTIONS = {
     "importances": "Share of the variance of validation accuracy that each key explains (fANOVA).",
 }
 
+Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by their files' names, which begin with a key of CAPTIONS
 
-def figures(runs: Runs, table: pd.DataFrame, layout: Layout) -> dict[str, Figure]:
-    """Every figure that these runs have numbers for, by its file's name: a key of `CAPTIONS`, or slice_<swept key>."""
-    with mpl.rc_context(look.STYLE):
-        drawn = {
-            "curves": curves(runs, table),
-            "seeds": seeds(runs, table),
-            "heatmap": heatmap(table, layout),
-            **{f"slice_{key}": slice_(runs, table, key) for key in runs.swept},
-            "time": time(runs, table),
-        }
-    return {name: figure for name, figure in drawn.items() if figure is not None}
+_drawings: list[Drawing] = []  # inherited by the processes that draw: they cannot be pickled
 
 
-def write(folder: Path, drawn: dict[str, Figure]) -> dict[str, bytes]:
-    """Write the figures as PNG and PDF, in place of those of an earlier report; returns the PNGs."""
+def drawings(runs: Runs, table: pd.DataFrame, layout: Layout) -> list[Drawing]:
+    """Every figure of these runs, yet to be drawn; None where they have no numbers for it."""
+    return [
+        lambda: {"curves": curves(runs, table)},
+        lambda: {"seeds": seeds(runs, table)},
+        lambda: {"heatmap": heatmap(table, layout)},
+        *(partial(lambda key: {f"slice_{key}": slice_(runs, table, key)}, key) for key in runs.swept),
+        lambda: {"time": time(runs, table)},
+    ]
+
+
+def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
+    """Draw the figures and write them as PNG and PDF, in place of those of an earlier report; returns the PNGs.
+
+    On Linux a process for each core draws.
+    """
     for name in CAPTIONS:
         for old in (*folder.glob(f"{name}*.png"), *folder.glob(f"{name}*.pdf")):
             old.unlink()
-    images = {}
+    _drawings[:] = drawings
+    numbers = range(len(drawings))
+    draw = partial(_draw, folder)
+    if sys.platform == "linux":
+        with warnings.catch_warnings(), ProcessPoolExecutor(_cores(), get_context("fork"), _ignore_ctrl_c) as pool:
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
+            names = list(pool.map(draw, numbers))
+    else:
+        names = list(map(draw, numbers))
+    return {name: (folder / f"{name}.png").read_bytes() for each in names for name in each}
+
+
+def _draw(folder: Path, number: int) -> list[str]:
+    """Draw and save; returns the names of the figures that there are."""
     with mpl.rc_context(look.STYLE):
+        drawn = {name: figure for name, figure in _drawings[number]().items() if figure is not None}
         for name, figure in drawn.items():
             box = None if figure.get_layout_engine() else "tight"  # Optuna's have no layout of their own
             figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
             figure.savefig(folder / f"{name}.png", bbox_inches=box)
-            images[name] = (folder / f"{name}.png").read_bytes()
-    return images
+    return list(drawn)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _ignore_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for these acts on it

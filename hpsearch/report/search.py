@@ -77,6 +77,7 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
     try:
         whole = study(runs, table)
         with mpl.rc_context(), warnings.catch_warnings():
+            mpl.rcdefaults()  # Optuna has a style of its own
             warnings.simplefilter("ignore")  # experimental; a parameter with one value; few trials for an importance
             for name, picture in PICTURES.items():
                 axes = picture(whole, target_name="validation accuracy")
