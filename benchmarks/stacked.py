@@ -26,6 +26,8 @@ class _Work:
 class _Listed:
     """A feed of these runs; none is pruned."""
 
+    searching = False
+
     def __init__(self, works: Sequence[_Work]) -> None:
         self.runs = len(works)
         self._works = list(enumerate(works))

@@ -58,7 +58,6 @@ class Result:
     test_loss: float | None = None
     test_correct: list[int] = field(default_factory=list)
     test_total: list[int] = field(default_factory=list)
-    tensors: Tensors = field(default_factory=dict)
 
 
 @dataclass
@@ -69,6 +68,7 @@ class Lane:
     run: Run
     tensors: Tensors
     buffers: dict[str, Tensors]  # optimizer state: buffer name -> parameter name -> tensor
+    order: Tensor  # of the samples in its next epoch, [n] on the host
     history: History = field(default_factory=History)
     seconds: float = 0.0
     lanes: int = 0  # the most lanes that it trained beside, itself included
@@ -145,9 +145,7 @@ class Training:
         self._stacks = []
         results = []
         for lane, status, reason in leaving:
-            tensors = {name: t.clone() for name, t in lane.tensors.items()}  # a view would keep the whole stack
-            parameters = _parameters(tensors)
-            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, parameters, tensors=tensors)
+            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, _parameters(lane.tensors))
             if status == "finished":
                 result.test_loss, result.test_correct, result.test_total = tested[lane.index]
             results.append((lane.index, result))
@@ -160,7 +158,7 @@ def _enter(index: int, run: Run, program: Program) -> Lane:
     tensors = {name: t.to(program.device, program.weight_dtype) for name, t in initial.items()}
     parameters = [name for name in tensors if _trained(name)]
     buffers = {b: {name: torch.zeros_like(tensors[name]) for name in parameters} for b in run.optimizer.buffers}
-    return Lane(index, run, tensors, buffers)
+    return Lane(index, run, tensors, buffers, randomness.order(run.seed, 0, len(program.data.train)))
 
 
 def _trained(name: str) -> bool:
@@ -252,8 +250,10 @@ class _Stack:
         started = perf_counter()
         train_loss = self._train()
         val_correct, val_loss = self.validate()
-        validation = len(self.program.data.validation)
-        epoch_losses = torch.stack([train_loss / len(self.program.data.train), val_loss / validation]).tolist()
+        samples, validation = len(self.program.data.train), len(self.program.data.validation)
+        for lane in self.lanes:  # while the device works: a millisecond each
+            lane.order = randomness.order(lane.run.seed, lane.epoch + 1, samples)
+        epoch_losses = torch.stack([train_loss / samples, val_loss / validation]).tolist()
         accuracies = (val_correct.sum(1).double() / validation).tolist()
         seconds = (perf_counter() - started) / len(self.lanes)
         for lane, train, val, accuracy in zip(self.lanes, *epoch_losses, accuracies, strict=True):
@@ -265,8 +265,8 @@ class _Stack:
     def _train(self) -> Tensor:
         """The summed training losses, [K] float64."""
         program = self.program
-        data, steps, device = program.data.train, program.steps, program.device
-        order = torch.stack([randomness.order(lane.run.seed, lane.epoch, len(data)) for lane in self.lanes]).to(device)
+        steps, device = program.steps, program.device
+        order = torch.stack([lane.order for lane in self.lanes]).to(device)
         drawn = [
             randomness.dropout_keys(lane.run.seed, lane.epoch, steps, program.model.dropouts if self.drops else 0)
             for lane in self.lanes

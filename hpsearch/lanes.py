@@ -32,10 +32,13 @@ Outcome = Result | Exception
 
 
 class Feed(Protocol):
-    """Where runs come from and who prunes them. `runs`: how many there will be."""
+    """Where runs come from and who prunes them. `runs`: how many there will be; `searching`: whether what has ended
+    decides what comes next, so that it has to be told at once."""
 
     @property
     def runs(self) -> int: ...
+    @property
+    def searching(self) -> bool: ...
 
     def next(self, free: int) -> Sequence[tuple[int, Work | Result]]:
         """Runs with their numbers, as many as there are free lanes; if more, they wait. For a run that need not be
@@ -96,6 +99,11 @@ class _Stacks:
                 self._beside |= Counter(dict.fromkeys(stack.lanes, len(stack.lanes)))
         for place in self._all:
             place.ask_round(entering.get(place, []))
+
+    @property
+    def answered(self) -> bool:
+        """Whether `end_round` would not have to wait."""
+        return all(place.answered for place in self._all)
 
     def end_round(self) -> dict[int, History]:
         """What each run has done. If the epoch breaks in a place, the runs of that stack there begin again, in half as
@@ -168,6 +176,7 @@ def train(feed: Feed, lanes: int, stopped: Callable[[], bool] = lambda: False) -
     stopped: asked after each round; where it says so, the rest is left.
     """
     epochs: dict[int, int] = {}
+    ended: deque[tuple[int, Outcome]] = deque()
     runs, asked = feed.runs, feed.next(lanes)
     on_cpu = sum(not isinstance(work, Result) and not work.here for _, work in asked)
     with places(min(runs, lanes) if on_cpu else 0) as where, TrainingProgress(runs) as progress:
@@ -186,14 +195,17 @@ def train(feed: Feed, lanes: int, stopped: Callable[[], bool] = lambda: False) -
             histories = stacks.end_round()
             if histories:
                 progress.epoch(histories.values())
-            left = stacks.leave(feed.prune(histories))
+            ended += stacks.leave(feed.prune(histories))
             begun = stacks.free <= 0 and not stopped()  # the other places go on while this one writes what has ended
             if begun:
                 stacks.begin_round()
-            for index, outcome in left:
+            wait = begun and not feed.searching  # not they for it: as much as they leave time for
+            while ended and not (wait and stacks.answered and len(ended) <= lanes):
+                index, outcome = ended.popleft()
                 done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
                 progress.run_done(epochs[index] - done)
                 yield index, outcome
             if stopped():
+                yield from ended
                 return
             asked = feed.next(stacks.free)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +49,7 @@ class TrainedOnce:
     that a report knows of runs that are missing."""
 
     def __init__(self, jobs: Jobs, sweep: Path) -> None:
-        self.runs = jobs.runs
+        self.runs, self.searching = jobs.runs, jobs.searching
         self._jobs, self._sweep, self._folders = jobs, sweep, record.Folders(sweep)
         self._keys: dict[int, str] = {}
         self._done: dict[str, Result] = {}
@@ -93,7 +93,7 @@ class TrainedOnce:
             yield Ended(number, folder, outcome, None)
             return
         if isinstance(outcome, Result):
-            self._done[key] = replace(outcome, tensors={})
+            self._done[key] = outcome
         job, numbers = self._training.pop(key)
         yield Ended(number, folder, outcome, partial(results.deliver, job, outcome))
         for waited in numbers[1:]:

@@ -33,6 +33,10 @@ class Place(Protocol):
     def ask_round(self, entering: Sequence[Entering]) -> None:
         """Runs take lanes, and all lanes train an epoch. A stack that raises anything is given up with its runs."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is there."""
+
     def round(self) -> Round:
         """The answer."""
 
@@ -54,6 +58,11 @@ class Here:
     def ask_round(self, entering: Sequence[Entering]) -> None:
         """As `Place.ask_round`."""
         self._entering = entering
+
+    @property
+    def answered(self) -> bool:
+        """As `Place.answered`: it trains when it is to answer."""
+        return not self._stacks and not self._entering
 
     def round(self) -> Round:
         """As `Place.round`."""
@@ -114,6 +123,11 @@ class Beside:
         """As `Place.ask_round`."""
         self._stacks.update(stack for stack, _, _ in entering)
         self._ask("round", entering)
+
+    @property
+    def answered(self) -> bool:
+        """As `Place.answered`."""
+        return self._connection.poll()
 
     def round(self) -> Round:
         """As `Place.round`. Where the process was killed, for its memory as a rule, all its stacks have raised."""

@@ -1,6 +1,7 @@
 """Small programs and runs for the tests."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from hpsearch import lanes
 from hpsearch.data import Dataset, Part
 from hpsearch.engine import History, Result, Training
 from hpsearch.init import INITS
-from hpsearch.layers import NORMALIZATIONS
+from hpsearch.layers import NORMALIZATIONS, Tensors
 from hpsearch.models import MLP
 from hpsearch.optim import OPTIMIZERS
 from hpsearch.schedules import SCHEDULES
@@ -71,6 +72,8 @@ Prune = Callable[[int, History], bool]
 class Listed:
     """A feed of these runs; `rounds` holds the epochs of those in training, by round."""
 
+    searching = False
+
     def __init__(self, runs: Sequence[Any], start: Callable[[], Any], prune: Prune, here: bool = False) -> None:
         self.runs = len(runs)
         self.rounds: list[dict[int, int]] = []
@@ -86,13 +89,31 @@ class Listed:
         return [index for index, history in histories.items() if self._prune(index, history)]
 
 
+@dataclass
+class Weighed(Result):
+    """With the run's weights and statistics, [1, ...] each."""
+
+    weights: Tensors = field(default_factory=dict)
+
+
+class Weighing(Training):
+    """A training that gives each run's weights with its result."""
+
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+        held = {lane.index: lane.tensors for lane in self._lanes}
+        return [
+            (index, Weighed(**vars(result), weights={name: tensor.clone() for name, tensor in held[index].items()}))
+            for index, result in super().leave(pruned)
+        ]
+
+
 def train(
     these: Sequence[Any],
     on: Any,
     lane_count: int,
     prune: Prune = lambda index, history: False,
-    start: Callable[[Any], Any] = Training,
-) -> list[Result]:
+    start: Callable[[Any], Any] = Weighing,
+) -> list[Any]:
     """What becomes of runs of one program in so many lanes."""
     results = dict(lanes.train(Listed(these, partial(start, on), prune), lane_count))
     assert sorted(results) == list(range(len(these)))

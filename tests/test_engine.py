@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hpsearch import engine, lanes, randomness
-from hpsearch.engine import Result, Training
+from hpsearch.engine import Training
 from hpsearch.stack import Run
 from hpsearch.stack_size import StackSize
-from tests.programs import Listed, dataset, program, run, train
+from tests.programs import Listed, Weighed, dataset, program, run, train
 
 DATA = dataset()
 
@@ -44,10 +44,10 @@ runs = st.builds(
 )
 
 
-def assert_same(lane: Result, alone: Result) -> None:
+def assert_same(lane: Weighed, alone: Weighed) -> None:
     """Bit for bit: weights, statistics, and every number of the record."""
-    for name, tensor in alone.tensors.items():
-        assert torch.equal(lane.tensors[name].nan_to_num(), tensor.nan_to_num()), name
+    for name, tensor in alone.weights.items():
+        assert torch.equal(lane.weights[name].nan_to_num(), tensor.nan_to_num()), name
     assert (lane.status, lane.reason) == (alone.status, alone.reason)
     assert repr(lane.history) == repr(alone.history)  # repr: nan is equal to nan
     assert (lane.test_loss, lane.test_correct) == (alone.test_loss, alone.test_correct)
@@ -163,7 +163,7 @@ def test_200_steps_equal_the_same_run_in_plain_pytorch(
             reference.step()
 
     for number, layer in ((0, 0), (1, 2), (2, 4)):
-        ours, theirs = result.tensors[f"linear{number}.weight"][0], model[layer].weight
+        ours, theirs = result.weights[f"linear{number}.weight"][0], model[layer].weight
         error = ((ours - theirs).norm() / theirs.norm()).item()
         assert error <= tolerance, f"linear{number}.weight differs by {error:.2e}"
 
@@ -225,7 +225,7 @@ def test_a_stack_of_bfloat16_learns_and_keeps_float32_weights() -> None:
     results = train([run(0, epochs=20, dropout=0.1), run(1, epochs=20)], on, lane_count=2)
     for result in results:
         assert result.history.val_accuracy[-1] > 0.8
-        assert result.tensors["linear0.weight"].dtype == torch.float32
+        assert result.weights["linear0.weight"].dtype == torch.float32
 
 
 def test_a_share_of_the_stacks_time_is_each_runs_seconds() -> None:

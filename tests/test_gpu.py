@@ -27,8 +27,8 @@ def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalizat
     first = train(some_runs(), on, lane_count=8)
     others = train([some_runs()[0], *some_runs(100)[1:]], on, lane_count=8)
     assert first[0].history == others[0].history
-    for name, tensor in first[0].tensors.items():
-        assert torch.equal(tensor, others[0].tensors[name]), name
+    for name, tensor in first[0].weights.items():
+        assert torch.equal(tensor, others[0].weights[name]), name
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
@@ -50,8 +50,8 @@ def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
     monkeypatch.setattr(engine, "graphed", lambda function, device: function)
     for one, other in zip(recorded, train(some_runs(), on, lane_count=8), strict=True):
         assert one.history == other.history
-        for name, tensor in one.tensors.items():
-            assert torch.equal(tensor, other.tensors[name]), name
+        for name, tensor in one.weights.items():
+            assert torch.equal(tensor, other.weights[name]), name
 
 
 def test_a_lane_does_not_depend_on_what_is_pruned_and_refilled_beside_it() -> None:

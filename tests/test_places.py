@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from hpsearch import data, lanes, places
 from hpsearch.engine import Training
 from hpsearch.places import Beside, Here
-from tests.programs import Listed, dataset, program, run, train
+from tests.programs import Listed, Weighing, dataset, program, run, train
 from tests.test_engine import OPTIMIZERS, assert_same
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
@@ -49,6 +50,41 @@ def test_two_places_share_the_lanes_and_a_lane_that_is_free_goes_to_the_next_run
     assert results[8].status == "finished"
 
 
+class Slow:
+    """Whoever takes what has ended takes its time; `events` are the rounds and what was taken, in order."""
+
+    def __init__(self, feed: Listed, lane_count: int, rounds: int) -> None:
+        self.events: list[int | str] = []
+        prune = feed.prune
+
+        def told(histories: Any) -> Any:
+            self.events.append("round")
+            return prune(histories)
+
+        feed.prune = told  # type: ignore[method-assign]
+        for index, _ in lanes.train(feed, lane_count, lambda: self.events.count("round") >= rounds):
+            time.sleep(0.02)
+            self.events.append(index)
+
+
+def test_what_has_ended_may_wait_for_the_places_but_is_told_before_training_stops(
+    threads: Callable[[int], None],
+) -> None:
+    threads(2)
+    these = [replace(each, epochs=1) for each in THESE]
+    feed = Listed(these, partial(Training, program(dataset())), lambda index, history: False)
+    events = Slow(feed, 4, rounds=2).events
+    assert sorted(event for event in events if event != "round") == list(range(8))  # the ninth had no lane yet
+
+
+def test_a_search_is_told_what_has_ended_before_the_next_round(threads: Callable[[int], None]) -> None:
+    threads(2)
+    these = [replace(each, epochs=1) for each in THESE]
+    feed = Listed(these, partial(Training, program(dataset())), lambda index, history: False)
+    feed.searching = True
+    assert Slow(feed, 4, rounds=9).events == ["round", 0, 1, 2, 3, "round", 4, 5, 6, 7, "round", 8]
+
+
 class Fragile:
     """A `Training` that ends its process once, in its second epoch, as the kernel does where memory is short."""
 
@@ -71,7 +107,7 @@ class Fragile:
 
 
 def _fragile(on: Any, marker: Path, parent: int) -> Any:
-    return Fragile(Training(on), marker, parent)
+    return Fragile(Weighing(on), marker, parent)
 
 
 def test_runs_of_a_process_that_is_killed_begin_again(tmp_path: Path, threads: Callable[[int], None]) -> None:

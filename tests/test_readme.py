@@ -45,7 +45,7 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
     results = train(these, program(dataset()), lane_count=2)
     assert results[0].history.val_accuracy[-1] > 0.8
-    assert torch.isfinite(results[0].tensors["linear0.weight"]).all()
+    assert torch.isfinite(results[0].weights["linear0.weight"]).all()
 
 
 @pytest.mark.parametrize("group", ["experiment", "search"])

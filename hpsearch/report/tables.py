@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -137,7 +136,7 @@ def markdown(shown: Display) -> str:
     return f"{shown.caption}\n\n{cells.to_markdown(index=False, disable_numparse=True, colalign=align)}\n"
 
 
-def _styled(shown: Display, target: str, bold: str) -> Styler:
+def _styled(shown: Display, target: str, bold: str) -> Any:  # Styler: its import takes a tenth of a second
     style = shown.cells.style.hide(axis=0).format(escape=target).format_index(escape=target, axis=1)
     return style.apply(lambda frame: shown.bold.replace({True: bold, False: ""}), axis=None)
 
