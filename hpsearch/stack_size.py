@@ -33,9 +33,12 @@ class StackSize:
 def _search(size: int, tries: bool) -> Generator[int, float, None]:
     """Yields sizes and is sent the seconds a lane: all lanes, then half of that, as long as it takes less.
 
-    Two epochs in each size, of which the better one counts: the first also has to find its memory.
+    Two epochs in each size, of which the better one counts: the first also has to find its memory. The first two of all
+    do not count, in which a process warms up.
     """
     best, least = size, math.inf
+    yield size
+    yield size
     while tries and (seconds := min((yield size), (yield size))) <= GAIN * least:
         best, least = size, seconds
         size, tries = -(-size // 2), size > 1
