@@ -63,7 +63,8 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
     numbers = range(len(drawings))
     draw = partial(_draw, folder)
     if sys.platform == "linux":
-        with warnings.catch_warnings(), ProcessPoolExecutor(_cores(), get_context("fork"), _ignore_ctrl_c) as pool:
+        cores = len(os.sched_getaffinity(0))
+        with warnings.catch_warnings(), ProcessPoolExecutor(cores, get_context("fork"), _ignore_ctrl_c) as pool:
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
             names = list(pool.map(draw, numbers))
     else:
@@ -80,10 +81,6 @@ def _draw(folder: Path, number: int) -> list[str]:
             figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
             figure.savefig(folder / f"{name}.png", bbox_inches=box)
     return list(drawn)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _ignore_ctrl_c() -> None:
