@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from hpsearch import randomness
 from hpsearch.data import Part
+from hpsearch.fused import Update, fused
 from hpsearch.graphs import graphed
 from hpsearch.layers import Tensors
 from hpsearch.optim import Optimizer
@@ -183,6 +184,7 @@ class _Group:
 
     lanes: list[Lane]
     optimizer: Optimizer
+    update: Update  # the optimizer's, as the device takes it best
     parameters: list[Tensor]  # [k, ...] each: views into the stack
     buffers: list[dict[str, Tensor]]  # for each parameter
     where: slice
@@ -228,6 +230,7 @@ class _Stack:
                 _Group(
                     members,
                     members[0].run.optimizer,
+                    fused(members[0].run.optimizer, program.device),
                     [self.tensors[name][where] for name in self.names],
                     [{b: named[name] for b, named in buffers.items()} for name in self.names],
                     where,
@@ -294,7 +297,7 @@ class _Stack:
         for group, numbers in zip(self.groups, values, strict=True):
             value = dict(zip(group.names, numbers, strict=True))
             for p, g, buffers in zip(group.parameters, gradients, group.buffers, strict=True):
-                group.optimizer.update(p, g[group.where], buffers, value)
+                group.update(p, g[group.where], buffers, value)
         self.total += losses.detach().sum(1, dtype=torch.float64)
 
     def _dropout(self, keys: Tensor) -> Callable[[Tensor, int], Tensor]:

@@ -19,18 +19,22 @@ def graphed(function: Callable[..., Output], device: torch.device) -> Callable[.
     Its arguments are tensors; whatever else it reads or writes must stay where it is. It may wait for nothing, and its
     outputs are overwritten by the next call.
     """
-    return _Graphed(function) if device.type == "cuda" else function
+    return _Graphed(function, device) if device.type == "cuda" else function
 
 
 class _Graphed(Generic[Output]):
     """A graph for each combination of the arguments' shapes. Its first call runs as it is, which also is the warm-up
     that recording needs; the second records."""
 
-    def __init__(self, function: Callable[..., Output]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Output], device: torch.device) -> None:
+        self._function, self._device = function, device
         self._graphs: dict[tuple[torch.Size, ...], tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...], Output] | None] = {}
 
     def __call__(self, *arguments: Tensor) -> Output:
+        with torch.cuda.device(self._device):  # streams, and with them recordings, are of the current one
+            return self._run(arguments)
+
+    def _run(self, arguments: tuple[Tensor, ...]) -> Output:
         shapes = tuple(argument.shape for argument in arguments)
         if shapes not in self._graphs:
             self._graphs[shapes] = None

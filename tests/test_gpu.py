@@ -54,6 +54,17 @@ def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
             assert torch.equal(tensor, other.weights[name]), name
 
 
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_one_kernel_a_step_trains_as_pytorchs_operations_do(
+    normalization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = program(DATA, (64, 64), 64, normalization, device="cuda")
+    fused = train(some_runs(), on, lane_count=8)
+    monkeypatch.setattr(engine, "fused", lambda optimizer, device: optimizer.update)
+    for one, other in zip(fused, train(some_runs(), on, lane_count=8), strict=True):
+        assert one.history.train_loss == pytest.approx(other.history.train_loss, rel=1e-4)
+
+
 def test_a_lane_does_not_depend_on_what_is_pruned_and_refilled_beside_it() -> None:
     on = program(DATA, (64, 64), 64, device="cuda")
     calm = train([run(seed, epochs=6, lr=1e-3) for seed in range(4)], on, lane_count=4)

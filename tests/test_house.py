@@ -14,7 +14,7 @@ PACKAGE = Path(hpsearch.__file__).parent
 FLOORS = [
     ["hpsearch", "usage", "ranges", "interrupt", "garbage", "faults"],
     ["randomness", "threads", "graphs", "archives", "split", "record", "compose", "classifiers"],
-    ["data", "layers", "schedules", "optim", "init"],
+    ["data", "layers", "schedules", "optim", "fused", "init"],
     ["models", "architectures"],
     ["stack", "stack_size"],
     ["engine"],

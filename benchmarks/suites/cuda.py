@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from functools import partial
+from unittest.mock import patch
 
 import torch
 
@@ -13,6 +14,7 @@ from benchmarks.programs import fashion_program
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, Unmeasured, clocked, compared, interleaved
 from benchmarks.work import Work
+from hpsearch import engine
 from hpsearch.stack import Program
 
 TABLE = Work(epochs=40)  # the paper's, with 5 seeds
@@ -22,7 +24,8 @@ Loop = Callable[[Program, str, float, int, int], float]
 
 def cuda(options: Options) -> Found:
     """40 epochs of 784-400-400-10 on Fashion-MNIST, batch 512, in TF32: the paper's table with 5 seeds in lanes, one
-    run alone, and three runs one by one in plain PyTorch."""
+    run alone, and three runs one by one in plain PyTorch; the table also with an optimizer's step as PyTorch's
+    operations instead of one kernel."""
     if not torch.cuda.is_available():
         raise Unmeasured("not measured: no CUDA device here; `python -m benchmarks cuda` measures it")
     program = fashion_program(device="cuda")
@@ -33,10 +36,16 @@ def cuda(options: Options) -> Found:
     def one_by_one(loop: Loop) -> float:
         return statistics.fmean(loop(program, *point, TABLE.epochs) for point in THREE)
 
+    def unfused() -> float:
+        with patch.object(engine, "fused", lambda optimizer, device: optimizer.update):
+            return stacked(program, TABLE.points, TABLE.epochs)
+
     cases = [
         Case("plain resident loop, run by run", clocked(partial(one_by_one, plain_loop)), len(THREE)),
         Case("plain loop as a CUDA graph, run by run", clocked(partial(one_by_one, graph_loop)), len(THREE)),
         Case("hpsearch, one run", clocked(partial(stacked, program, THREE[:1], TABLE.epochs))),
+        Case("hpsearch, one run with Adam", clocked(partial(stacked, program, THREE[1:2], TABLE.epochs))),
+        Case("hpsearch, the table, step not fused", clocked(unfused), len(TABLE)),
         Case("hpsearch, the table", clocked(partial(stacked, program, TABLE.points, TABLE.epochs)), len(TABLE)),
         Case("hpsearch, the table as a whole command", whole_command, len(TABLE)),
     ]
