@@ -27,18 +27,15 @@ class _Graphed(Generic[Output]):
     that recording needs; the second records."""
 
     def __init__(self, function: Callable[..., Output], device: torch.device) -> None:
-        self._function, self._device = function, device
+        self._function = function
+        self._stream = torch.cuda.Stream(device)  # to record on: not possible on the default one
         self._graphs: dict[tuple[torch.Size, ...], tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...], Output] | None] = {}
 
     def __call__(self, *arguments: Tensor) -> Output:
-        with torch.cuda.device(self._device):  # streams, and with them recordings, are of the current one
-            return self._run(arguments)
-
-    def _run(self, arguments: tuple[Tensor, ...]) -> Output:
         shapes = tuple(argument.shape for argument in arguments)
         if shapes not in self._graphs:
             self._graphs[shapes] = None
-            return self._on_another_stream(arguments)
+            return self._warm_up(arguments)
         recorded = self._graphs[shapes]
         if recorded is None:
             recorded = self._graphs[shapes] = self._record(arguments)
@@ -48,18 +45,17 @@ class _Graphed(Generic[Output]):
         graph.replay()
         return output
 
-    def _on_another_stream(self, arguments: tuple[Tensor, ...]) -> Output:
-        """Recording is not possible on the default stream, so neither is its warm-up."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+    def _warm_up(self, arguments: tuple[Tensor, ...]) -> Output:
+        here = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
             output = self._function(*arguments)
-        torch.cuda.current_stream().wait_stream(stream)
+        here.wait_stream(self._stream)
         return output
 
     def _record(self, arguments: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...], Output]:
         inputs = tuple(argument.clone() for argument in arguments)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=self._stream):
             output = self._function(*inputs)
         return graph, inputs, output
