@@ -6,6 +6,7 @@ place of tensors; what it asks for becomes the lines of a Triton kernel, which r
 """
 
 import linecache
+import logging
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ import torch
 from torch import Tensor
 
 from hpsearch.optim import Optimizer
+
+log = logging.getLogger(__name__)
 
 Update = Callable[[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]], None]
 
@@ -101,15 +104,24 @@ def lines(optimizer: Optimizer) -> list[str]:
 
 
 def fused(optimizer: Optimizer, device: torch.device) -> Update:
-    """`optimizer.update` as one kernel for each tensor; as it is on the CPU, without Triton (PyTorch for CUDA brings it
-    on Linux), or where it needs an operation that is not known here."""
+    """`optimizer.update` as one kernel for each tensor. As it is on the CPU, without Triton (PyTorch for CUDA brings it
+    on Linux), and, with a warning, where no kernel can be made: Triton needs a C compiler, `_Number` to know each
+    operation."""
     if device.type != "cuda" or find_spec("triton") is None:
         return optimizer.update
     try:
-        text = source(optimizer)
-    except AttributeError:
+        update = by_kernel(optimizer)
+        with torch.cuda.device(device):
+            _try(update, optimizer, device)
+    except Exception as error:  # whatever it is, there is a way without
+        _warn(f"{type(optimizer).__name__}'s step is not fused, which is slower: {type(error).__name__}: {error}")
         return optimizer.update
-    kernel = _compiled(text)
+    return update
+
+
+def by_kernel(optimizer: Optimizer) -> Update:
+    """`optimizer.update` as one kernel for each tensor. AttributeError: as `lines`."""
+    kernel = _compiled(source(optimizer))
 
     def update(p: Tensor, g: Tensor, buffers: dict[str, Tensor], v: dict[str, Tensor]) -> None:
         size = p[0].numel()
@@ -117,6 +129,19 @@ def fused(optimizer: Optimizer, device: torch.device) -> Update:
         kernel[-(-size // BLOCK), len(p)](*tensors, size, BLOCK=BLOCK, enable_fp_fusion=False)
 
     return update
+
+
+def _try(update: Update, optimizer: Optimizer, device: torch.device) -> None:
+    """A step that is not needed: what cannot be compiled is found before a graph is recorded."""
+    ones = torch.ones(1, BLOCK, device=device)
+    values = optimizer.values(np.zeros(1), np.ones(1))
+    update(ones.clone(), ones, {name: ones.clone() for name in optimizer.buffers}, dict.fromkeys(values, ones))
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once, not for each stack."""
+    log.warning(message.splitlines()[0])
 
 
 def source(optimizer: Optimizer) -> str:

@@ -79,9 +79,7 @@ def test_the_lines_of_a_kernel_are_the_optimizers_step(optimizer: Optimizer, see
 def on(device: str) -> None:
     """Every optimizer's kernel, on more numbers than one instance of it updates."""
     for optimizer in OPTIMIZERS:
-        update = fused.fused(optimizer, torch.device("cuda"))
-        assert update != optimizer.update
-        assert_equal_steps(optimizer, update, arguments(optimizer, 0, 3, (3, 41, 50), device))
+        assert_equal_steps(optimizer, fused.by_kernel(optimizer), arguments(optimizer, 0, 3, (3, 41, 50), device))
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -95,15 +93,37 @@ def test_tritons_interpreter_takes_the_kernels() -> None:
 @pytest.mark.gpu
 def test_a_device_takes_the_kernels() -> None:
     on("cuda")
+    assert all(fused.fused(optimizer, torch.device("cuda")) != optimizer.update for optimizer in OPTIMIZERS)
 
 
-def test_an_update_with_an_operation_that_is_not_known_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_with_an_operation_that_is_not_known_stays_as_it_is_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Sign(SGD):
         def update(self, p: Tensor, g: Tensor, buffers: dict[str, Tensor], v: dict[str, Tensor]) -> None:
             p.addcmul_(g.sign(), v["-lr"])
 
+    said: list[str] = []
+    monkeypatch.setattr(fused.log, "warning", said.append)
     monkeypatch.setattr(fused, "find_spec", lambda name: True)
-    assert fused.fused(sign := Sign(), torch.device("cuda")) == sign.update
+    for _ in range(2):
+        assert fused.fused(sign := Sign(), torch.device("cuda")) == sign.update
+    (message,) = said
+    assert message.startswith("Sign's step is not fused, which is slower: AttributeError: ")
+    assert message.endswith("has no attribute 'sign'")
+
+
+def test_where_triton_finds_no_compiler_an_update_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(fused.log, "warning", said.append)
+
+    def broken(text: str) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable.")
+
+    monkeypatch.setattr(fused, "find_spec", lambda name: True)
+    monkeypatch.setattr(fused, "_compiled", broken)
+    assert fused.fused(adam := Adam(), torch.device("cuda")) == adam.update
+    assert said == ["Adam's step is not fused, which is slower: RuntimeError: Failed to find C compiler."]
 
 
 def test_on_the_cpu_an_update_stays_as_it_is() -> None:
