@@ -31,6 +31,12 @@ class Graph(TorchDispatchMode):
         self._calls.append((function, args, kwargs or {}, output))
         return output
 
+    @property
+    def operations(self) -> int:
+        """How many of what is recorded compute something: a device launches a kernel or so for each."""
+        returned = [function._schema.returns for function, *_ in self._calls]
+        return sum(any(r.alias_info is None or r.alias_info.is_write for r in returns) for returns in returned)
+
     @torch.no_grad()
     def replay(self) -> None:
         """Everything again, in the same memory. The first time it is done: recording has computed it here."""

@@ -46,6 +46,18 @@ def test_a_recorded_run_gives_the_bits_of_one_that_is_not(
             assert torch.equal(tensor, other.weights[name]), name
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "dropout", "operations"), [("sgd", 0.0, 33), ("adam", 0.0, 87), ("sgd", 0.2, 33 + 2 * 15)]
+)
+def test_a_step_has_as_many_operations_as_the_docs_say(
+    optimizer: str, dropout: float, operations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "processes", lambda runs: 1)
+    made = recorded_on_the_cpu(monkeypatch)
+    train([run(optimizer=optimizer, dropout=dropout, lr=1e-3)], program(DATA), lane_count=1)
+    assert made[0].operations == operations
+
+
 def twice(x: torch.Tensor) -> torch.Tensor:
     return x * 2
 
