@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from itertools import groupby, pairwise
 from time import perf_counter
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,7 +23,7 @@ from hpsearch.data import Part
 from hpsearch.fused import Update, fused
 from hpsearch.graphs import graphed
 from hpsearch.layers import Tensors
-from hpsearch.optim import Optimizer
+from hpsearch.optim import Optimizer, value_names
 from hpsearch.stack import Program, Run, lane_values
 from hpsearch.stack_size import StackSize
 from hpsearch.threads import threads
@@ -192,7 +191,7 @@ class _Group:
     @cached_property
     def names(self) -> list[str]:
         """Of the optimizer's values; each step asks."""
-        return list(self.optimizer.values(np.zeros(1), np.ones(1)))
+        return value_names(self.optimizer)
 
     def values(self, steps: int, device: torch.device, dtype: torch.dtype) -> Tensor:
         """The optimizer's numbers of the lanes' next epoch, [steps, values, k, 1, 1]."""

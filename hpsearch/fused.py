@@ -12,11 +12,10 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hpsearch.optim import Optimizer
+from hpsearch.optim import Optimizer, value_names
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +80,8 @@ class _Number:
 
 def names(optimizer: Optimizer) -> tuple[list[str], list[str]]:
     """What the tensors that `update` writes, the weights first, and a lane's numbers are called in `lines`."""
-    values = optimizer.values(np.zeros(1), np.ones(1))
-    return ["p", *(f"b{i}" for i in range(len(optimizer.buffers)))], [f"v{i}" for i in range(len(values))]
+    values = [f"v{i}" for i in range(len(value_names(optimizer)))]
+    return ["p", *(f"b{i}" for i in range(len(optimizer.buffers)))], values
 
 
 def lines(optimizer: Optimizer) -> list[str]:
@@ -98,7 +97,7 @@ def lines(optimizer: Optimizer) -> list[str]:
         cast(Tensor, p),
         cast(Tensor, _Number("g", asked)),
         cast(dict[str, Tensor], dict(zip(optimizer.buffers, buffers, strict=True))),
-        cast(dict[str, Tensor], dict(zip(optimizer.values(np.zeros(1), np.ones(1)), numbers, strict=True))),
+        cast(dict[str, Tensor], dict(zip(value_names(optimizer), numbers, strict=True))),
     )
     return asked
 
@@ -134,8 +133,8 @@ def by_kernel(optimizer: Optimizer) -> Update:
 def _try(update: Update, optimizer: Optimizer, device: torch.device) -> None:
     """A step that is not needed: what cannot be compiled is found before a graph is recorded."""
     ones = torch.ones(1, BLOCK, device=device)
-    values = optimizer.values(np.zeros(1), np.ones(1))
-    update(ones.clone(), ones, {name: ones.clone() for name in optimizer.buffers}, dict.fromkeys(values, ones))
+    buffers = {name: ones.clone() for name in optimizer.buffers}
+    update(ones.clone(), ones, buffers, dict.fromkeys(value_names(optimizer), ones))
 
 
 @cache

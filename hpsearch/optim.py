@@ -175,4 +175,9 @@ class AdamW(Adam):
         return g
 
 
+def value_names(optimizer: Optimizer) -> list[str]:
+    """What `Optimizer.values` gives, in its order."""
+    return list(optimizer.values(np.zeros(1), np.ones(1)))
+
+
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

@@ -19,6 +19,19 @@ from hpsearch.optim import OPTIMIZERS
 from hpsearch.schedules import SCHEDULES
 from hpsearch.stack import Program, Run
 
+# of each optimizer, every term that its options can bring
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("sgd", {}),
+    ("sgd", {"weight_decay": 0.01}),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ("rmsprop", {}),
+    ("rmsprop", {"weight_decay": 0.01}),
+    ("adam", {}),
+    ("adam", {"betas": (0.8, 0.99), "weight_decay": 0.01}),
+    ("adamw", {}),
+]
+
 ONE_CYCLE = {"warmup": 0.3, "start": 0.04, "final": 0.0}
 
 
@@ -118,3 +131,11 @@ def train(
     results = dict(lanes.train(Listed(these, partial(start, on), prune), lane_count))
     assert sorted(results) == list(range(len(these)))
     return [results[index] for index in range(len(these))]
+
+
+def assert_same(one: Weighed, other: Weighed) -> None:
+    """Bit for bit: weights, statistics, and every number of the record."""
+    torch.testing.assert_close(one.weights, other.weights, rtol=0, atol=0, equal_nan=True)
+    assert (one.status, one.reason) == (other.status, other.reason)
+    assert repr(one.history) == repr(other.history)  # repr: nan is equal to nan
+    assert (one.test_loss, one.test_correct) == (other.test_loss, other.test_correct)

@@ -16,41 +16,20 @@ from hpsearch import engine, lanes, randomness
 from hpsearch.engine import Training
 from hpsearch.stack import Run
 from hpsearch.stack_size import StackSize
-from tests.programs import Listed, Weighed, dataset, program, run, train
+from tests.programs import VARIANTS, Listed, assert_same, dataset, program, run, train
 
 DATA = dataset()
-
-OPTIMIZERS = [
-    ("sgd", {}),
-    ("sgd", {"weight_decay": 0.01}),
-    ("sgd", {"momentum": 0.9}),
-    ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    ("rmsprop", {}),
-    ("rmsprop", {"weight_decay": 0.01}),
-    ("adam", {}),
-    ("adam", {"betas": (0.8, 0.99), "weight_decay": 0.01}),
-    ("adamw", {}),
-]
 
 runs = st.builds(
     run,
     seed=st.integers(0, 10**6),
-    optimizer=st.sampled_from(OPTIMIZERS),
+    optimizer=st.sampled_from(VARIANTS),
     schedule=st.sampled_from(["constant", "cosine", "one_cycle"]),
     init=st.sampled_from(["default", "normal", "xavier_uniform", "kaiming_normal", "orthogonal"]),
     epochs=st.integers(1, 3),
     lr=st.sampled_from([1e-3, 1e-2, 0.1, 1e30]),  # the last one diverges
     dropout=st.sampled_from([0.0, 0.2, 0.5]),
 )
-
-
-def assert_same(lane: Weighed, alone: Weighed) -> None:
-    """Bit for bit: weights, statistics, and every number of the record."""
-    for name, tensor in alone.weights.items():
-        assert torch.equal(lane.weights[name].nan_to_num(), tensor.nan_to_num()), name
-    assert (lane.status, lane.reason) == (alone.status, alone.reason)
-    assert repr(lane.history) == repr(alone.history)  # repr: nan is equal to nan
-    assert (lane.test_loss, lane.test_correct) == (alone.test_loss, alone.test_correct)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -100,7 +79,7 @@ def test_a_lane_equals_the_run_alone_in_nets_of_real_size(
     threads(n_threads)
     data = dataset(train=2 * batch_size + batch_size // 2, features=features, classes=10, held_out=300)
     on = program(data, widths, batch_size)
-    these = [run(seed, optimizer=OPTIMIZERS[seed % 9], lr=1e-3, dropout=0.2 * (seed % 2)) for seed in range(9)]
+    these = [run(seed, optimizer=VARIANTS[seed % 9], lr=1e-3, dropout=0.2 * (seed % 2)) for seed in range(9)]
     together = train(these, on, lane_count=9)
     for index in (0, 4, 8):
         assert_same(together[index], train([these[index]], on, lane_count=1)[0])
@@ -134,7 +113,7 @@ def test_a_run_does_not_depend_on_the_number_of_threads(
     assert_same(*results)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("optimizer", VARIANTS, ids=str)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
 def test_200_steps_equal_the_same_run_in_plain_pytorch(
     optimizer: tuple[str, dict[str, float]], dtype: torch.dtype, tolerance: float
@@ -169,7 +148,7 @@ def test_200_steps_equal_the_same_run_in_plain_pytorch(
 
 
 def test_the_same_command_gives_the_same_numbers() -> None:
-    these = [run(seed, dropout=0.3, optimizer=OPTIMIZERS[seed]) for seed in range(5)]
+    these = [run(seed, dropout=0.3, optimizer=VARIANTS[seed]) for seed in range(5)]
     first, second = (train(these, program(DATA), lane_count=3) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert_same(a, b)

@@ -16,19 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hpsearch import fused
-from hpsearch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from hpsearch import fused, optim
+from hpsearch.optim import SGD, Adam, Optimizer
+from tests.programs import VARIANTS
 
-OPTIMIZERS: list[Optimizer] = [
-    SGD(),
-    SGD(momentum=0.9),
-    SGD(momentum=0.9, nesterov=True, weight_decay=0.01),
-    RMSprop(),
-    RMSprop(weight_decay=0.01),
-    Adam(),
-    Adam(weight_decay=0.01),
-    AdamW(),
-]
+OPTIMIZERS = [optim.OPTIMIZERS[name](**options) for name, options in VARIANTS]
 TL = SimpleNamespace(sqrt_rn=torch.sqrt, div_rn=torch.div)
 
 Arguments = tuple[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]

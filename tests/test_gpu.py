@@ -8,7 +8,7 @@ import torch
 from hpsearch import engine, randomness, record
 from hpsearch.stack import Run
 from tests.cli import Cli
-from tests.programs import dataset, program, run, train
+from tests.programs import assert_same, dataset, program, run, train
 from tests.test_cli import TINY
 
 pytestmark = pytest.mark.gpu
@@ -26,9 +26,7 @@ def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalizat
     on = program(DATA, (64, 64), 64, normalization, device="cuda")
     first = train(some_runs(), on, lane_count=8)
     others = train([some_runs()[0], *some_runs(100)[1:]], on, lane_count=8)
-    assert first[0].history == others[0].history
-    for name, tensor in first[0].weights.items():
-        assert torch.equal(tensor, others[0].weights[name]), name
+    assert_same(first[0], others[0])
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
@@ -49,9 +47,7 @@ def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
     recorded = train(some_runs(), on, lane_count=8)
     monkeypatch.setattr(engine, "graphed", lambda function, device: function)
     for one, other in zip(recorded, train(some_runs(), on, lane_count=8), strict=True):
-        assert one.history == other.history
-        for name, tensor in one.weights.items():
-            assert torch.equal(tensor, other.weights[name]), name
+        assert_same(one, other)
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])

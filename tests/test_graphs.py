@@ -8,7 +8,7 @@ import torch
 from hpsearch import graphs, places
 from hpsearch.engine import History
 from hpsearch.stack import Run
-from tests.programs import dataset, program, run, train
+from tests.programs import assert_same, dataset, program, run, train
 from tests.recording import recorded_on_the_cpu
 
 OPTIMIZERS = ["sgd", "rmsprop", "adam", "adamw"]
@@ -40,10 +40,7 @@ def test_a_recorded_run_gives_the_bits_of_one_that_is_not(
     recorded = train(some_runs(), on, lane_count=6, prune=prune)
     assert sum(graph.replays > 2 for graph in made) >= 4  # steps and validations, in more than one arrangement of lanes
     for one, other in zip(plain, recorded, strict=True):
-        assert one.history == other.history
-        assert one.test_correct == other.test_correct
-        for name, tensor in one.weights.items():
-            assert torch.equal(tensor, other.weights[name]), name
+        assert_same(one, other)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +49,6 @@ def test_a_recorded_run_gives_the_bits_of_one_that_is_not(
 def test_a_step_has_as_many_operations_as_the_docs_say(
     optimizer: str, dropout: float, operations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "processes", lambda runs: 1)
     made = recorded_on_the_cpu(monkeypatch)
     train([run(optimizer=optimizer, dropout=dropout, lr=1e-3)], program(DATA), lane_count=1)
     assert made[0].operations == operations

@@ -18,12 +18,11 @@ import torch
 from hpsearch import data, lanes, places
 from hpsearch.engine import Training
 from hpsearch.places import Beside, Here
-from tests.programs import Listed, Weighing, dataset, program, run, train
-from tests.test_engine import OPTIMIZERS, assert_same
+from tests.programs import VARIANTS, Listed, Weighing, assert_same, dataset, program, run, train
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
-THESE = [run(seed, optimizer=OPTIMIZERS[seed], lr=1e-3, epochs=3, dropout=0.2 * (seed % 2)) for seed in range(9)]
+THESE = [run(seed, optimizer=VARIANTS[seed], lr=1e-3, epochs=3, dropout=0.2 * (seed % 2)) for seed in range(9)]
 
 
 @pytest.mark.parametrize("cores", [2, 3])
