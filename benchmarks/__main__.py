@@ -15,7 +15,7 @@ import torch
 from benchmarks.programs import THREADS
 from benchmarks.suites import SUITES
 from benchmarks.timing import Found, Options, Unmeasured
-from hpsearch.environment import describe
+from hpsearch.task.environment import describe
 
 
 def measured(suite: str, options: Options) -> Found:

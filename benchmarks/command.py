@@ -15,7 +15,8 @@ from typing import Any
 from benchmarks.programs import ROOT
 from benchmarks.timing import Measured, Unmeasured
 from benchmarks.work import Work, accuracies
-from hpsearch import record
+from hpsearch.record.file import load_record
+from hpsearch.record.folders import run_folders
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -47,8 +48,8 @@ def run(*arguments: str, exit_codes: Collection[int] = (0,)) -> Done:
             said = ended.stderr.strip().splitlines() or ["it said nothing"]
             raise Unmeasured(f"failed with exit code {ended.returncode}: {said[-1]}")
         sweep = Path(folder, "multirun", "s")
-        folders = record.run_folders(sweep) if sweep.is_dir() else []
-        return Done(seconds, ended.stdout, [record.load(sweep / each) for each in folders])
+        folders = run_folders(sweep) if sweep.is_dir() else []
+        return Done(seconds, ended.stdout, [load_record(sweep / each) for each in folders])
 
 
 def timed(*arguments: str, exit_codes: Collection[int] = (0,)) -> Measured:

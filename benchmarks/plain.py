@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from hpsearch.data import Part
-from hpsearch.stack import Program
+from hpsearch.components.data.dataset import Split
+from hpsearch.engine.spec import StackSpec
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -22,7 +22,7 @@ def fastest() -> None:
     torch.set_flush_denormal(True)
 
 
-def net(program: Program) -> nn.Sequential:
+def net(program: StackSpec) -> nn.Sequential:
     """The program's model for one run, on its device."""
     sizes = (program.model.inputs, *program.model.widths)
     hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
@@ -39,12 +39,12 @@ def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Ite
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, part: Part) -> float:
+def accuracy(model: nn.Module, part: Split) -> float:
     """The share of a part that is classified correctly."""
     return float((model(part.x).argmax(1) == part.y).double().mean())
 
 
-def plain_loop(program: Program, name: str, lr: float, seed: int, epochs: int) -> float:
+def plain_loop(program: StackSpec, name: str, lr: float, seed: int, epochs: int) -> float:
     """One run; validates after each epoch, tests once, returns the validation accuracy."""
     torch.manual_seed(seed)
     model, data = net(program), program.data

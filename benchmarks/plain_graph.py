@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.plain import OPTIMIZERS, accuracy, net
-from hpsearch.stack import Program
+from hpsearch.engine.spec import StackSpec
 
 WARM_UP = 3  # steps before a capture, as PyTorch's notes on CUDA graphs ask; a run has 4,240, so they do not show
 
 
-def graph_loop(program: Program, name: str, lr: float, seed: int, epochs: int) -> float:
+def graph_loop(program: StackSpec, name: str, lr: float, seed: int, epochs: int) -> float:
     """One run; validates after each epoch, tests once, returns the validation accuracy."""
     torch.manual_seed(seed)
     model, data = net(program), program.data

@@ -4,11 +4,11 @@ import itertools
 
 import torch
 
-from hpsearch.engine import EVALUATION_BATCH
-from hpsearch.stack import Program
+from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.engine.spec import StackSpec
 
 
-def products(program: Program, lanes: int, epochs: int) -> None:
+def products(program: StackSpec, lanes: int, epochs: int) -> None:
     """Those of the training, of its validations and of its test."""
     data = program.data
     for _ in range(epochs):
@@ -17,7 +17,7 @@ def products(program: Program, lanes: int, epochs: int) -> None:
     _products(program, lanes, len(data.test), EVALUATION_BATCH, training=False)
 
 
-def _products(program: Program, lanes: int, samples: int, batch_size: int, training: bool) -> None:
+def _products(program: StackSpec, lanes: int, samples: int, batch_size: int, training: bool) -> None:
     sizes = (program.model.inputs, *program.model.widths, program.model.outputs)
     weights = [torch.randn(lanes, b, a) for a, b in itertools.pairwise(sizes)]
     whole, rest = divmod(samples, batch_size)

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import torch
 
-from hpsearch import data
-from hpsearch.layers import NoNorm
-from hpsearch.models import MLP
-from hpsearch.stack import Program
+from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.data import builtin
+from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.normalization import NoNorm
+from hpsearch.engine.spec import StackSpec
 
 T = TypeVar("T")
 
@@ -19,28 +20,28 @@ THREADS = os.cpu_count() or 1
 ROOT = Path(os.environ.get("HPSEARCH_DATA", "data")).absolute()
 
 
-def digits_program(*widths: int) -> Program:
+def digits_program(*widths: int) -> StackSpec:
     """The quickstart's: 64-64-64-10, or other widths; batch 64."""
-    dataset = data.load("digits", validation=180, test=180, split_seed=0)
+    dataset = builtin.load("digits", validation=180, test=180, split_seed=0)
     return _program(dataset, widths or (64, 64), 64)
 
 
-def fashion_program(dtype: torch.dtype = torch.float32, device: str = "cpu") -> Program:
+def fashion_program(dtype: torch.dtype = torch.float32, device: str = "cpu") -> StackSpec:
     """The paper's: 784-400-400-10, batch 512; in TF32 on a CUDA device."""
     where = torch.device(device)
-    dataset = data.load("fashion_mnist", root=str(ROOT), validation=6000, split_seed=0).to(where, dtype)
+    dataset = builtin.load("fashion_mnist", root=str(ROOT), validation=6000, split_seed=0).to(where, dtype)
     return _program(dataset, (400, 400), 512, where, dtype)
 
 
 def _program(
-    dataset: data.Dataset,
+    dataset: Dataset,
     widths: tuple[int, ...],
     batch_size: int,
     device: torch.device = CPU,
     dtype: torch.dtype = torch.float32,
-) -> Program:
+) -> StackSpec:
     model = MLP(dataset.features, dataset.classes, widths, NoNorm())
-    return Program(dataset, model, batch_size, device, dtype, tf32=device.type == "cuda")
+    return StackSpec(dataset, model, batch_size, device, dtype, tf32=device.type == "cuda")
 
 
 def on_all_cores(function: Callable[[], T]) -> Callable[[], T]:

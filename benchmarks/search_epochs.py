@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hpsearch import record
+from hpsearch.record.file import load_record
+from hpsearch.record.folders import run_folders
 
 GRID = "optimizer=sgd,adam,rmsprop", "lr=0.1,0.01,0.001", "seed=range(5)", "hydra.launcher.lanes=9"
 SPACE = "optimizer=sgd,adam,rmsprop", "lr=tag(log,interval(0.0003,0.3))"
@@ -39,7 +40,7 @@ def _run(folder: Path, name: str, *arguments: str) -> list[dict[str, Any]]:
     sweep = folder / name
     command = [sys.executable, "-m", "hpsearch", "-m", *arguments, "report=false", f"hydra.sweep.dir={sweep}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return [record.load(sweep / run) for run in record.run_folders(sweep)]
+    return [load_record(sweep / run) for run in run_folders(sweep)]
 
 
 def target_of(records: list[dict[str, Any]]) -> tuple[float, float]:

@@ -2,59 +2,36 @@
 
 import io
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 
-from hpsearch import lanes
-from hpsearch.engine import History, Result, Training
-from hpsearch.init import INITS
-from hpsearch.optim import OPTIMIZERS
-from hpsearch.schedules import SCHEDULES
-from hpsearch.stack import Program, Run
+from hpsearch.components.init import INITS
+from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.schedule import SCHEDULES
+from hpsearch.engine.result import Result
+from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.trainer import StackTrainer
+from hpsearch.workers import scheduler
+from hpsearch.workers.run import Run, RunList
 
 
-@dataclass(frozen=True)
-class _Work:
-    run: Run
-    start: Callable[[], Training]
-    here: bool
-    stack: int = 0
-
-
-class _Listed:
-    """A feed of these runs; none is pruned."""
-
-    searching = False
-
-    def __init__(self, works: Sequence[_Work]) -> None:
-        self.runs = len(works)
-        self._works = list(enumerate(works))
-
-    def next(self, free: int) -> Sequence[tuple[int, _Work]]:
-        works, self._works = self._works, []
-        return works
-
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        return ()
-
-
-def stacked(program: Program, points: Sequence[tuple[str, float, int]], epochs: int, lane_count: int = 48) -> float:
+def stacked(program: StackSpec, points: Sequence[tuple[str, float, int]], epochs: int, lane_count: int = 48) -> float:
     """Trains these (optimizer, learning rate, seed) in so many lanes; returns the mean validation accuracy.
 
     lane_count: at most; the default is that of ``hydra.launcher.lanes``.
     """
-    start, here = partial(Training, program), program.device.type != "cpu"
-    works = [_Work(_run(name, lr, seed, epochs), start, here) for name, lr, seed in points]
+    trainer, key = partial(StackTrainer, program), ("", program.device)
+    lanes = [_lane(name, lr, seed, epochs) for name, lr, seed in points]
+    runs = [Run({}, "", [], key, lane, program, trainer) for lane in lanes]
     accuracies = []
     with redirect_stdout(io.StringIO()):  # its progress would stand between the tables
-        for _, outcome in lanes.train(_Listed(works), lane_count):
+        for _, outcome in scheduler.train(RunList(list(enumerate(runs))), lane_count):
             if not isinstance(outcome, Result):
                 raise outcome
             accuracies.append(outcome.history.val_accuracy[-1])
     return statistics.fmean(accuracies)
 
 
-def _run(name: str, lr: float, seed: int, epochs: int) -> Run:
-    return Run(seed, epochs, lr, OPTIMIZERS[name](), SCHEDULES["constant"](), INITS["default"], dropout=0.0)
+def _lane(name: str, lr: float, seed: int, epochs: int) -> LaneSpec:
+    return LaneSpec(seed, epochs, lr, OPTIMIZERS[name](), SCHEDULES["constant"](), INITS["default"], dropout=0.0)

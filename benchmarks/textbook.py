@@ -6,11 +6,11 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from benchmarks.plain import net, train_epoch
 from benchmarks.programs import ROOT
-from hpsearch.archives import torchvision_datasets
-from hpsearch.stack import Program
+from hpsearch.components.data.mnist_archives import torchvision_datasets
+from hpsearch.engine.spec import StackSpec
 
 
-def textbook(program: Program, lr: float, epochs: int) -> float:
+def textbook(program: StackSpec, lr: float, epochs: int) -> float:
     """SGD; validates after each epoch, tests once, returns the validation accuracy."""
     torch.manual_seed(0)
     datasets = torchvision_datasets()

@@ -1,10 +1,27 @@
-"""hpsearch: hyperparameter search for PyTorch, many runs trained as one program."""
+"""hpsearch: hyperparameter search for PyTorch, many runs trained as one program.
+
+From Python: `sweep`, `train` and `records`. The command line: ``python -m hpsearch``.
+"""
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpsearch.cli.interface import Sweep, records, sweep, train
 
 __version__ = "0.1.0"
+__all__ = ["Sweep", "records", "sweep", "train"]
 
-# MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend
-# on its place in the stack. MKL reads this once, so it is set before anything imports torch; it costs no speed
-# that we could measure. A value of the user's own stays.
+# MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend on its
+# place in the stack. MKL reads this once, so it is set before anything imports torch. It costs no speed that we could
+# measure. A user's own value stays.
 os.environ.setdefault("MKL_CBWR", "AUTO")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the interface when it is first asked for: Hydra and pandas take a second."""
+    if name in __all__:
+        from hpsearch.cli import interface
+
+        return getattr(interface, name)
+    raise AttributeError(f"module 'hpsearch' has no attribute {name!r}")

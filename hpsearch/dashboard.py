@@ -6,8 +6,8 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from hpsearch.ranges import require
-from hpsearch.usage import UsageError, exit_on_wrong_usage
+from hpsearch.errors import UsageError, require
+from hpsearch.shell import one_line_errors
 
 HOST = "127.0.0.1"
 
@@ -19,18 +19,18 @@ def main() -> None:
     parser.add_argument("--storage", help="URL of a study's own storage (sqlite:///<folder>/hpsearch.db)")
     parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 (8080)")
     options = parser.parse_args()
-    with exit_on_wrong_usage():
+    with one_line_errors():
         serve(options.folder, options.storage, options.port)
 
 
 def serve(folder: Path, url: str | None, port: int) -> None:
-    """Raises UsageError where there is nothing to show."""
+    """Serve a storage. Raises UsageError if there is nothing to show."""
     import optuna
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import run_server
 
-    from hpsearch.database import Database
-    from hpsearch.publish import ARTIFACTS
+    from hpsearch.cli.publish import ARTIFACTS
+    from hpsearch.search.storage import Storage
 
     file = folder / "hpsearch.db"
     if url is None and not file.exists():
@@ -42,12 +42,12 @@ def serve(folder: Path, url: str | None, port: int) -> None:
             probe.bind((HOST, port))
     except OSError as error:
         raise UsageError([f"--port={port}: {error.strerror}; give another one"]) from error
-    database = Database(url or f"sqlite:///{file}")
+    storage = Storage(url or f"sqlite:///{file}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
     print(f"http://{HOST}:{port}  (from another machine: ssh -L {port}:{HOST}:{port} {os.uname().nodename})")
-    with closing(database):
-        run_server(database.storage, HOST, port, FileSystemArtifactStore(folder / ARTIFACTS))
+    with closing(storage):
+        run_server(storage.rdb, HOST, port, FileSystemArtifactStore(folder / ARTIFACTS))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
-from hpsearch import lanes
-from hpsearch.stack import Run
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.workers import scheduler
+from hpsearch.workers.run import Run
 from tests.cli import Cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,16 +41,17 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 
 @pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[LaneSpec]:
     """The runs that are not taken from their records, as they begin to wait for a lane."""
-    runs: list[Run] = []
-    original = lanes._Stacks.add
+    runs: list[LaneSpec] = []
+    original = scheduler.Scheduler.add
 
-    def add(stacks: lanes._Stacks, index: int, work: lanes.Work) -> None:
-        runs.append(work.run)
-        original(stacks, index, work)
+    def add(self: scheduler.Scheduler, index: int, run: Run) -> None:
+        assert isinstance(run.lane, LaneSpec)
+        runs.append(run.lane)
+        original(self, index, run)
 
-    monkeypatch.setattr(lanes._Stacks, "add", add)
+    monkeypatch.setattr(scheduler.Scheduler, "add", add)
     return runs
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpsearch import record
-from hpsearch.record import Record
+from hpsearch.record.file import METRICS, Record, key_of, write_record
 
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits"},
@@ -41,10 +40,10 @@ def entry(
         "schema": 1,
         "status": status,
         "reason": None if status == "finished" else "the loss became nan in epoch 2",
-        "key": record.key_of(resolved),
+        "key": key_of(resolved),
         "config": resolved,
         "overrides": list(overrides),
-        "metrics": dict(zip(record.METRICS, (accuracy, 0.5, 0.4, test, 0.6), strict=True)),
+        "metrics": dict(zip(METRICS, (accuracy, 0.5, 0.4, test, 0.6), strict=True)),
         "history": {"train_loss": [2.0, 1.0, 0.4], "val_loss": [2.0, 1.0, 0.5], "val_accuracy": curve},
         "test_batches": {"size": 256, "correct": correct, "total": [images // 4] * len(correct)},
         "seconds": seconds,
@@ -64,7 +63,7 @@ def sweep(folder: Path, entries: Sequence[Record]) -> Path:
     for number, one in enumerate(entries):
         run = folder / f"{number:03d}_{one['key'][:8]}"
         run.mkdir(parents=True)
-        record.write(run, one)
+        write_record(run, one)
     return folder
 
 

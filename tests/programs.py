@@ -3,21 +3,23 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
-from hpsearch import lanes
-from hpsearch.data import Dataset, Part
-from hpsearch.engine import History, Result, Training
-from hpsearch.init import INITS
-from hpsearch.layers import NORMALIZATIONS, Tensors
-from hpsearch.models import MLP
-from hpsearch.optim import OPTIMIZERS
-from hpsearch.schedules import SCHEDULES
-from hpsearch.stack import Program, Run
+from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.init import INITS
+from hpsearch.components.layers import Tensors
+from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.schedule import SCHEDULES
+from hpsearch.engine.result import History, Result
+from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.trainer import StackTrainer
+from hpsearch.workers import scheduler
+from hpsearch.workers.run import Run, RunList
 
 # of each optimizer, every term that its options can bring
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -40,10 +42,10 @@ def dataset(train: int = 100, features: int = 12, classes: int = 4, held_out: in
     rng = np.random.default_rng(0)
     centres = 1.5 * rng.normal(size=(classes, features))
 
-    def part(n: int) -> Part:
+    def part(n: int) -> Split:
         y = rng.integers(classes, size=n)
         x = centres[y] + rng.normal(size=(n, features))
-        return Part(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+        return Split(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
 
     return Dataset(part(train), part(held_out), part(held_out), classes)
 
@@ -56,21 +58,21 @@ def program(
     activation: str = "relu",
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-) -> Program:
+) -> StackSpec:
     """An MLP on `data`."""
     model = MLP(data.features, data.classes, widths, NORMALIZATIONS[normalization](), activation)
     where = torch.device(device)
-    return Program(data.to(where, dtype), model, batch_size, where, dtype)
+    return StackSpec(data.to(where, dtype), model, batch_size, where, dtype)
 
 
-def run(seed: int = 0, **options: Any) -> Run:
-    """A run; options are those of `Run`, with names for optimizer, schedule and init."""
+def run(seed: int = 0, **options: Any) -> LaneSpec:
+    """A run; options are those of `LaneSpec`, with names for optimizer, schedule and init."""
     optimizer = options.pop("optimizer", "sgd")
     optimizer, arguments = optimizer if isinstance(optimizer, tuple) else (optimizer, {})
     schedule = options.pop("schedule", "constant")
     schedules = {"constant": {}, "cosine": {"final": 0.0}, "one_cycle": ONE_CYCLE}
     defaults = {"epochs": 2, "lr": 0.1, "dropout": 0.0}
-    return Run(
+    return LaneSpec(
         seed=seed,
         optimizer=OPTIMIZERS[optimizer](**arguments),
         schedule=SCHEDULES[schedule](**schedules[schedule]),
@@ -82,20 +84,20 @@ def run(seed: int = 0, **options: Any) -> Run:
 Prune = Callable[[int, History], bool]
 
 
-class Listed:
-    """A feed of these runs; `rounds` holds the epochs of those in training, by round."""
+def ready(lane: Any, stack: Any, trainer: Callable[[Any], Any] = StackTrainer) -> Run:
+    """A run of a lane spec and a stack spec, without a configuration."""
+    return Run({}, "", [], ("", stack.device), lane, stack, partial(trainer, stack))
 
-    searching = False
 
-    def __init__(self, runs: Sequence[Any], start: Callable[[], Any], prune: Prune, here: bool = False) -> None:
-        self.runs = len(runs)
+class Listed(RunList):
+    """A source of runs of one stack; `rounds` holds the epochs of the runs in training, by round."""
+
+    def __init__(
+        self, lanes: Sequence[Any], stack: Any, prune: Prune, trainer: Callable[[Any], Any] = StackTrainer
+    ) -> None:
+        super().__init__([(number, ready(lane, stack, trainer)) for number, lane in enumerate(lanes)])
         self.rounds: list[dict[int, int]] = []
         self._prune = prune
-        self._works = [(i, SimpleNamespace(stack=0, run=run, start=start, here=here)) for i, run in enumerate(runs)]
-
-    def next(self, free: int) -> list[Any]:
-        works, self._works = self._works, []
-        return works
 
     def prune(self, histories: Mapping[int, History]) -> Collection[int]:
         self.rounds.append({index: len(history.train_loss) for index, history in histories.items()})
@@ -109,7 +111,7 @@ class Weighed(Result):
     weights: Tensors = field(default_factory=dict)
 
 
-class Weighing(Training):
+class Weighing(StackTrainer):
     """A training that gives each run's weights with its result."""
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
@@ -128,7 +130,7 @@ def train(
     start: Callable[[Any], Any] = Weighing,
 ) -> list[Any]:
     """What becomes of runs of one program in so many lanes."""
-    results = dict(lanes.train(Listed(these, partial(start, on), prune), lane_count))
+    results = dict(scheduler.train(Listed(these, on, prune, start), lane_count))
     assert sorted(results) == list(range(len(these)))
     return [results[index] for index in range(len(these))]
 

@@ -12,8 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hpsearch import engine, graphs
-from hpsearch.stack_size import StackSize
+from hpsearch.engine import cuda_graphs, stack, trainer
+from hpsearch.engine.stack_size import StackSize
 
 
 class Graph(TorchDispatchMode):
@@ -83,6 +83,6 @@ def recorded_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
         "graph": recording,
     }.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    monkeypatch.setattr(engine, "graphed", graphs._Graphed)
-    monkeypatch.setattr(engine, "StackSize", lambda tries: StackSize(tries=False))
+    monkeypatch.setattr(stack, "graphed", cuda_graphs._Graphed)
+    monkeypatch.setattr(trainer, "StackSize", lambda tries: StackSize(tries=False))
     return made

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch import archives
-from hpsearch.archives import OURS
-from hpsearch.usage import UsageError
+from hpsearch.components.data import mnist_archives
+from hpsearch.components.data.mnist_archives import OURS
+from hpsearch.errors import UsageError
 
 NAMES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
@@ -40,7 +40,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(served)))
     thread = threading.Thread(target=httpd.serve_forever)
     thread.start()
-    mnist = archives.torchvision_datasets().MNIST
+    mnist = mnist_archives.torchvision_datasets().MNIST
     monkeypatch.setattr(mnist, "resources", resources)
     monkeypatch.setattr(mnist, "mirrors", [f"http://127.0.0.1:{httpd.server_port}/"])
     yield served
@@ -54,18 +54,18 @@ def raw(root: Path) -> Path:
 
 
 def test_a_missing_set_is_downloaded_once_verified_and_unpacked(server: Path, tmp_path: Path) -> None:
-    x, y, x_test, y_test = archives.load("MNIST", tmp_path / "data")
+    x, y, x_test, y_test = mnist_archives.load("MNIST", tmp_path / "data")
     assert (x.shape, y.shape, x_test.shape, y_test.shape) == ((20, 28, 28), (20,), (10, 28, 28), (10,))
     for path in server.iterdir():
         path.unlink()  # the second time needs no server
-    assert (archives.load("MNIST", tmp_path / "data")[0] == x).all()
+    assert (mnist_archives.load("MNIST", tmp_path / "data")[0] == x).all()
 
 
 def test_archives_that_the_user_put_there_are_used(server: Path, tmp_path: Path) -> None:
     raw(tmp_path).mkdir(parents=True)
     for name in NAMES:
         (server / name).rename(raw(tmp_path) / name)
-    assert len(archives.load("MNIST", tmp_path)[1]) == 20
+    assert len(mnist_archives.load("MNIST", tmp_path)[1]) == 20
     assert not (raw(tmp_path) / OURS).exists()
 
 
@@ -74,7 +74,7 @@ def test_a_broken_archive_of_the_user_is_named_and_left_alone(server: Path, tmp_
     broken = raw(tmp_path) / NAMES[0]
     broken.write_bytes((server / NAMES[0]).read_bytes()[:50])
     with pytest.raises(UsageError, match=f"^{broken}: not the official archive .* truncated; delete or replace it"):
-        archives.load("MNIST", tmp_path)
+        mnist_archives.load("MNIST", tmp_path)
     assert len(broken.read_bytes()) == 50
 
 
@@ -82,15 +82,15 @@ def test_a_broken_download_of_ours_is_fetched_again(server: Path, tmp_path: Path
     raw(tmp_path).mkdir(parents=True)
     (raw(tmp_path) / NAMES[0]).write_bytes(b"half of it")
     (raw(tmp_path) / OURS).write_text(f"{NAMES[0]}\n")
-    assert len(archives.load("MNIST", tmp_path)[1]) == 20
+    assert len(mnist_archives.load("MNIST", tmp_path)[1]) == 20
 
 
 def test_a_half_unpacked_file_is_unpacked_again(server: Path, tmp_path: Path) -> None:
-    archives.load("MNIST", tmp_path)
+    mnist_archives.load("MNIST", tmp_path)
     unpacked = raw(tmp_path) / NAMES[0].removesuffix(".gz")
     whole = unpacked.read_bytes()
     unpacked.write_bytes(whole[:100])
-    archives.load("MNIST", tmp_path)
+    mnist_archives.load("MNIST", tmp_path)
     assert unpacked.read_bytes() == whole
 
 
@@ -98,20 +98,20 @@ def test_a_half_unpacked_file_is_unpacked_again(server: Path, tmp_path: Path) ->
 def test_a_server_that_sends_something_else_is_refused(server: Path, tmp_path: Path, content: bytes) -> None:
     (server / NAMES[2]).write_bytes(content)
     with pytest.raises(UsageError, match="could not be downloaded from .*127.0.0.1"):
-        archives.load("MNIST", tmp_path)
+        mnist_archives.load("MNIST", tmp_path)
     assert not (raw(tmp_path) / NAMES[2]).exists()
 
 
 def test_without_a_network_the_message_says_where_it_looked_and_what_needs_no_download(
     server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives.torchvision_datasets().MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(mnist_archives.torchvision_datasets().MNIST, "mirrors", ["http://127.0.0.1:9/"])
     root = tmp_path / "new" / "data"
     with pytest.raises(UsageError, match=f"{NAMES[0]} is not in {raw(root)} .*Connection refused.*data=digits"):
-        archives.load("MNIST", root)
+        mnist_archives.load("MNIST", root)
     assert not root.exists()
 
 
 def test_a_root_that_cannot_be_written_is_named(server: Path) -> None:
     with pytest.raises(UsageError, match="^data.root=/proc/no: cannot be written .*data=digits"):
-        archives.load("MNIST", Path("/proc/no"))
+        mnist_archives.load("MNIST", Path("/proc/no"))

@@ -9,19 +9,22 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from hpsearch import data, record
-from hpsearch.classifiers import CLASSIFIERS, READS
-from hpsearch.engine import Result
-from hpsearch.fit import Fit, FitProgram, Fitting
+from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
+from hpsearch.components.data import builtin
+from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
+from hpsearch.engine.result import Result
+from hpsearch.record.file import load_record
+from hpsearch.record.folders import run_folders
 from tests.cli import Cli
 from tests.programs import train
 
-DIGITS = data.load("digits", validation=180, test=180, split_seed=0)
+DIGITS = builtin.load("digits", validation=180, test=180, split_seed=0)
 CONF = Path(__file__).resolve().parent.parent / "conf" / "architecture"
 
 
 def results(estimator: object, seed: int = 0) -> Result:
-    (result,) = train([Fit(estimator, seed)], FitProgram(DIGITS), 1, start=Fitting)
+    (result,) = train([ClassifierSpec(estimator, seed)], ClassifierStackSpec(DIGITS), 1, start=ClassifierTrainer)
     return result
 
 
@@ -63,7 +66,7 @@ def test_nets_and_classifiers_mix_in_one_sweep(cli: Cli) -> None:
     )
     assert shown.code == 0, shown.err
     sweep = cli.multirun / "mix"
-    entries = [record.load(sweep / name) for name in record.run_folders(sweep)]
+    entries = [load_record(sweep / name) for name in run_folders(sweep)]
     assert [(e["config"]["architecture"]["name"], e["status"], e["lanes"]) for e in entries] == [
         ("mlp", "finished", 2), ("mlp", "finished", 2), ("svc", "finished", 1), ("k_neighbors", "finished", 1),
     ]  # fmt: skip
@@ -94,8 +97,8 @@ def test_every_classifier_has_a_file_that_names_it() -> None:
 
 def test_the_test_part_is_counted_in_batches_of_256() -> None:
     part = DIGITS.test
-    doubled = data.Part(torch.cat([part.x] * 2), torch.cat([part.y] * 2))
-    program = FitProgram(data.Dataset(DIGITS.train, DIGITS.validation, doubled, classes=10))
-    (result,) = train([Fit(SVC(), 0)], program, 1, start=Fitting)
+    doubled = Split(torch.cat([part.x] * 2), torch.cat([part.y] * 2))
+    program = ClassifierStackSpec(Dataset(DIGITS.train, DIGITS.validation, doubled, classes=10))
+    (result,) = train([ClassifierSpec(SVC(), 0)], program, 1, start=ClassifierTrainer)
     assert result.test_total == [256, 104]
     assert np.less_equal(result.test_correct, result.test_total).all()

@@ -1,7 +1,6 @@
 """The command line as a user types it."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -15,15 +14,17 @@ import pytest
 import torch
 from hydra.errors import ConfigCompositionException
 
-from hpsearch import engine, record, results
-from hpsearch.stack import Run
+from hpsearch.engine import trainer
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.record.file import Record, read_record
+from hpsearch.record.folders import run_folders
 from tests.cli import Cli
 
 TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "report=false")
 
 
-def records(sweep: Path) -> dict[str, record.Record]:
-    return {name: entry for name in record.run_folders(sweep) if (entry := record.read(sweep / name))}
+def records(sweep: Path) -> dict[str, Record]:
+    return {name: entry for name in run_folders(sweep) if (entry := read_record(sweep / name))}
 
 
 def rows(sweep: Path) -> list[dict[str, str]]:
@@ -55,9 +56,6 @@ def test_a_single_run_leaves_a_record_that_says_everything(cli: Cli) -> None:
     assert f"test {entry['metrics']['test_accuracy']:.2%}" in shown.out
     path = cli.multirun / "one" / folder
     assert sorted(os.listdir(path / ".hydra")) == ["config.yaml", "hydra.yaml", "overrides.yaml"]
-    log = (path / "hpsearch.log").read_text().splitlines()
-    assert [line.partition(" - ")[2][:8] for line in log] == ["epoch 1:", "epoch 2:", "finished"]
-    assert "epoch 1:" not in shown.out + shown.err
 
 
 def test_a_grid_is_one_stack_and_each_job_has_folder_record_and_row(cli: Cli) -> None:
@@ -87,7 +85,7 @@ def test_the_overrides_of_a_record_repeat_its_run_alone(cli: Cli) -> None:
         assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])
 
 
-def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(cli: Cli, trained: list[Run]) -> None:
+def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(cli: Cli, trained: list[LaneSpec]) -> None:
     command = ("-m", *TINY, "name=grow", "lr=0.1,0.01")
     first = cli(*command, "seed=0,1")
     before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "grow").glob("*/record.json")}
@@ -150,14 +148,14 @@ def test_a_run_that_diverges_is_marked_and_the_others_are_untouched(cli: Cli) ->
 def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = engine._enter
+    original = trainer.new_lane
 
-    def broken(index: int, run: Run, program: Any) -> Any:
+    def broken(index: int, run: LaneSpec, program: Any) -> Any:
         if run.seed == 2:
             raise MemoryError("no memory for this one")
         return original(index, run, program)
 
-    monkeypatch.setattr(engine, "_enter", broken)
+    monkeypatch.setattr(trainer, "new_lane", broken)
     command = ("-m", *TINY, "name=one_bad", "seed=range(5)")
     shown = cli(*command)
     assert shown.code == 1
@@ -166,7 +164,7 @@ def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
     assert [entry["status"] for entry in found] == ["finished", "finished", "failed", "finished", "finished"]
     assert found[2]["reason"] == "MemoryError: no memory for this one"
     assert "4/5" in shown.out
-    monkeypatch.setattr(engine, "_enter", original)
+    monkeypatch.setattr(trainer, "new_lane", original)
     assert cli(*command).code == 0
     assert {entry["status"] for entry in records(cli.multirun / "one_bad").values()} == {"finished"}
 
@@ -316,10 +314,10 @@ def test_a_fault_in_a_sweep_that_has_runs_leaves_them(cli: Cli) -> None:
 
 
 def test_a_full_disk_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(folder: Path, entry: record.Record) -> None:
+    def full(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record, "write", full)
+    monkeypatch.setattr(os, "fsync", full)
     for mode in ((), ("-m",)):
         shown = cli(*mode, *TINY, "name=full")
         assert shown.code == 1
@@ -430,12 +428,3 @@ def test_the_papers_nine_cells_train_in_one_stack_on_the_real_data(cli: Cli, rea
     adam = {entry["config"]["lr"]: entry for entry in found if entry["config"]["optimizer"]["name"] == "adam"}
     assert adam[0.001]["metrics"]["test_accuracy"] > 0.75
     assert adam[0.1]["metrics"]["test_accuracy"] < adam[0.001]["metrics"]["test_accuracy"]
-
-
-def test_a_tasks_value_is_the_validation_accuracy(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    values: list[float] = []
-    original = results.deliver
-    monkeypatch.setattr(results, "deliver", lambda *arguments: values.append(original(*arguments)) or values[-1])
-    cli("-m", *TINY, "name=value", "seed=0,1")
-    assert values == [entry["metrics"]["val_accuracy"] for entry in records(cli.multirun / "value").values()]
-    assert json.loads(json.dumps(values)) == values

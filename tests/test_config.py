@@ -15,9 +15,9 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.__main__ import CONF
-from hpsearch.compose import Composer
-from hpsearch.config import identity
+from hpsearch.cli.command import CONF
+from hpsearch.cli.compose import Composer
+from hpsearch.task.config import identity
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in SWEEPS)

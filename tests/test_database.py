@@ -21,7 +21,8 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import BaseModel
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.database import Database, StorageError, masked
+from hpsearch.search.bulk import BulkStorage
+from hpsearch.search.storage import StorageError, masked
 from tests.postgres import cluster, programs
 
 CLAIM = "point"
@@ -44,8 +45,8 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
+def database(tmp_path: Path) -> Iterator[BulkStorage]:
+    opened = BulkStorage(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
     yield opened
     opened.close()
 
@@ -141,7 +142,7 @@ def earlier(trial: FrozenTrial) -> FrozenTrial:
     )
 
 
-def compare(bulk: Database, own: RDBStorage, given: Sequence[FrozenTrial], objectives: int, grown: bool) -> None:
+def compare(bulk: BulkStorage, own: RDBStorage, given: Sequence[FrozenTrial], objectives: int, grown: bool) -> None:
     """Write trials both ways; `grown`: first as they were earlier."""
     directions = ["maximize", "minimize"][:objectives]
     study = bulk.study("s", directions, ["a", "b"][:objectives])
@@ -155,21 +156,21 @@ def compare(bulk: Database, own: RDBStorage, given: Sequence[FrozenTrial], objec
     for _ in range(2):  # the second time there is nothing to write
         bulk.save(list(zip(ids, given, strict=True)))
     wanted = [fields(trial) for trial in optuna.load_study(study_name="s", storage=own).trials]
-    loaded = optuna.load_study(study_name="s", storage=bulk.storage).trials
+    loaded = optuna.load_study(study_name="s", storage=bulk.rdb).trials
     assert [fields(trial) for trial in loaded] == wanted
     assert [fields(trial) for trial in bulk.trials(study._study_id)] == wanted
-    assert rows(bulk.storage.engine) == rows(own.engine)
+    assert rows(bulk.rdb.engine) == rows(own.engine)
 
 
 @pytest.mark.parametrize("objectives", [1, 2])
 def test_the_rows_are_those_of_optuna(tmp_path: Path, objectives: int) -> None:
-    Database(f"sqlite:///{tmp_path}/own.db").close()  # with a write-ahead log Optuna is faster, too
-    bulk, own = Database(f"sqlite:///{tmp_path}/bulk.db"), RDBStorage(f"sqlite:///{tmp_path}/own.db")
+    BulkStorage(f"sqlite:///{tmp_path}/own.db").close()  # with a write-ahead log Optuna is faster, too
+    bulk, own = BulkStorage(f"sqlite:///{tmp_path}/bulk.db"), RDBStorage(f"sqlite:///{tmp_path}/own.db")
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(st.lists(trials(objectives), max_size=3), st.booleans())
     def check(given: list[FrozenTrial], grown: bool) -> None:
-        wipe(bulk.storage.engine)
+        wipe(bulk.rdb.engine)
         wipe(own.engine)
         compare(bulk, own, given, objectives, grown)
 
@@ -192,19 +193,19 @@ def statements(engine: sql.Engine) -> list[tuple[str, int]]:
 
 
 class TestSave:
-    def test_only_what_is_new_is_written(self, database: Database) -> None:
+    def test_only_what_is_new_is_written(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         trial = running(seed=1)
         (row,) = database.begin(study._study_id, [trial])
         assert row is not None
-        seen = statements(database.storage.engine)
+        seen = statements(database.rdb.engine)
         for step in range(1, 21):
             trial.intermediate_values[step] = step / 20
             database.save([(row, trial)])
         assert seen == [("INSERT INTO trial_intermediate_values", 1)] * 20
         assert database.trials(study._study_id)[0].intermediate_values == trial.intermediate_values
 
-    def test_a_list_that_has_grown_in_place_is_written_again(self, database: Database) -> None:
+    def test_a_list_that_has_grown_in_place_is_written_again(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         trial = running(folders=["a"])
         (row,) = database.begin(study._study_id, [trial])
@@ -212,25 +213,25 @@ class TestSave:
         database.save([(row or 0, trial)])
         assert database.trials(study._study_id)[0].user_attrs == {"folders": ["a", "b"]}
 
-    def test_all_trials_are_one_transaction(self, database: Database) -> None:
+    def test_all_trials_are_one_transaction(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         commits: list[Any] = []
-        sql.event.listen(database.storage.engine, "commit", commits.append)
+        sql.event.listen(database.rdb.engine, "commit", commits.append)
         ids = database.begin(study._study_id, [running(seed=seed) for seed in range(50)])
         assert len(commits) == 1
         ended = made(TrialState.COMPLETE, [0.5], intermediate_values={1: 0.5}, user_attrs={"seed": 0, "more": 1})
-        seen = statements(database.storage.engine)
+        seen = statements(database.rdb.engine)
         database.save([(row, ended) for row in ids if row is not None])
         assert len(commits) == 2
         assert len(seen) == 5  # curves, values, new attributes, changed attributes, states
         database.save([])
         assert len(commits) == 2
 
-    def test_rows_of_another_process_are_read_first(self, database: Database) -> None:
+    def test_rows_of_another_process_are_read_first(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         trial = made(TrialState.RUNNING, intermediate_values={1: 0.1}, user_attrs={"a": 1}, system_attrs={"b": 1})
         (row,) = database.begin(study._study_id, [trial])
-        other = Database(database.url)
+        other = BulkStorage(database.url)
         trial.intermediate_values[2] = float("nan")
         trial.system_attrs["b"] = 2
         other.save([(row or 0, trial)])
@@ -239,7 +240,7 @@ class TestSave:
         assert list(read.intermediate_values) == [1, 2]
         assert read.system_attrs == {"b": 2}
 
-    def test_an_ended_trial_stays_as_it_has_ended(self, database: Database) -> None:
+    def test_an_ended_trial_stays_as_it_has_ended(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         (row,) = database.begin(study._study_id, [running()])
         assert row is not None
@@ -248,14 +249,14 @@ class TestSave:
         (read,) = database.trials(study._study_id)
         assert (read.state, read.values, read.user_attrs) == (TrialState.FAIL, None, {"again": "failed"})
 
-    def test_what_could_not_be_written_is_written_the_next_time(self, database: Database) -> None:
+    def test_what_could_not_be_written_is_written_the_next_time(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         trial = running()
         (row,) = database.begin(study._study_id, [trial])
         assert row is not None
         trial.intermediate_values[1] = 0.5
-        with sqlite3.connect(database.storage.engine.url.database or "", isolation_level=None) as other:
-            with database.storage.engine.connect() as connection:
+        with sqlite3.connect(database.rdb.engine.url.database or "", isolation_level=None) as other:
+            with database.rdb.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA busy_timeout=10")
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StorageError, match="locked"):
@@ -265,14 +266,14 @@ class TestSave:
         database.save([(row, trial)])
         assert database.trials(study._study_id)[0].intermediate_values == {1: 0.5}
 
-    def test_another_process_goes_on_with_a_running_trial(self, database: Database) -> None:
+    def test_another_process_goes_on_with_a_running_trial(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         lr = {"lr": FloatDistribution(0.0, 1.0)}
         template = made(TrialState.RUNNING, params={"lr": 0.5}, distributions=lr, intermediate_values={1: 0.9})
         (row,) = database.begin(study._study_id, [template])
-        other = Database(database.url)
+        other = BulkStorage(database.url)
         pruner = ThresholdPruner(lower=0.5)
-        trial = optuna.trial.Trial(optuna.load_study(study_name="s", storage=other.storage, pruner=pruner), row or 0)
+        trial = optuna.trial.Trial(optuna.load_study(study_name="s", storage=other.rdb, pruner=pruner), row or 0)
         assert trial.suggest_float("lr", 0.0, 1.0) == 0.5
         trial.report(0.8, 2)
         assert not trial.should_prune()
@@ -287,7 +288,7 @@ class TestSave:
 
 
 class TestBegin:
-    def test_numbers_go_on_from_the_last_one_of_the_study(self, database: Database) -> None:
+    def test_numbers_go_on_from_the_last_one_of_the_study(self, database: BulkStorage) -> None:
         one, two = database.study("one", ["maximize"]), database.study("two", ["maximize"])
         one.ask()
         database.begin(two._study_id, [running()])
@@ -295,7 +296,7 @@ class TestBegin:
         assert one.ask().number == 3
         assert [trial.number for trial in database.trials(one._study_id)] == [0, 1, 2, 3]
 
-    def test_a_point_is_claimed_once_unless_it_failed(self, database: Database) -> None:
+    def test_a_point_is_claimed_once_unless_it_failed(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         failed, another = made(TrialState.FAIL, user_attrs={CLAIM: "a"}), database.study("t", ["maximize"])
         database.begin(another._study_id, [running(**{CLAIM: "a"})], claim=CLAIM)
@@ -310,15 +311,15 @@ class TestBegin:
         assert [row is not None for row in again] == [False, True, False, True]
         assert [trial.number for trial in database.trials(study._study_id)] == list(range(6))
 
-    def test_no_more_trials_than_the_limit_without_the_uncounted(self, database: Database) -> None:
+    def test_no_more_trials_than_the_limit_without_the_uncounted(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         database.begin(study._study_id, [running(again="failed"), running()])
         entered = database.begin(study._study_id, [running(), running(), running()], limit=3, uncounted="again")
         assert [row is not None for row in entered] == [True, True, False]
 
-    def test_a_study_that_was_deleted(self, database: Database) -> None:
+    def test_a_study_that_was_deleted(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
-        optuna.delete_study(study_name="s", storage=database.storage)
+        optuna.delete_study(study_name="s", storage=database.rdb)
         with pytest.raises(StorageError, match="deleted"):
             database.begin(study._study_id, [running()])
 
@@ -326,7 +327,7 @@ class TestBegin:
 def begin_many(url: str, barrier: Any, claimed: Any) -> None:
     """15 rounds of 4 trials, 2 of points that the others claim, too."""
     barrier.wait()
-    database = Database(url)
+    database = BulkStorage(url)
     study = database.study("s", ["maximize"])
     mine = []
     for number in range(15):
@@ -348,7 +349,7 @@ def begin_at_once(url: str) -> None:
     told = [one for _ in processes for one in claimed.get(timeout=60)]
     for process in processes:
         process.join()
-    database = Database(url)
+    database = BulkStorage(url)
     read = database.trials(database.study("s", ["maximize"])._study_id)
     database.close()
     assert [process.exitcode for process in processes] == [0, 0]
@@ -361,7 +362,7 @@ def test_processes_do_not_share_numbers_or_points(tmp_path: Path) -> None:
     begin_at_once(f"sqlite:///{tmp_path}/a.db")
 
 
-def test_the_states_are_those_now(database: Database) -> None:
+def test_the_states_are_those_now(database: BulkStorage) -> None:
     study = database.study("s", ["maximize"])
     ids = database.begin(study._study_id, [made(TrialState.WAITING), running()])
     database.save([(ids[0] or 0, made(TrialState.PRUNED))])
@@ -370,18 +371,18 @@ def test_the_states_are_those_now(database: Database) -> None:
 
 
 class TestOpening:
-    def test_every_connection_has_a_write_ahead_log_and_waits(self, database: Database) -> None:
+    def test_every_connection_has_a_write_ahead_log_and_waits(self, database: BulkStorage) -> None:
         for _ in range(2):
-            with database.storage.engine.connect() as connection:
+            with database.rdb.engine.connect() as connection:
                 asked = [f"PRAGMA {name}" for name in ("journal_mode", "synchronous", "busy_timeout")]
                 assert [connection.exec_driver_sql(one).scalar() for one in asked] == ["wal", 1, 60_000]
             database.close()  # and opens anew
 
     def test_a_path_is_no_template(self, tmp_path: Path) -> None:
-        Database(f"sqlite:///{tmp_path}/{{lr}} 100%.db").close()
+        BulkStorage(f"sqlite:///{tmp_path}/{{lr}} 100%.db").close()
         assert [path.name for path in tmp_path.iterdir()] == ["{lr} 100%.db"]
 
-    def test_a_study_is_found_again(self, database: Database) -> None:
+    def test_a_study_is_found_again(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize", "minimize"], ["accuracy", "loss"])
         assert database.study("s", ["maximize", "minimize"])._study_id == study._study_id
         assert study.metric_names == ["accuracy", "loss"]
@@ -408,7 +409,7 @@ def test_masked(url: str, shown: str) -> None:
 
 def refused(url: str) -> str:
     with pytest.raises(StorageError) as caught:
-        Database(url)
+        BulkStorage(url)
     line = str(caught.value)
     assert "\n" not in line
     assert "secret" not in line
@@ -462,8 +463,8 @@ class TestRefused:
         assert refused(f"sqlite:///{tmp_path}/a.db").endswith("file is not a database; name another file")
 
     def test_a_locked_file_is_noticed_soon(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("hpsearch.database.BUSY_SECONDS_AT_OPENING", 0.2)
-        Database(f"sqlite:///{tmp_path}/a.db").close()
+        monkeypatch.setattr("hpsearch.search.storage.BUSY_SECONDS_AT_OPENING", 0.2)
+        BulkStorage(f"sqlite:///{tmp_path}/a.db").close()
         other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()
@@ -477,7 +478,7 @@ class TestRefused:
     )
     def test_the_tables_of_another_optuna(self, tmp_path: Path, version: str, says: str) -> None:
         url = f"sqlite:///{tmp_path}/a.db"
-        Database(url).close()
+        BulkStorage(url).close()
         other = sqlite3.connect(tmp_path / "a.db")
         other.execute("UPDATE alembic_version SET version_num = ?", [version])
         other.commit()
@@ -508,7 +509,7 @@ class TestPostgres:
         begin_at_once(url)
 
     def test_the_rows_are_those_of_optuna(self, url: str, tmp_path: Path) -> None:
-        bulk, own = Database(url), RDBStorage(f"sqlite:///{tmp_path}/own.db")
+        bulk, own = BulkStorage(url), RDBStorage(f"sqlite:///{tmp_path}/own.db")
         given = [
             made(
                 TrialState.COMPLETE,

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import cycle
 
 import pytest
@@ -12,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hpsearch import engine, lanes, randomness
-from hpsearch.engine import Training
-from hpsearch.stack import Run
-from hpsearch.stack_size import StackSize
+from hpsearch.engine import randomness, trainer
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.engine.stack_size import StackSize
+from hpsearch.workers import scheduler
 from tests.programs import VARIANTS, Listed, assert_same, dataset, program, run, train
 
 DATA = dataset()
@@ -45,7 +44,7 @@ runs = st.builds(
     stack_sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4),
 )
 def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it(
-    these: list[Run],
+    these: list[LaneSpec],
     lane_count: int,
     widths: tuple[int, ...],
     batch_size: int,
@@ -95,7 +94,7 @@ def test_a_lane_equals_the_run_alone_in_nets_of_real_size(
     activation=st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid", "identity", "gelu"]),
 )
 def test_a_run_does_not_depend_on_the_number_of_threads(
-    a_run: Run,
+    a_run: LaneSpec,
     features: int,
     widths: tuple[int, ...],
     batch_size: int,
@@ -104,7 +103,7 @@ def test_a_run_does_not_depend_on_the_number_of_threads(
     threads: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "SMALL", 0)
+    monkeypatch.setattr(trainer, "SMALL", 0)
     data = dataset(train=2 * batch_size + max(2, batch_size // 2), features=features, held_out=300)
     results = []
     for n_threads in (1, 2):
@@ -172,8 +171,8 @@ def test_a_run_that_explodes_is_diverged_and_its_neighbour_is_not() -> None:
 
 
 def test_a_pruned_run_is_not_tested_and_its_lane_goes_to_the_next() -> None:
-    feed = Listed([run(seed, epochs=3) for seed in range(3)], partial(Training, program(DATA)), lambda i, _: i == 0)
-    results = dict(lanes.train(feed, 2))
+    feed = Listed([run(seed, epochs=3) for seed in range(3)], program(DATA), lambda i, _: i == 0)
+    results = dict(scheduler.train(feed, 2))
     assert results[0].status == "pruned"
     assert results[0].reason == "pruned after epoch 1 of 3"
     assert results[0].test_loss is None

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hpsearch import fused, optim
-from hpsearch.optim import SGD, Adam, Optimizer
+from hpsearch.components.optimizer import OPTIMIZERS as REGISTERED
+from hpsearch.components.optimizer import SGD, Adam, Optimizer
+from hpsearch.engine import cuda_fused
 from tests.programs import VARIANTS
 
-OPTIMIZERS = [optim.OPTIMIZERS[name](**options) for name, options in VARIANTS]
+OPTIMIZERS = [REGISTERED[name](**options) for name, options in VARIANTS]
 TL = SimpleNamespace(sqrt_rn=torch.sqrt, div_rn=torch.div)
 
 Arguments = tuple[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]
@@ -42,16 +43,16 @@ def arguments(
 
 def as_lines(optimizer: Optimizer, p: Tensor, g: Tensor, buffers: dict[str, Tensor], v: dict[str, Tensor]) -> None:
     """The step by the kernel's lines."""
-    written, values = fused.names(optimizer)
+    written, values = cuda_fused.names(optimizer)
     tensors = [p, *buffers.values()]
     held: dict[str, Any] = {"tl": TL, "g": g} | dict(zip(written, tensors, strict=True))
     held |= dict(zip(values, v.values(), strict=True))
-    exec("\n".join(fused.lines(optimizer)), held)
+    exec("\n".join(cuda_fused.lines(optimizer)), held)
     for tensor, name in zip(tensors, written, strict=True):
         tensor.copy_(held[name])
 
 
-def assert_equal_steps(optimizer: Optimizer, update: fused.Update, these: Arguments) -> None:
+def assert_equal_steps(optimizer: Optimizer, update: cuda_fused.Update, these: Arguments) -> None:
     """`update` does what the optimizer's own does, but for the last bits."""
     p, g, buffers, v = these
     q, others = p.clone(), {name: t.clone() for name, t in buffers.items()}
@@ -71,7 +72,7 @@ def test_the_lines_of_a_kernel_are_the_optimizers_step(optimizer: Optimizer, see
 def on(device: str) -> None:
     """Every optimizer's kernel, on more numbers than one instance of it updates."""
     for optimizer in OPTIMIZERS:
-        assert_equal_steps(optimizer, fused.by_kernel(optimizer), arguments(optimizer, 0, 3, (3, 41, 50), device))
+        assert_equal_steps(optimizer, cuda_fused.by_kernel(optimizer), arguments(optimizer, 0, 3, (3, 41, 50), device))
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -85,7 +86,7 @@ def test_tritons_interpreter_takes_the_kernels() -> None:
 @pytest.mark.gpu
 def test_a_device_takes_the_kernels() -> None:
     on("cuda")
-    assert all(fused.fused(optimizer, torch.device("cuda")) != optimizer.update for optimizer in OPTIMIZERS)
+    assert all(cuda_fused.fused(optimizer, torch.device("cuda")) != optimizer.update for optimizer in OPTIMIZERS)
 
 
 def test_an_update_with_an_operation_that_is_not_known_stays_as_it_is_and_says_so(
@@ -96,10 +97,10 @@ def test_an_update_with_an_operation_that_is_not_known_stays_as_it_is_and_says_s
             p.addcmul_(g.sign(), v["-lr"])
 
     said: list[str] = []
-    monkeypatch.setattr(fused.log, "warning", said.append)
-    monkeypatch.setattr(fused, "find_spec", lambda name: True)
+    monkeypatch.setattr(cuda_fused.log, "warning", said.append)
+    monkeypatch.setattr(cuda_fused, "find_spec", lambda name: True)
     for _ in range(2):
-        assert fused.fused(sign := Sign(), torch.device("cuda")) == sign.update
+        assert cuda_fused.fused(sign := Sign(), torch.device("cuda")) == sign.update
     (message,) = said
     assert message.startswith("Sign's step is not fused, which is slower: AttributeError: ")
     assert message.endswith("has no attribute 'sign'")
@@ -107,16 +108,16 @@ def test_an_update_with_an_operation_that_is_not_known_stays_as_it_is_and_says_s
 
 def test_where_triton_finds_no_compiler_an_update_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(fused.log, "warning", said.append)
+    monkeypatch.setattr(cuda_fused.log, "warning", said.append)
 
     def broken(text: str) -> None:
         raise RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable.")
 
-    monkeypatch.setattr(fused, "find_spec", lambda name: True)
-    monkeypatch.setattr(fused, "_compiled", broken)
-    assert fused.fused(adam := Adam(), torch.device("cuda")) == adam.update
+    monkeypatch.setattr(cuda_fused, "find_spec", lambda name: True)
+    monkeypatch.setattr(cuda_fused, "_compiled", broken)
+    assert cuda_fused.fused(adam := Adam(), torch.device("cuda")) == adam.update
     assert said == ["Adam's step is not fused, which is slower: RuntimeError: Failed to find C compiler."]
 
 
 def test_on_the_cpu_an_update_stays_as_it_is() -> None:
-    assert fused.fused(adam := Adam(), torch.device("cpu")) == adam.update
+    assert cuda_fused.fused(adam := Adam(), torch.device("cpu")) == adam.update

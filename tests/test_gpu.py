@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import engine, randomness, record
-from hpsearch.stack import Run
+from hpsearch.engine import randomness, stack
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.record.file import load_record
+from hpsearch.record.folders import run_folders
 from tests.cli import Cli
 from tests.programs import assert_same, dataset, program, run, train
 from tests.test_cli import TINY
@@ -17,7 +19,7 @@ OPTIMIZERS = ["sgd", "rmsprop", "adam", "adamw"]
 DATA = dataset(train=1000, features=64, classes=10, held_out=300)
 
 
-def some_runs(first_seed: int = 0) -> list[Run]:
+def some_runs(first_seed: int = 0) -> list[LaneSpec]:
     return [run(first_seed + i, optimizer=OPTIMIZERS[i % 4], lr=1e-3, dropout=0.2 * (i % 2)) for i in range(8)]
 
 
@@ -45,7 +47,7 @@ def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
 ) -> None:
     on = program(DATA, (64, 64), 64, normalization, device="cuda", dtype=dtype)
     recorded = train(some_runs(), on, lane_count=8)
-    monkeypatch.setattr(engine, "graphed", lambda function, device: function)
+    monkeypatch.setattr(stack, "graphed", lambda function, device: function)
     for one, other in zip(recorded, train(some_runs(), on, lane_count=8), strict=True):
         assert_same(one, other)
 
@@ -56,7 +58,7 @@ def test_one_kernel_a_step_trains_as_pytorchs_operations_do(
 ) -> None:
     on = program(DATA, (64, 64), 64, normalization, device="cuda")
     fused = train(some_runs(), on, lane_count=8)
-    monkeypatch.setattr(engine, "fused", lambda optimizer, device: optimizer.update)
+    monkeypatch.setattr(stack, "fused", lambda optimizer, device: optimizer.update)
     for one, other in zip(fused, train(some_runs(), on, lane_count=8), strict=True):
         assert one.history.train_loss == pytest.approx(other.history.train_loss, rel=1e-4)
 
@@ -84,7 +86,7 @@ def test_auto_is_the_cuda_device_and_every_precision_trains(
     shown = cli("-m", *TINY, *sweep)
     assert shown.code == 0, shown.err
     sweep_folder = cli.multirun / "cuda"
-    for entry in map(record.load, (sweep_folder / name for name in record.run_folders(sweep_folder))):
+    for entry in map(load_record, (sweep_folder / name for name in run_folders(sweep_folder))):
         assert entry["environment"]["device"] == "cuda:0"
         assert entry["lanes"] == 2
         assert entry["metrics"]["test_accuracy"] > 0.3

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hpsearch import graphs, places
-from hpsearch.engine import History
-from hpsearch.stack import Run
+from hpsearch.engine import cuda_graphs
+from hpsearch.engine.result import History
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.workers import pool
 from tests.programs import assert_same, dataset, program, run, train
 from tests.recording import recorded_on_the_cpu
 
@@ -16,7 +17,7 @@ DATA = dataset(train=70, held_out=300)  # of 32 a batch, the last is smaller
 CPU = torch.device("cpu")
 
 
-def some_runs() -> list[Run]:
+def some_runs() -> list[LaneSpec]:
     """Some leave early."""
     return [
         run(seed, epochs=5 + seed % 2, optimizer=OPTIMIZERS[seed % 4], lr=1e-2, schedule="cosine", dropout=seed % 2 / 4)
@@ -33,7 +34,7 @@ def prune(index: int, history: History) -> bool:
 def test_a_recorded_run_gives_the_bits_of_one_that_is_not(
     normalization: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "processes", lambda runs: 1)
+    monkeypatch.setattr(pool, "processes", lambda runs: 1)
     on = program(DATA, normalization=normalization, dtype=dtype)
     plain = train(some_runs(), on, lane_count=6, prune=prune)
     made = recorded_on_the_cpu(monkeypatch)
@@ -62,7 +63,7 @@ def test_the_first_call_runs_the_second_records_and_shapes_have_graphs_of_their_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = recorded_on_the_cpu(monkeypatch)
-    function: Callable[[torch.Tensor], torch.Tensor] = graphs._Graphed(twice, CPU)
+    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs._Graphed(twice, CPU)
     for values in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0], [8.0], [9.0, 10.0]):
         assert function(torch.tensor(values)).tolist() == [2 * value for value in values]
     assert [graph.replays for graph in made] == [3, 1]
@@ -70,7 +71,7 @@ def test_the_first_call_runs_the_second_records_and_shapes_have_graphs_of_their_
 
 def test_a_recording_that_waits_for_a_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_on_the_cpu(monkeypatch)
-    function: Callable[[torch.Tensor], torch.Tensor] = graphs._Graphed(lambda x: x * x.sum().item(), CPU)
+    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs._Graphed(lambda x: x * x.sum().item(), CPU)
     function(torch.ones(2))
     with pytest.raises(RuntimeError, match="a number is waited for"):
         function(torch.ones(2))

@@ -9,7 +9,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 
-from hpsearch.launcher import StackedLauncher
+from hpsearch.cli.launcher import StackedLauncher
 
 
 def test_the_launcher_is_found_as_a_plugin() -> None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from hpsearch import layers
-from hpsearch.layers import ACTIVATIONS, BatchNorm, LayerNorm, NoNorm, matmul
+from hpsearch.components import layers
+from hpsearch.components.layers import ACTIVATIONS, matmul
+from hpsearch.components.normalization import BatchNorm, LayerNorm, NoNorm, Normalization
 
 sizes = st.one_of(st.integers(1, 70), st.sampled_from([100, 128, 200, 400, 784]))
 
@@ -43,7 +44,7 @@ def test_linear_equals_nn_linear_lane_by_lane_with_its_gradients() -> None:
 
 @pytest.mark.parametrize(("ours", "theirs"), [(BatchNorm(), nn.BatchNorm1d), (LayerNorm(), nn.LayerNorm)])
 def test_normalisation_equals_pytorchs_lane_by_lane_in_training_and_after(
-    ours: layers.Normalization, theirs: type[nn.Module]
+    ours: Normalization, theirs: type[nn.Module]
 ) -> None:
     modules = [theirs(6).double() for _ in range(3)]
     tensors = {f"norm0.{name}": t.double().repeat(3, 1, 1) for name, t in ours.tensors(6).items()}

@@ -1,6 +1,6 @@
 import pytest
 
-from hpsearch.optim import OPTIMIZERS
+from hpsearch.components.optimizer import OPTIMIZERS
 
 
 @pytest.mark.parametrize(

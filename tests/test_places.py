@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from hpsearch import data, lanes, places
-from hpsearch.engine import Training
-from hpsearch.places import Beside, Here
+from hpsearch.components.data import builtin
+from hpsearch.engine.trainer import StackTrainer
+from hpsearch.workers import pool, scheduler
+from hpsearch.workers.forked import ForkedWorker
+from hpsearch.workers.local import LocalWorker
 from tests.programs import VARIANTS, Listed, Weighing, assert_same, dataset, program, run, train
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
@@ -40,8 +42,8 @@ def test_two_places_share_the_lanes_and_a_lane_that_is_free_goes_to_the_next_run
     threads: Callable[[int], None],
 ) -> None:
     threads(2)
-    feed = Listed(THESE, partial(Training, program(dataset())), lambda index, history: index == 0)
-    results = dict(lanes.train(feed, 5))
+    feed = Listed(THESE, program(dataset()), lambda index, history: index == 0)
+    results = dict(scheduler.train(feed, 5))
     assert feed.rounds[0] == dict.fromkeys(range(5), 1)
     assert feed.rounds[1] == {1: 2, 2: 2, 3: 2, 4: 2, 5: 1}  # 0 was pruned
     assert sorted(results) == list(range(9))
@@ -61,7 +63,7 @@ class Slow:
             return prune(histories)
 
         feed.prune = told  # type: ignore[method-assign]
-        for index, _ in lanes.train(feed, lane_count, lambda: self.events.count("round") >= rounds):
+        for index, _ in scheduler.train(feed, lane_count, lambda: self.events.count("round") >= rounds):
             time.sleep(0.02)
             self.events.append(index)
 
@@ -71,7 +73,7 @@ def test_what_has_ended_may_wait_for_the_places_but_is_told_before_training_stop
 ) -> None:
     threads(2)
     these = [replace(each, epochs=1) for each in THESE]
-    feed = Listed(these, partial(Training, program(dataset())), lambda index, history: False)
+    feed = Listed(these, program(dataset()), lambda index, history: False)
     events = Slow(feed, 4, rounds=2).events
     assert sorted(event for event in events if event != "round") == list(range(8))  # the ninth had no lane yet
 
@@ -79,15 +81,15 @@ def test_what_has_ended_may_wait_for_the_places_but_is_told_before_training_stop
 def test_a_search_is_told_what_has_ended_before_the_next_round(threads: Callable[[int], None]) -> None:
     threads(2)
     these = [replace(each, epochs=1) for each in THESE]
-    feed = Listed(these, partial(Training, program(dataset())), lambda index, history: False)
-    feed.searching = True
+    feed = Listed(these, program(dataset()), lambda index, history: False)
+    feed.adaptive = True
     assert Slow(feed, 4, rounds=9).events == ["round", 0, 1, 2, 3, "round", 4, 5, 6, 7, "round", 8]
 
 
 class Fragile:
-    """A `Training` that ends its process once, in its second epoch, as the kernel does where memory is short."""
+    """A `StackTrainer` that ends its process once, in its second epoch, as the kernel does where memory is short."""
 
-    def __init__(self, inner: Training, marker: Path, parent: int) -> None:
+    def __init__(self, inner: StackTrainer, marker: Path, parent: int) -> None:
         self._inner, self._marker, self._parent = inner, marker, parent
         self._epochs = 0
 
@@ -124,7 +126,7 @@ class Unpicklable(Exception):
 
 
 def test_an_error_comes_from_another_process_with_its_reason_and_its_traceback() -> None:
-    place = Beside()
+    place = ForkedWorker()
     try:
         place.ask_round([("stack", _raise, [(0, None)])])
         ((stack, error),) = place.round()
@@ -141,7 +143,7 @@ def _raise() -> Any:
 
 
 def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:
-    digits = data.load("digits", validation=180, test=180, split_seed=0)
+    digits = builtin.load("digits", validation=180, test=180, split_seed=0)
     assert len(pickle.dumps(digits)) < 200
     assert pickle.loads(pickle.dumps(digits)) is digits
     moved = pickle.loads(pickle.dumps(digits.to(torch.device("cpu"), torch.float64)))
@@ -150,11 +152,11 @@ def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:
 
 def test_a_single_run_and_fewer_runs_than_cores_stay_in_this_process(threads: Callable[[int], None]) -> None:
     threads(2)
-    with places.places(1) as (here, on_cpu):
+    with pool.open_workers(1) as (here, on_cpu):
         assert on_cpu == [here]
-        assert isinstance(here, Here)
+        assert isinstance(here, LocalWorker)
     threads(1)
-    with places.places(9) as (here, on_cpu):
+    with pool.open_workers(9) as (here, on_cpu):
         assert on_cpu == [here]
 
 

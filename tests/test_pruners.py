@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from optuna.pruners import BasePruner
 from optuna.trial import Trial, TrialState, create_trial
 
-from hpsearch.pruners import COHORT, OneEpochPruner, SynchronousHalvingPruner
+from hpsearch.search.pruners import COHORT, OneEpochPruner, SynchronousHalvingPruner
 
 NAN, INF = math.nan, math.inf
 Direction = Literal["minimize", "maximize"]

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch import randomness
+from hpsearch.engine import randomness
 
 
 def mask(seed: int, p: float, batch: int, features: int, epoch: int = 0, step: int = 0, layer: int = 0) -> torch.Tensor:

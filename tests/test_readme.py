@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpsearch import optim, record
-from hpsearch.classifiers import CLASSIFIERS
-from hpsearch.data import DATASETS
-from hpsearch.init import INITS
-from hpsearch.layers import ACTIVATIONS, NORMALIZATIONS
-from hpsearch.optim import OPTIMIZERS
-from hpsearch.schedules import SCHEDULES
-from hpsearch.search import OBJECTIVES
-from hpsearch.sweeper_config import PRUNERS
+from hpsearch.components import optimizer
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
+from hpsearch.components.data.builtin import DATASETS
+from hpsearch.components.init import INITS
+from hpsearch.components.layers import ACTIVATIONS
+from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.schedule import SCHEDULES
+from hpsearch.record.file import load_record
+from hpsearch.record.folders import run_folders
+from hpsearch.search.config import PRUNERS
+from hpsearch.search.objectives import OBJECTIVES
 from tests.cli import Cli
 from tests.programs import dataset, program, run, train
 
@@ -39,9 +42,9 @@ def test_every_option_is_named(registry: dict[str, object]) -> None:
 
 def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    monkeypatch.setattr(optim, "SignSGD", None, raising=False)
-    exec(code, vars(optim))  # where the README puts it
-    monkeypatch.setitem(OPTIMIZERS, "signsgd", optim.SignSGD)  # type: ignore[attr-defined]
+    monkeypatch.setattr(optimizer, "SignSGD", None, raising=False)
+    exec(code, vars(optimizer))  # where the README puts it
+    monkeypatch.setitem(OPTIMIZERS, "signsgd", optimizer.SignSGD)  # type: ignore[attr-defined]
     these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
     results = train(these, program(dataset()), lane_count=2)
     assert results[0].history.val_accuracy[-1] > 0.8
@@ -64,7 +67,7 @@ def test_the_example_search_runs(cli: Cli, tmp_path: Path) -> None:
         "hydra.sweeper.n_trials=4", "report=false",
     )  # fmt: skip
     assert shown.code == 0, shown.err
-    first, *others = record.run_folders(cli.multirun / "mine")
+    first, *others = run_folders(cli.multirun / "mine")
     assert len(others) == 3
-    again = cli(*record.load(cli.multirun / "mine" / first)["overrides"])
+    again = cli(*load_record(cli.multirun / "mine" / first)["overrides"])
     assert again.out.startswith("already in "), again.err

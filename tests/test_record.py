@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch import record
-from hpsearch.record import Folders, key_of
+from hpsearch.record.file import Record, key_of, read_done, read_record, write_record
+from hpsearch.record.folders import Folders, fault_of_folder
 
 CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
 
 
-def entry(status: str = "finished", **config: object) -> record.Record:
+def entry(status: str = "finished", **config: object) -> Record:
     resolved = CONFIG | config
     return {
         "schema": 1,
@@ -28,16 +28,16 @@ def test_the_key_is_of_values_not_of_their_order() -> None:
 
 
 def test_what_is_written_is_read_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
-    record.write(tmp_path, entry())
-    assert record.read(tmp_path) == entry() | {"metrics": {"val_loss": None}}
+    write_record(tmp_path, entry())
+    assert read_record(tmp_path) == entry() | {"metrics": {"val_loss": None}}
     assert os.listdir(tmp_path) == ["record.json"]
 
 
 def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
-    record.write(tmp_path, entry())
+    write_record(tmp_path, entry())
     with pytest.raises(TypeError):
-        record.write(tmp_path, entry() | {"reason": object()})
-    assert record.read(tmp_path) is not None
+        write_record(tmp_path, entry() | {"reason": object()})
+    assert read_record(tmp_path) is not None
     assert os.listdir(tmp_path) == ["record.json"]
 
 
@@ -56,14 +56,14 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
 )
 def test_anything_else_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "record.json").write_text(text)
-    assert record.read(tmp_path) is None
+    assert read_record(tmp_path) is None
 
 
 def test_a_failed_run_is_not_done(tmp_path: Path) -> None:
     for status, done in (("finished", True), ("diverged", True), ("pruned", True), ("failed", False)):
-        record.write(tmp_path, entry(status))
-        assert (record.read_done(tmp_path, key_of(CONFIG)) is not None) is done
-    assert record.read_done(tmp_path, key_of(CONFIG | {"seed": 1})) is None
+        write_record(tmp_path, entry(status))
+        assert (read_done(tmp_path, key_of(CONFIG)) is not None) is done
+    assert read_done(tmp_path, key_of(CONFIG | {"seed": 1})) is None
 
 
 def test_folders_are_numbered_found_again_and_never_shared(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_folders_are_numbered_found_again_and_never_shared(tmp_path: Path) -> No
 
 
 def test_a_folder_without_room_is_a_fault(tmp_path: Path) -> None:
-    assert record.fault_of_folder(tmp_path / "new" / "sweep", 10) is None
-    fault = record.fault_of_folder(tmp_path, 10**12)
+    assert fault_of_folder(tmp_path / "new" / "sweep", 10) is None
+    fault = fault_of_folder(tmp_path, 10**12)
     assert fault is not None
     assert fault.startswith(f"{tmp_path}: 1000000000000 runs need about ")
     file = tmp_path / "file"
     file.touch()
-    assert str(record.fault_of_folder(file / "sweep", 1)).startswith(f"{file / 'sweep'}: cannot be written")
+    assert str(fault_of_folder(file / "sweep", 1)).startswith(f"{file / 'sweep'}: cannot be written")

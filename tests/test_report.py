@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from hpsearch import record
+from hpsearch import formatting
+from hpsearch.formatting import duration, p_value, percent, points, two_digits
+from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import findings, folder, search, tables, wording
-from hpsearch.report.configurations import label
-from hpsearch.report.curves import curves
-from hpsearch.report.findings import Findings
-from hpsearch.report.wording import duration, p_value, percent, points, two_digits
+from hpsearch.report import analysis, search_figures, tables, write
+from hpsearch.report.analysis import Findings
+from hpsearch.report.learning_curves import curves
+from hpsearch.report.summary_table import label
 from tests.cli import Cli
 from tests.made_records import entry, seeds, sweep
 
@@ -49,7 +50,7 @@ def grid(path: Path) -> Path:
 
 
 def test_means_and_spreads_are_those_worked_out_by_hand(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [*seeds([0.80, 0.90], lr=0.1), *seeds([0.50], lr=0.2)])])
+    found = analysis.read([sweep(tmp_path / "s", [*seeds([0.80, 0.90], lr=0.1), *seeds([0.50], lr=0.2)])])
     (first, second) = (found.table.loc[c] for c in found.table.index)
     assert (first.n, first.finished, first.test_mean) == (2, 2, pytest.approx(0.85))
     assert first.test_std == pytest.approx(0.1 / math.sqrt(2))
@@ -60,7 +61,7 @@ def test_means_and_spreads_are_those_worked_out_by_hand(tmp_path: Path) -> None:
 
 
 def test_lost_seeds_are_counted_and_never_averaged(tmp_path: Path) -> None:
-    found = findings.read([grid(tmp_path / "s")])
+    found = analysis.read([grid(tmp_path / "s")])
     row = found.table[(found.table.optimizer == "adam") & (found.table.lr == 0.01)].iloc[0]
     assert (row.n, row.finished, row.diverged) == (10, 9, 1)
     assert row.test_mean == pytest.approx(sum(LOW[:9]) / 9)
@@ -69,16 +70,16 @@ def test_lost_seeds_are_counted_and_never_averaged(tmp_path: Path) -> None:
 
 def test_the_order_of_files_and_folders_changes_nothing(tmp_path: Path) -> None:
     entries = [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01), *seeds(LOW, lr=0.001)]
-    one = findings.read([sweep(tmp_path / "one" / "s", entries)])
+    one = analysis.read([sweep(tmp_path / "one" / "s", entries)])
     shuffled = entries[:]
     random.Random(0).shuffle(shuffled)
-    other = findings.read([sweep(tmp_path / "other" / "s", shuffled)])
+    other = analysis.read([sweep(tmp_path / "other" / "s", shuffled)])
     assert one.paragraphs == other.paragraphs
     columns = ["lr", *tables.COLUMNS]
     sorted_tables = [f.table[columns].sort_values("lr").reset_index(drop=True) for f in (one, other)]
     pd.testing.assert_frame_equal(*sorted_tables, rtol=1e-12)
     a, b = sweep(tmp_path / "a", entries[:10]), sweep(tmp_path / "b", entries[10:])
-    forth, back = (findings.read(order) for order in ([a, b], [b, a]))
+    forth, back = (analysis.read(order) for order in ([a, b], [b, a]))
     assert forth.paragraphs == back.paragraphs
     pd.testing.assert_frame_equal(forth.table, back.table)
 
@@ -91,12 +92,12 @@ def test_only_what_differs_is_a_column(tmp_path: Path) -> None:
         entry(0.9, optimizer=adam | {"eps": 1e-4}),
         entry(0.7, architecture=svc),
     ]
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     assert found.runs.swept == ["architecture", "optimizer", "optimizer.eps"]
 
 
 def test_1_and_1_point_0_are_one_configuration(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [entry(0.8, lr=1, seed=0), entry(0.8, lr=1.0, seed=1)])])
+    found = analysis.read([sweep(tmp_path / "s", [entry(0.8, lr=1, seed=0), entry(0.8, lr=1.0, seed=1)])])
     assert list(found.table.n) == [2]
 
 
@@ -120,7 +121,7 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
     other = seeds(HIGH[:1])[0]
     broken(path, "008_00000000", json.dumps(other | {"metrics": other["metrics"] | {"test_accuracy": 0.1}}))
     (path / "009_abcdef01").mkdir()
-    found = findings.read([path])
+    found = analysis.read([path])
     assert len(found.runs.frame) == 2
     expected = [
         "s/002_00000000: left out: not readable as JSON",
@@ -157,7 +158,7 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
 def test_parts_of_another_shape_are_named(tmp_path: Path, part: str, value: Any, words: str) -> None:
     path = sweep(tmp_path / "s", seeds(HIGH[:1]))
     broken(path, "001_00000000", json.dumps(seeds(HIGH)[5] | {part: value}))
-    (note,) = findings.read([path]).runs.notes
+    (note,) = analysis.read([path]).runs.notes
     assert note.startswith(f"s/001_00000000: left out: {words}")
 
 
@@ -165,10 +166,10 @@ def test_values_are_named_as_they_are_typed(tmp_path: Path) -> None:
     nets = [{"name": "mlp", "widths": widths} for widths in (None, [16, 16])]
     nesterov = {"name": "sgd", "nesterov": True}
     switched = [*seeds(HIGH[:2], optimizer=nesterov), *seeds(LOW[:2], optimizer=nesterov | {"nesterov": False})]
-    assert "optimizer.nesterov=true is best" in findings.read([sweep(tmp_path / "switched", switched)]).paragraphs[0]
+    assert "optimizer.nesterov=true is best" in analysis.read([sweep(tmp_path / "switched", switched)]).paragraphs[0]
     entries = [*seeds(HIGH[:2], architecture=nets[0]), *seeds(LOW[:2], architecture=nets[1], optimizer=nesterov)]
     entries += seeds(LOW[:2], architecture=nets[1], optimizer=nesterov | {"nesterov": False})
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     assert found.runs.swept == ["architecture.widths", "optimizer.nesterov"]
     assert [label(row, found.runs.swept) for _, row in found.table.iterrows()] == [
         "architecture.widths=null",
@@ -178,10 +179,10 @@ def test_values_are_named_as_they_are_typed(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [entry(None, status="failed", seed=s) for s in (0, 1)])])
+    found = analysis.read([sweep(tmp_path / "s", [entry(None, status="failed", seed=s) for s in (0, 1)])])
     assert found.verdicts[0].winner is None
     assert found.paragraphs[0] == "No run has finished: there is nothing to judge."
-    folder.write(found, tmp_path / "out")
+    write.write(found, tmp_path / "out")
     assert "| 0/2 |" in re.sub(" +", " ", (tmp_path / "out" / "table.md").read_text())
 
 
@@ -189,7 +190,7 @@ def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
 
 
 def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
-    found = findings.read([grid(tmp_path / "s")])
+    found = analysis.read([grid(tmp_path / "s")])
     assert found.paragraphs[0] == (
         "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
         "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
@@ -207,20 +208,20 @@ def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
 
 
 def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
+    found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
     assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
 
 
 def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     assert found.table[found.table.best].lr.item() == 0.1
     assert "really the better one on test" in found.paragraphs[0]
     assert "validation and test disagree" in found.paragraphs[0]
 
 
 def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
+    found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
     assert "not testable at n = 5: an exact test needs 6 seeds or more" in found.paragraphs[0]
     assert "n.s." not in found.paragraphs[0]
     assert found.verdicts[0].ties == set()
@@ -228,14 +229,14 @@ def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) ->
 
 def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
     entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     assert set(found.verdicts[0].others.result) == {"not testable"}
     assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in found.paragraphs[0]
 
 
 def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
     lucky = [*seeds([0.95] * 5, lr=1.0), entry(None, status="diverged", lr=1.0, seed=5)]
-    found = findings.read([sweep(tmp_path / "s", [*lucky, *seeds(HIGH[:6], lr=0.1)])])
+    found = analysis.read([sweep(tmp_path / "s", [*lucky, *seeds(HIGH[:6], lr=0.1)])])
     assert found.table[found.table.best].lr.item() == 0.1
     assert any(
         "lr=1 has the higher mean on validation, 95.00 %, but only 5 of its 6 seeds" in w for w in found.warnings
@@ -247,7 +248,7 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
         one | {"environment": one["environment"] | {"device_name": "a GPU"}} for one in seeds(LOW[:3], lr=0.01)
     ]
     entries = [*seeds(HIGH[:4], lr=0.1), *elsewhere, *seeds(LOW[:4], lr=0.05)]
-    warnings = "\n".join(findings.read([sweep(tmp_path / "s", entries)]).warnings)
+    warnings = "\n".join(analysis.read([sweep(tmp_path / "s", entries)]).warnings)
     for words in (
         "lr=0.1 is the largest",
         "has 4 seeds: 5 are the least",
@@ -260,7 +261,7 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
 def test_no_dropout_is_not_the_edge_of_a_range(tmp_path: Path) -> None:
     dropout = [{"name": "none", "p": p} for p in (0.0, 0.2)]
     entries = [*seeds(HIGH, dropout=dropout[0]), *seeds(LOW, dropout=dropout[1])]
-    assert findings.read([sweep(tmp_path / "s", entries)]).warnings == []
+    assert analysis.read([sweep(tmp_path / "s", entries)]).warnings == []
 
 
 def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ def test_an_edge_is_one_among_equal_choices(tmp_path: Path) -> None:
         *seeds(HIGH, optimizer="adam", lr=0.01), *seeds(LOW, optimizer="adam", lr=0.001),
         *seeds(LOW, optimizer="sgd", lr=1.0), *seeds(LOW, optimizer="sgd", lr=0.0001),
     ]  # fmt: skip
-    (warning,) = findings.read([sweep(tmp_path / "s", entries)]).warnings
+    (warning,) = analysis.read([sweep(tmp_path / "s", entries)]).warnings
     assert warning.startswith("lr=0.01 is the largest value tried")
 
 
@@ -280,14 +281,14 @@ def test_data_sets_are_judged_each_by_itself(tmp_path: Path) -> None:
     ]  # fmt: skip
     path = sweep(tmp_path / "s", entries)
     sweep(path / "confirm", [entry(0.88, data="fashion", seed=10), entry(0.89, data="mnist", seed=10)])
-    found = findings.read([path])
+    found = analysis.read([path])
     starts = [f"data={name} architecture=mlp is best: " for name in ("mnist", "fashion")]
     starts += [f"Run again on 1 fresh seed, data={name} architecture=mlp reaches" for name in ("mnist", "fashion")]
     assert all(said.startswith(start) for said, start in zip(found.paragraphs, starts, strict=True))
     assert [list(verdict.others.p_holm) for verdict in found.verdicts] == [[2 / 1024]] * 2  # no comparison between them
     assert tables.markdown(found.display).count("**") == 4
     assert "Bold: the best on validation of each data set." in found.display.caption
-    folder.write(found, tmp_path / "out")
+    write.write(found, tmp_path / "out")
 
 
 # the winner again
@@ -298,7 +299,7 @@ def test_the_confirmation_compares_search_and_fresh_seeds(tmp_path: Path) -> Non
     fresh = [entry(0.89, val=0.898, lr=0.1, seed=2), entry(0.90, val=0.900, lr=0.1, seed=3)]
     used, of_another = entry(0.5, lr=0.1, seed=1), entry(0.6, lr=0.01, seed=4)
     sweep(path / "confirm", [*fresh, used, of_another])
-    found = findings.read([path])
+    found = analysis.read([path])
     assert found.paragraphs[1] == (
         "Run again on 2 fresh seeds, lr=0.1 reaches 89.90 ± 0.14 % on validation and 89.50 ± 0.71 % on test. In "
         "the search its validation was 90.20 %: optimistic by +0.30 points [95 % interval -0.97 to +1.57]."
@@ -309,7 +310,7 @@ def test_the_confirmation_compares_search_and_fresh_seeds(tmp_path: Path) -> Non
 
 
 def read_grid(tmp_path: Path, **options: Any) -> Findings:
-    return findings.read([grid(tmp_path / "s")], **options)
+    return analysis.read([grid(tmp_path / "s")], **options)
 
 
 def test_two_swept_keys_make_the_papers_pivot(tmp_path: Path) -> None:
@@ -336,14 +337,14 @@ def test_the_latex_table_is_a_document_of_its_own(tmp_path: Path) -> None:
 
 def test_three_swept_keys_make_a_long_table_best_first(tmp_path: Path) -> None:
     entries = [*seeds(HIGH[:2]), *seeds(LOW[:2], lr=0.2, epochs=4), *seeds([0.95, 0.95], lr=0.3, optimizer="adam")]
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     assert list(found.display.cells) == ["optimizer", "lr", "epochs", "seeds", "validation", "test"]
     assert list(found.display.cells.test) == ["95.00 ± 0", "90.20 ± 0.28", "88.20 ± 0.28"]
 
 
 def test_a_key_that_follows_from_another_makes_no_pivot(tmp_path: Path) -> None:
     entries = [*seeds(HIGH[:2], optimizer="sgd", lr=0.03), *seeds(LOW[:2], optimizer="adam", lr=0.001)]
-    display = findings.read([sweep(tmp_path / "s", entries)]).display
+    display = analysis.read([sweep(tmp_path / "s", entries)]).display
     assert list(display.cells) == ["optimizer", "lr", "seeds", "validation", "test"]
 
 
@@ -363,13 +364,13 @@ def test_a_key_that_only_some_have_keeps_every_cell(tmp_path: Path) -> None:
     momentum = [{"name": "sgd", "momentum": value} for value in (0.0, 0.9)]
     entries = [*seeds(HIGH[:2], optimizer=momentum[0]), *seeds(LOW[:2], optimizer=momentum[1])]
     path = sweep(tmp_path / "s", [*entries, *seeds([0.85, 0.85], optimizer="adam")])
-    found = findings.read([path], columns="optimizer.momentum")
+    found = analysis.read([path], columns="optimizer.momentum")
     assert list(found.display.cells) == ["optimizer", "optimizer.momentum=0", "optimizer.momentum=0.9", "-"]
     assert [list(row) for row in found.display.cells.values] == [
         ["sgd", "90.20 ± 0.28", "88.20 ± 0.28", ""],
         ["adam", "", "", "85.00 ± 0"],
     ]
-    folder.write(found, tmp_path / "out")
+    write.write(found, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -384,11 +385,11 @@ def test_a_key_that_only_some_have_keeps_every_cell(tmp_path: Path) -> None:
 def test_what_stands_behind_the_plus_minus_can_be_chosen(tmp_path: Path, spread: str, cell: str) -> None:
     display = read_grid(tmp_path, spread=spread).display
     assert display.cells.sgd[0] == cell
-    assert wording.SPREADS[spread] in display.caption
+    assert formatting.SPREADS[spread] in display.caption
 
 
 def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> None:
-    folder.write(read_grid(tmp_path), tmp_path / "out")
+    write.write(read_grid(tmp_path), tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     assert list(table) == [
         "optimizer", "lr", "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high",
@@ -404,7 +405,7 @@ def test_names_are_escaped_for_every_reader(tmp_path: Path) -> None:
         *seeds(LOW[:2], optimizer="sgd", lr=0.2),
         *seeds(LOW[:2], lr=0.3, data="x"),
     ]
-    folder.write(findings.read([sweep(tmp_path / "s", entries)]), tmp_path / "out")
+    write.write(analysis.read([sweep(tmp_path / "s", entries)]), tmp_path / "out")
     for name in ("table.html", "index.html"):
         assert "<script" not in (tmp_path / "out" / name).read_text()
     assert r"\|a_b" in (tmp_path / "out" / "table.md").read_text()
@@ -415,8 +416,8 @@ def test_ten_thousand_runs_are_cut_to_what_a_person_reads(tmp_path: Path, capsys
     entries = [
         entry(0.5 + i / 1000, lr=0.1 + i, dropout={"name": "none", "p": i / 1000}, epochs=i + 1) for i in range(120)
     ]
-    found = findings.read([sweep(tmp_path / "s", entries)])
-    folder.show(found, Console(width=120))
+    found = analysis.read([sweep(tmp_path / "s", entries)])
+    write.show(found, Console(width=120))
     shown = capsys.readouterr().out
     assert shown.count("│") < 50 * 7
     assert "80 more rows are in table.md" in shown
@@ -455,11 +456,11 @@ def test_every_figure_is_drawn_and_written_twice(tmp_path: Path) -> None:
     path = grid(tmp_path / "s")
     for name in ("000_", "001_"):
         (run,) = path.glob(f"{name}*")
-        record.write(run, record.load(run) | {"seconds": 9.0})
+        write_record(run, load_record(run) | {"seconds": 9.0})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "slice_old.png").write_text("of an earlier report")
     (tmp_path / "out" / "mine.png").write_text("the user's own")
-    folder.write(findings.read([path]), tmp_path / "out")
+    write.write(analysis.read([path]), tmp_path / "out")
     pictures = {file.name for file in (tmp_path / "out").glob("*.p[nd][gf]")} - {"mine.png"}
     assert pictures == {
         f"{name}.{kind}" for name in ("curves", "heatmap", "seeds", "slice_lr", "time") for kind in ("png", "pdf")
@@ -468,7 +469,7 @@ def test_every_figure_is_drawn_and_written_twice(tmp_path: Path) -> None:
 
 
 def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:
-    found = findings.read([sweep(tmp_path / "s", [*seeds([0.8, 0.9], lr=0.1), *seeds([0.5, 0.5], lr=0.2)])])
+    found = analysis.read([sweep(tmp_path / "s", [*seeds([0.8, 0.9], lr=0.1), *seeds([0.5, 0.5], lr=0.2)])])
     figure = curves(found.runs, found.table)
     assert figure is not None
     loss, accuracy = figure.axes
@@ -481,7 +482,7 @@ def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:
 
 def test_lines_differ_without_their_colour(tmp_path: Path) -> None:
     entries = [one for o in ("a", "b", "c") for lr in (0.1, 0.2, 0.3) for one in seeds([0.8], optimizer=o, lr=lr)]
-    found = findings.read([sweep(tmp_path / "s", entries)])
+    found = analysis.read([sweep(tmp_path / "s", entries)])
     figure = curves(found.runs, found.table)
     assert figure is not None
     looks = {(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in figure.axes[0].lines}
@@ -504,7 +505,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
         "    task: [experiment=x, 'lr=0.1,0.01']\n  sweeper: {_target_: hydra.BasicSweeper}\n"
         "  job: {config_name: config}\n  runtime: {config_sources: []}\n"
     )
-    folder.write(findings.read([path]), tmp_path / "out")
+    write.write(analysis.read([path]), tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     links = Links()
     links.feed(page)
@@ -525,7 +526,7 @@ def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> Non
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no chromium")
-    folder.write(findings.read([grid(tmp_path / "s")]), tmp_path / "out")
+    write.write(analysis.read([grid(tmp_path / "s")]), tmp_path / "out")
     options = [
         "--headless",
         "--no-sandbox",
@@ -563,8 +564,8 @@ def test_the_study_of_a_search_holds_every_configuration(tmp_path: Path) -> None
         lost,
         entry(0.6, lr=0.2),
     ]
-    found = findings.read([sweep(tmp_path / "s", entries)])
-    trials = search.study(found.runs, found.table).trials
+    found = analysis.read([sweep(tmp_path / "s", entries)])
+    trials = search_figures.study(found.runs, found.table).trials
     assert [trial.value for trial in trials] == [pytest.approx(0.85), 0.7, 0.95, None, 0.6]
     assert [trial.params["lr"] for trial in trials] == [0.1, 0.01, 0.1, 0.5, 0.2]
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.optim import SGD, lr_scheduler
 
-from hpsearch.schedules import SCHEDULES
+from hpsearch.components.schedule import SCHEDULES
 
 
 def factors(make: type[lr_scheduler.LRScheduler], steps: int, **options: float) -> np.ndarray:

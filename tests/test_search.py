@@ -19,9 +19,12 @@ import pytest
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch import dashboard, database, engine, record
-from hpsearch.stack import Run
-from hpsearch.usage import UsageError
+from hpsearch import dashboard
+from hpsearch.engine import trainer
+from hpsearch.engine.spec import LaneSpec
+from hpsearch.errors import UsageError
+from hpsearch.record.folders import run_folders
+from hpsearch.search import storage
 from tests.cli import Cli, Shown
 from tests.postgres import cluster, programs
 from tests.test_cli import TINY, records
@@ -148,7 +151,7 @@ def test_several_objectives(cli: Cli) -> None:
         assert parameters == {1: 64 * 8 + 8 + 90, 2: 64 * 8 + 8 + 72 + 90}[int(trial.params["architecture.depth"])]
 
 
-def test_the_same_command_goes_on_up_to_n_trials_without_repeating_a_point(cli: Cli, trained: list[Run]) -> None:
+def test_the_same_command_goes_on_up_to_n_trials_without_repeating_a_point(cli: Cli, trained: list[LaneSpec]) -> None:
     search(cli, 5)
     assert search(cli, 5).code == 0
     assert len(trained) == 5
@@ -178,14 +181,14 @@ def test_points_that_are_few_are_not_tried_twice(cli: Cli) -> None:
 
 
 def break_seed(monkeypatch: pytest.MonkeyPatch, broken: Any) -> None:
-    original = engine._enter
+    original = trainer.new_lane
 
-    def enter(index: int, run: Run, program: Any) -> Any:
+    def enter(index: int, run: LaneSpec, program: Any) -> Any:
         if broken(run):
             raise MemoryError("no memory for this one")
         return original(index, run, program)
 
-    monkeypatch.setattr(engine, "_enter", enter)
+    monkeypatch.setattr(trainer, "new_lane", enter)
 
 
 def test_a_trial_that_fails_costs_one_trial(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -500,10 +503,10 @@ def test_a_space_in_python_that_breaks_later_costs_no_run(cli: Cli) -> None:
 def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(storage, "BUSY_SECONDS", 0.1)
     locks: list[sqlite3.Connection] = []
 
-    def lock(run: Run) -> bool:
+    def lock(run: LaneSpec) -> bool:
         if len(list(cli.multirun.glob("s/*/record.json"))) == 3 and not locks:
             locks.append(sqlite3.connect(cli.multirun / "hpsearch.db", isolation_level=None))
             locks[0].execute("BEGIN IMMEDIATE")
@@ -659,7 +662,7 @@ def test_every_search_of_conf_runs(cli: Cli, name: str) -> None:
     )  # fmt: skip
     assert shown.code == 0, shown.err
     (sweep,) = (path for path in cli.multirun.iterdir() if path.is_dir())
-    assert record.run_folders(sweep)
+    assert run_folders(sweep)
     parameters = {key for trial in trials(cli, sweep.name) for key in trial.params}
     assert {
         "optimizer", "lr", "optimizer.weight_decay", "dropout.p", "architecture.width", "architecture.depth", "init",

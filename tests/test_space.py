@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
 
-from hpsearch.space import parse, suggest
-from hpsearch.usage import UsageError
+from hpsearch.errors import UsageError
+from hpsearch.search.space import suggest
+from hpsearch.search.space_syntax import parse
 
 PARAMS = {
     "optimizer": "sgd,adam,rmsprop",

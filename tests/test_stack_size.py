@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.stack_size import GAIN, StackSize
+from hpsearch.engine.stack_size import GAIN, StackSize
 
 
 def sizes(lanes: int, seconds: Callable[[int], float], epochs: int = 40, tries: bool = True) -> list[int]:

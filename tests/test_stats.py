@@ -11,6 +11,7 @@ from scipy import stats as reference
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
+from hpsearch.record.frame import batch_std
 from hpsearch.report import stats
 
 accuracies = st.lists(st.floats(0.05, 1.0, allow_subnormal=False), min_size=2, max_size=12)
@@ -37,14 +38,14 @@ def test_the_standard_error_of_10000_images_is_a_third_of_a_point() -> None:
 
 
 def test_the_papers_spread_is_the_unweighted_one_over_batches() -> None:
-    assert stats.batch_std([9, 5], [10, 5]) == pytest.approx(0.05)
+    assert batch_std([9, 5], [10, 5]) == pytest.approx(0.05)
 
 
 def test_the_papers_spread_has_variance_p_1_minus_p_over_186() -> None:
     """39 batches of 256 and one of 16: the mean of 1/size is 1/186.2; see Fashion-MNIST's ten printed values."""
     sizes = np.array([256] * 39 + [16])
     random = np.random.default_rng(0)
-    spreads = [stats.batch_std(random.binomial(sizes, 0.872), sizes) ** 2 for _ in range(2000)]
+    spreads = [batch_std(random.binomial(sizes, 0.872), sizes) ** 2 for _ in range(2000)]
     assert np.mean(spreads) == pytest.approx(0.872 * 0.128 / 186.2 * 39 / 40, rel=0.05)
 
 

@@ -15,24 +15,24 @@ from torch.nn import functional as F
 from benchmarks.plain import OPTIMIZERS, net
 from benchmarks.programs import digits_program
 from benchmarks.work import announce, from_arguments
-from hpsearch.data import Part
-from hpsearch.stack import Program
+from hpsearch.components.data.dataset import Split
+from hpsearch.engine.spec import StackSpec
 
 
-def seeded(program: Program, seed: int) -> nn.Module:
+def seeded(program: StackSpec, seed: int) -> nn.Module:
     """A net whose weights are drawn from this seed."""
     torch.manual_seed(seed)
     return net(program)
 
 
 @torch.no_grad()
-def accuracies(batch: ModelBatch, part: Part) -> list[float]:
+def accuracies(batch: ModelBatch, part: Split) -> list[float]:
     """Of each net."""
     correct: torch.Tensor = batch(part.x).argmax(2) == part.y
     return correct.double().mean(1).tolist()
 
 
-def train(program: Program, name: str, nets: Sequence[tuple[float, int]], epochs: int) -> list[float]:
+def train(program: StackSpec, name: str, nets: Sequence[tuple[float, int]], epochs: int) -> list[float]:
     """The validation accuracies of nets with these learning rates and seeds."""
     batch = ModelBatch([seeded(program, seed) for _, seed in nets], shared_input=True)
     optimizer = OptimizerFactory(OPTIMIZERS[name]).create_optimizer(batch, [{"lr": lr} for lr, _ in nets])

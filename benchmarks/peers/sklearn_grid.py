@@ -23,7 +23,7 @@ def scores(test_x: np.ndarray, test_y: np.ndarray, net: Any, x: np.ndarray, y: n
 
 if __name__ == "__main__":
     work = from_arguments()
-    # the parts of `hpsearch.data.digits`, which would import PyTorch
+    # the parts of `hpsearch.components.data.builtin.digits`, which would import PyTorch
     x, y = load_digits(return_X_y=True)
     x, test_x, y, test_y = train_test_split(x, y, test_size=180, stratify=y, random_state=0)
     x, held_x, y, held_y = train_test_split(x, y, test_size=180, stratify=y, random_state=0)

@@ -14,12 +14,12 @@ from benchmarks.programs import fashion_program
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, Unmeasured, clocked, compared, interleaved
 from benchmarks.work import Work
-from hpsearch import engine
-from hpsearch.stack import Program
+from hpsearch.engine import stack
+from hpsearch.engine.spec import StackSpec
 
 TABLE = Work(epochs=40)  # the paper's, with 5 seeds
 THREE = [("sgd", 0.03, 0), ("adam", 0.001, 0), ("rmsprop", 0.001, 0)]
-Loop = Callable[[Program, str, float, int, int], float]
+Loop = Callable[[StackSpec, str, float, int, int], float]
 
 
 def cuda(options: Options) -> Found:
@@ -37,7 +37,7 @@ def cuda(options: Options) -> Found:
         return statistics.fmean(loop(program, *point, TABLE.epochs) for point in THREE)
 
     def unfused() -> float:
-        with patch.object(engine, "fused", lambda optimizer, device: optimizer.update):
+        with patch.object(stack, "fused", lambda optimizer, device: optimizer.update):
             return stacked(program, TABLE.points, TABLE.epochs)
 
     cases = [

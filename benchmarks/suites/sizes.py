@@ -7,8 +7,8 @@ from benchmarks.programs import digits_program, on_all_cores
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
 from benchmarks.work import QUICKSTART, Work
-from hpsearch.stack import Program
-from hpsearch.stack_size import StackSize
+from hpsearch.engine.spec import StackSpec
+from hpsearch.engine.stack_size import StackSize
 
 WIDTHS = (64, 256, 512)
 EPOCHS = {64: 20, 256: 16, 512: 8}
@@ -28,7 +28,7 @@ def sizes(options: Options) -> Found:
     return Found("\n\n".join(tables), numbers)
 
 
-def _compared(program: Program, work: Work, epochs: int, rounds: int) -> Found:
+def _compared(program: StackSpec, work: Work, epochs: int, rounds: int) -> Found:
     ours = partial(stacked, program, work.points, epochs)
 
     def in_one() -> float:

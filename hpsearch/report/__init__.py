@@ -1,1 +1,5 @@
-"""What the records say: tables of a sweep. Imports neither torch nor Hydra."""
+"""What the records say: numbers, then a verdict, then words, tables, figures and a page.
+
+In: the folders of one or more sweeps. Out: the printed table and verdict, and the files of ``report/``.
+May import: record; neither torch nor Hydra.
+"""

@@ -1,13 +1,12 @@
 """``python -m hpsearch.report multirun/<sweep> [more folders…]``: print a report and write it into a folder."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import NoReturn
 
-from hpsearch import garbage
-from hpsearch.report.wording import SPREADS
-from hpsearch.usage import UsageError, exit_on_write_error, exit_on_wrong_usage
+from hpsearch import shell
+from hpsearch.errors import UsageError, write_errors
+from hpsearch.formatting import SPREADS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,23 +35,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Exit code 2 for wrong usage."""
-    garbage.rarely()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show ± still gets the rest
-    with exit_on_wrong_usage():
+    """Print and write a report. Exit code 1: it cannot be written. Exit code 2: wrong usage."""
+    shell.begin()
+    with shell.one_line_errors():
         options = _parser().parse_args()
         from rich.console import Console
 
-        from hpsearch.report import findings, folder  # pandas, which takes half a second
+        from hpsearch.report import analysis, write  # pandas, which takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
-        found = findings.read(options.sweeps, rows, options.columns, options.spread)
-    output = options.output or folder.place(found.sweeps)
-    console = Console()
-    folder.show(found, console)
-    with exit_on_write_error(output):
-        folder.write(found, output)
+        found = analysis.read(options.sweeps, rows, options.columns, options.spread)
+        output = options.output or write.place(found.sweeps)
+        write.show(found, Console())
+        with write_errors(output):
+            write.write(found, output)
     print(f"report: {output / 'index.html'}")
 
 

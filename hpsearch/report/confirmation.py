@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpsearch.formatting import count, percent, points
+from hpsearch.record.frame import Runs, configuration_of, gather
 from hpsearch.report import stats
-from hpsearch.report.configurations import label
-from hpsearch.report.runs import Runs, configuration_of, gather
+from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import Verdict
-from hpsearch.report.wording import count, percent, points
 
 FOLDER = "confirm"  # below the sweep's
 

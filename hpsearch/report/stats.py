@@ -47,11 +47,6 @@ def test_se(accuracy: ArrayLike, images: ArrayLike) -> Floats:
     return np.asarray(np.sqrt(accuracy * (1 - accuracy) / np.asarray(images, float)))
 
 
-def batch_std(correct: ArrayLike, total: ArrayLike) -> float:
-    """Unweighted standard deviation of accuracy over test batches, n in the denominator: the paper's ±."""
-    return float((np.asarray(correct, float) / np.asarray(total, float)).std())
-
-
 @dataclass(frozen=True)
 class Comparison:
     """The difference a - b between two configurations.

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.report.configurations import COLUMNS, is_numeric, ordered_values, position, text
-from hpsearch.report.wording import MISSING, SPREADS, count, percent
-from hpsearch.usage import UsageError
+from hpsearch.errors import UsageError
+from hpsearch.formatting import MISSING, SPREADS, count, percent
+from hpsearch.report.summary_table import COLUMNS, is_numeric, ordered_values, position, text
 
 SHOWN_ROWS = 40  # on the terminal
 SHOWN_LONG_ROWS = 5  # of configurations that take several lines each
@@ -122,10 +122,15 @@ def _caption(table: pd.DataFrame, layout: Layout, title: str) -> str:
 
 def write(folder: Path, shown: Display, table: pd.DataFrame, swept: list[str]) -> None:
     """Write table.csv, .md, .tex and .html into a folder."""
-    table[[*swept, *COLUMNS]].to_csv(folder / "table.csv", index=False)
+    unrounded(table, swept).to_csv(folder / "table.csv", index=False)
     (folder / "table.md").write_text(markdown(shown), encoding="utf-8")
     (folder / "table.tex").write_text(latex(shown), encoding="utf-8")
     (folder / "table.html").write_text(html(shown, whole=True), encoding="utf-8")
+
+
+def unrounded(table: pd.DataFrame, swept: list[str]) -> pd.DataFrame:
+    """The columns of table.csv."""
+    return table[[*swept, *COLUMNS]]
 
 
 def markdown(shown: Display) -> str:

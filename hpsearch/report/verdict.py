@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from hpsearch.record.frame import Runs
 from hpsearch.report import stats
-from hpsearch.report.configurations import is_numeric
-from hpsearch.report.runs import Runs
+from hpsearch.report.summary_table import is_numeric
 
 LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # than the winner's test accuracy
 

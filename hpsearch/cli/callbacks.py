@@ -1,0 +1,107 @@
+"""Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end."""
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict, read_write
+
+from hpsearch.cli import confirm, interrupt, task_function
+from hpsearch.cli.error_lines import FOUND, carried
+from hpsearch.cli.launcher import StackedLauncherConf
+from hpsearch.errors import NothingStarted, UsageError, require
+from hpsearch.record.file import read_record
+from hpsearch.record.folders import fault_of_folder
+from hpsearch.task.prepare import prepare
+
+LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
+NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
+
+last_sweep: Path | None = None  # the folder of the sweep or run that this process began last
+
+
+class Callbacks(Callback):
+    """Named in ``conf/config.yaml``."""
+
+    @carried
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check a single run, and say what it would do if that was asked."""
+        sweep = _begin(config)
+        runs = prepare([(config, task_function.overrides_of(config.hydra, config.hydra.overrides.task))], sweep)
+        if config.plan:
+            from hpsearch.task import plan
+
+            print("\n".join(plan.describe(runs, sweep, lanes=1)))
+            raise NothingStarted
+
+    @carried
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the keys of the sweep itself."""
+        sweep = _begin(config)
+        if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # others would launch
+            with read_write(config.hydra), open_dict(config.hydra):
+                config.hydra.launcher = StackedLauncherConf
+                config.hydra.runtime.choices["hydra/launcher"] = "stacked"
+                typed = config.hydra.overrides.hydra
+                config.hydra.overrides.hydra = [line for line in typed if not confirm.LAUNCHER.match(line)]
+        fault = fault_of_folder(sweep, runs=1)
+        if fault is not None:
+            raise UsageError([fault])
+        require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+
+    @carried
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Print the result of a single run."""
+        if config.hydra.mode is None or config.hydra.mode.name == "RUN":
+            _print_run(Path(config.hydra.runtime.output_dir))
+
+    @carried
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Print and write the results of a sweep, also of one that an error has ended."""
+        error = sys.exc_info()[1]  # Hydra calls this in any case
+        if isinstance(error, NO_RESULTS):
+            return _remove_if_without_runs(Path(config.hydra.sweep.dir))
+        from hpsearch.cli import sweep_end
+
+        sweep_end.results(config)
+        if interrupt.asked():
+            raise KeyboardInterrupt(f"interrupted; to go on: {sweep_end.resume_command(config)}")
+
+
+def _begin(config: DictConfig) -> Path:
+    """Check the name of a run or sweep; returns its folder."""
+    global last_sweep
+    name = config.name
+    fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
+    require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
+    last_sweep = Path(config.hydra.sweep.dir)
+    return last_sweep
+
+
+def _remove_if_without_runs(sweep: Path) -> None:
+    """Remove the folder that Hydra made before it looked at the jobs."""
+    if sweep.is_dir() and os.listdir(sweep) == ["multirun.yaml"]:
+        shutil.rmtree(sweep)
+        with suppress(OSError):  # its parent holds other sweeps
+            sweep.parent.rmdir()
+
+
+def _print_run(folder: Path) -> None:
+    """Print the result of one run, if it has a record."""
+    record = read_record(folder)
+    if record is None:
+        return
+    metrics = record["metrics"]
+    if record["status"] == "finished":
+        accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
+        epochs, seconds = len(record["history"]["val_accuracy"]), record["seconds"]
+        print(f"{accuracies} accuracy after {epochs} epochs, {seconds:.1f} s of training")
+    else:
+        print(f"{record['status']}: {record['reason']}")
+    print(f"record in {folder}")

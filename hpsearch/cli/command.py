@@ -1,0 +1,57 @@
+"""A command line of hpsearch, run inside this process."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+
+from hpsearch.cli import task_function
+from hpsearch.cli.error_lines import FOUND, Carried, line_of
+from hpsearch.errors import NothingStarted, UsageError
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
+FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
+
+_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task_function.run)
+_one_at_a_time = threading.RLock()  # Hydra keeps its state in singletons
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run what stands behind ``python -m hpsearch``.
+
+    Raises UsageError, SweepError, and KeyboardInterrupt, whose message says how to go on. If the user has set
+    ``HYDRA_FULL_ERROR=1``, the exceptions of Hydra and OmegaConf pass as they are.
+    """
+    full_errors = os.environ.get(FULL_ERROR) == "1"
+    with _one_at_a_time, _hydra_raises(arguments):
+        try:
+            _main()
+        except NothingStarted:
+            pass
+        except FOUND as error:
+            if full_errors:
+                raise
+            raise UsageError([line_of(error)]) from error
+        except Carried as carrier:
+            if not isinstance(carrier.error, NothingStarted):
+                raise carrier.error from None
+
+
+@contextmanager
+def _hydra_raises(arguments: Sequence[str]) -> Iterator[None]:
+    """Inside, Hydra reads `arguments` and raises its errors."""
+    argv, before = sys.argv, os.environ.get(FULL_ERROR)
+    sys.argv, os.environ[FULL_ERROR] = ["hpsearch", *arguments], "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before

@@ -1,0 +1,88 @@
+"""Composing the configurations of a sweep without composing each from scratch."""
+
+import pickle
+from functools import cache
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.plugins.config_source import ConfigSource
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+
+class Composer(ConfigLoader):
+    """Hydra's config loader, but each combination of choices is composed once.
+
+    Composing takes Hydra 50 to 120 ms. An override that only sets a plain value is applied to a copy, as Hydra itself
+    applies it after composing.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+        self._parser = OverridesParser.create()
+        self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
+        self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
+        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
+        self._plain: set[tuple[tuple[str, ...], str]] = set()  # keys that hold a plain value under these choices
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """As `ConfigLoader.load_sweep_config`."""
+        parsed = [self._parse(line) for line in sweep_overrides]
+        choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
+        if choices not in self._composed:
+            self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
+        config: DictConfig = pickle.loads(self._composed[choices])
+        try:
+            for override in (override for override, value in parsed if value):
+                key = override.key_or_group
+                if (choices, key) not in self._plain:
+                    old = OmegaConf.select(config, key, throw_on_missing=True)
+                    if old is None or OmegaConf.is_config(old):
+                        return self._loader.load_sweep_config(master_config, sweep_overrides)
+                    self._plain.add((choices, key))
+                OmegaConf.update(config, key, override.value(), merge=True)
+        except OmegaConfBaseException:  # Hydra words it for the user
+            return self._loader.load_sweep_config(master_config, sweep_overrides)
+        config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
+        return config
+
+    def _parse(self, line: str) -> tuple[Override, bool]:
+        """The override, and True if it only sets a plain value."""
+        if line not in self._parsed:
+            override = self._parser.parse_override(line)
+            plain = override.type is OverrideType.CHANGE and override.package is None
+            plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
+            value = plain and isinstance(override.value(), (bool, int, float, str))
+            self._parsed[line] = override, value and not self._is_group(override.key_or_group)
+        return self._parsed[line]
+
+    # the rest of the interface is Hydra's
+
+    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
+        return self._loader.load_configuration(*args, **kwargs)
+
+    def get_search_path(self) -> ConfigSearchPath:
+        return self._loader.get_search_path()
+
+    def get_sources(self) -> list[ConfigSource]:
+        return self._loader.get_sources()
+
+    def list_groups(self, parent_name: str) -> list[str]:
+        return self._loader.list_groups(parent_name)
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        return self._loader.get_group_options(group_name, results_filter, config_name, overrides)
+
+    def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
+        return self._loader.compute_defaults_list(config_name, overrides, run_mode)

@@ -1,0 +1,74 @@
+"""The end of a sweep: its results are printed, written, and entered into the dashboard's storage."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from hpsearch.cli import confirm, interrupt
+from hpsearch.errors import write_errors
+from hpsearch.record.commands import command, flags, override
+from hpsearch.record.file import read_record
+from hpsearch.record.folders import run_folders
+from hpsearch.record.frame import write_runs
+from hpsearch.report import analysis, summary_json, write
+from hpsearch.report.analysis import Findings
+from hpsearch.search.config import SweeperConf
+from hpsearch.search.trial_client import STORAGE
+
+
+def resume_command(hydra_cfg: DictConfig) -> str:
+    """The command that started this sweep, with the name that it was given, so that it goes on in its folder."""
+    typed = [*hydra_cfg.hydra.overrides.hydra, *hydra_cfg.hydra.overrides.task]
+    named = any(re.match(r"(name|hydra\.sweep\.dir|experiment|search)=", line) for line in typed)
+    lines = [line for line in typed if line != "hydra.mode=MULTIRUN"]
+    return command("-m", *flags(hydra_cfg.hydra), *lines, *([] if named else [override("name", hydra_cfg.name)]))
+
+
+def results(hydra_cfg: DictConfig) -> None:
+    """Print table and verdict; write ``runs.csv``, ``summary.json`` and the report; confirm the winner."""
+    sweep = Path(hydra_cfg.hydra.sweep.dir)
+    if not sweep.is_dir() or not any(read_record(sweep / name) for name in run_folders(sweep)):
+        return
+    found = analysis.read([sweep])
+    write.show(found, Console())
+    with write_errors(sweep):
+        write_runs(sweep, found.runs)
+        summary_json.write(found, sweep)
+    print(f"a row per run: {sweep / 'runs.csv'}")
+    if hydra_cfg.confirm and not interrupt.asked():
+        said = found.paragraphs
+        confirm.run(sweep, found, hydra_cfg)
+        found = analysis.read([sweep])
+        for paragraph in found.paragraphs[len(said) :]:
+            Console().print(paragraph, markup=False, highlight=False)
+    if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
+        with write_errors(sweep):
+            OmegaConf.save(hydra_cfg, sweep / "multirun.yaml")
+    if hydra_cfg.report:
+        output = write.place([sweep])
+        with write_errors(output):
+            write.write(found, output)
+        print(f"report: {output / 'index.html'}")
+        _publish(hydra_cfg, found, output)
+
+
+def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
+    """Enter the sweep into the storage of its search, or into the one beside the sweeps. If that fails, say so: the
+    results are written already."""
+    from hpsearch.cli.publish import publish
+    from hpsearch.search.storage import StorageError
+
+    sweep, sweeper_cfg = Path(hydra_cfg.hydra.sweep.dir), hydra_cfg.hydra.sweeper
+    searched = sweeper_cfg._target_ == SweeperConf._target_
+    url = os.environ[STORAGE] if searched else f"sqlite:///{sweep.parent / 'hpsearch.db'}"
+    name = (searched and sweeper_cfg.study_name) or sweep.name
+    try:
+        publish(found, sweep, output, url, name, resume_command(hydra_cfg))
+    except StorageError as error:
+        print(f"not in the dashboard: {error}", file=sys.stderr)
+    else:
+        print("in the browser: python -m hpsearch.dashboard")

@@ -1,0 +1,260 @@
+"""Hydra sweeper `hpsearch`: an Optuna search that prunes, resumes, averages seeds and never waits.
+
+Its configuration is that of Hydra's stock Optuna sweeper, and more. With the launcher `stacked` a trial takes a lane
+the moment one is free; with any other launcher trials run in batches of `n_jobs`.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from hpsearch.cli import interrupt
+from hpsearch.cli.error_lines import line_of
+from hpsearch.cli.launcher import StackedLauncher, is_ours
+from hpsearch.cli.task_function import overrides_of
+from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
+from hpsearch.record.folders import run_folders
+from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
+from hpsearch.search.trial_client import STORAGE
+from hpsearch.task.prepare import prepare
+
+if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
+    from hpsearch.search.bulk import BulkStorage
+    from hpsearch.search.driver import Search
+    from hpsearch.search.settings import Settings
+    from hpsearch.search.space import Space
+    from hpsearch.workers.run import Outcome, Run
+
+SAMPLED_POINTS = 12  # whose training time a plan measures
+
+
+class OptunaSweeper(Sweeper):
+    """See the module's docstring."""
+
+    def __init__(self, **sweeper_cfg: Any) -> None:
+        pass  # `setup` reads the same from the whole configuration, where interpolations can be resolved
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As `Sweeper.setup`."""
+        self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
+        self.folder = Path(config.hydra.sweep.dir)
+        self.name = self.sweeper_cfg.study_name or config.name
+        self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
+        _hide_password(config, self.url)
+        self.launcher: Any = Plugins.instance().instantiate_launcher(
+            config=config, hydra_context=hydra_context, task_function=task_function
+        )
+        self.ours = is_ours(task_function)  # its runs leave records
+        self.stacks = self.ours and isinstance(self.launcher, StackedLauncher)
+        self.context = hydra_context
+
+    def sweep(self, arguments: list[str]) -> None:
+        """As `Sweeper.sweep`. Raises UsageError before anything trains, SweepError if trials have failed."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
+            grid = self._grid(arguments)
+            if self.hydra_cfg.get("plan") and not grid:
+                print("\n".join(self._plan(*self._settings(arguments))))
+                raise NothingStarted
+            search = None if grid else self._search(*self._settings(arguments))
+            with write_errors(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                OmegaConf.save(self.hydra_cfg, self.folder / "multirun.yaml")
+            if search is None:
+                for returned in self.launcher.launch(grid, 0):
+                    _ = returned.return_value  # raises the failure of the run
+                return
+            with after_training_began(), closing(search):
+                if self.stacks:
+                    for ended, _ in self.launcher.train(search, search.overrides):
+                        search.ended(ended.number, ended.outcome)
+                else:
+                    self._in_batches(search)
+        if search.stopped:
+            print(f"stopped: {search.stopped}")
+        if search.failures and not interrupt.asked():
+            raise SweepError([f"{self.name}: {search.failures} of {len(search.mirror.counted())} trials failed"])
+
+    def _grid(self, arguments: list[str]) -> list[list[str]]:
+        """The jobs if `arguments` leave nothing to search: the one point on each seed. Empty otherwise.
+
+        So the command of a trial, also with more seeds, repeats it under the search that it came from.
+        """
+        from hpsearch.search.settings import seeds_of
+
+        seeds = [line.removeprefix("seed=") for line in arguments if line.startswith("seed=")]
+        rest = [line for line in arguments if not line.startswith("seed=")]
+        point, *others = self._space(rest).corners()
+        if others or self.sweeper_cfg.custom_search_space:
+            return []
+        given = seeds[-1] if seeds else None
+        return [[*point, f"seed={seed}"] for seed in seeds_of(self.hydra_cfg, given, searching=False)]
+
+    def _in_batches(self, search: "Search") -> None:
+        while runs := search.next_runs(self.sweeper_cfg.n_jobs * search.width):
+            numbers = [number for number, _ in runs]
+            returns = self.launcher.launch([search.overrides[number] for number in numbers], numbers[0])
+            for number, returned in zip(numbers, returns, strict=True):
+                search.ended(number, self._outcome(returned))
+
+    def _outcome(self, returned: JobReturn) -> "Outcome":
+        """The outcome of a job: from its record, or for another task function from its value."""
+        from hpsearch.engine.result import History, Result
+        from hpsearch.record.file import load_record
+        from hpsearch.task.outcome import result_of
+
+        try:
+            value = returned.return_value
+        except Exception as error:
+            return error
+        if self.ours:
+            assert returned.hydra_cfg is not None
+            return result_of(load_record(Path(returned.hydra_cfg.hydra.runtime.output_dir)))
+        try:
+            return Result("finished", None, History([], [], [float(value)]), 0.0, 1)
+        except (TypeError, ValueError):
+            return ValueError(f"the task must return a number, not {value!r}")
+
+    def _settings(self, arguments: list[str]) -> "tuple[Settings, dict[str, Any]]":
+        """The settings of the search, and what its study is made with. Finds every fault of the user's."""
+        import optuna
+
+        from hpsearch.search import settings
+        from hpsearch.search.study import CONFIGURATION
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        found = settings.read(self.hydra_cfg, self._space(arguments), self.launcher.lanes if self.stacks else None)
+        made_with = {"space": found.space.described, "seeds": found.seeds}
+        made_with |= {"objective": found.objectives, "direction": found.directions}
+        if self.ours:
+            corners = [*found.space.corners(), *([found.probe] if self.sweeper_cfg.custom_search_space else [])]
+            points = [[*lines, f"seed={found.seeds[0]}"] for lines in corners]
+            try:
+                made_with[CONFIGURATION] = self._prepare_all(points, self.folder)[0].config
+            except UsageError as error:  # both ends of an interval may be wrong: one is enough to report
+                first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
+                raise UsageError(list(first.values())[::-1]) from error
+        return found, made_with
+
+    def _storage(self, found: "Settings", made_with: dict[str, Any]) -> "tuple[BulkStorage, int]":
+        """The storage, and the number of trials that the study has. Raises UsageError if it is another search's."""
+        from hpsearch.search.bulk import BulkStorage
+        from hpsearch.search.study import counted_in
+
+        storage = BulkStorage(self.url)
+        with _closed_on_fault(storage):
+            ended = counted_in(storage, self.name, made_with)
+            least = f"at least the {ended} that {self.name} has already"
+            require(found.budget.n_trials >= ended, "hydra.sweeper.n_trials", found.budget.n_trials, least)
+        return storage, ended
+
+    def _search(self, found: "Settings", made_with: dict[str, Any]) -> "Search":
+        from hpsearch.search.driver import Search
+        from hpsearch.search.study import MirroredStudy
+
+        storage, _ = self._storage(found, made_with)
+        with _closed_on_fault(storage):
+            mirror = MirroredStudy(
+                storage, self.name, found.directions, found.objectives, found.pruner, found.budget.retry_failed
+            )
+            mirror.remember(made_with)
+            mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))
+        for point in found.points:
+            mirror.study.enqueue_trial(point, skip_if_exists=True)
+        os.environ[STORAGE] = self.url
+        return Search(
+            mirror,
+            found.draw,
+            found.objectives,
+            found.seeds,
+            found.budget,
+            self._prepare if self.ours else lambda number, overrides: None,
+            len(run_folders(self.folder)) if self.folder.is_dir() else 0,
+            elsewhere=not self.stacks,
+        )
+
+    def _plan(self, found: "Settings", made_with: dict[str, Any]) -> list[str]:
+        """The plan of a search, a line each. Its time is that of random points."""
+        import optuna
+
+        from hpsearch.formatting import count
+        from hpsearch.task import plan
+
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), directions=found.directions)
+        points = [found.draw(study)[1] for _ in range(SAMPLED_POINTS)]
+        runs = self._prepare_all([[*lines, f"seed={seed}"] for lines in points for seed in found.seeds])
+        ended = 0
+        if not self.url.startswith("sqlite:///") or Path(self.url.removeprefix("sqlite:///")).exists():
+            storage, ended = self._storage(found, made_with)
+            storage.close()
+        expected = (found.budget.n_trials - ended) * len(found.seeds)
+        pruner = type(found.pruner).__name__
+        return [
+            f"the space of {self.name}:",
+            *(f"  {line}" for line in found.space.described),
+            f"{count(found.budget.n_trials, 'trial')} on {count(len(found.seeds), 'seed')} "
+            f"({', '.join(map(str, found.seeds))}), {ended} in the study already; pruner: {pruner}",
+            f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(expected, 'run')}",
+            *plan.estimate(runs, getattr(self.launcher, "lanes", 1), expected),
+            plan.NOTHING,
+        ]
+
+    def _space(self, arguments: list[str]) -> "Space":
+        from hpsearch.search.space_syntax import parse
+
+        custom = bool(self.sweeper_cfg.custom_search_space)
+        return parse(self.sweeper_cfg.params or {}, self.sweeper_cfg.when, arguments, more=custom)
+
+    def _prepare(self, number: int, overrides: list[str]) -> "Run":
+        return self._prepare_all([overrides], number=number)[0]
+
+    def _prepare_all(self, jobs: list[list[str]], folder: Path | None = None, number: int = 0) -> "list[Run]":
+        """The runs of several jobs. Raises UsageError with every fault."""
+        try:
+            return prepare(
+                ((self._compose(number, lines), overrides_of(self.hydra_cfg.hydra, lines)) for lines in jobs), folder
+            )
+        except HydraException as error:
+            raise UsageError([line_of(error)]) from error
+
+    def _compose(self, number: int, overrides: list[str]) -> DictConfig:
+        if self.stacks:
+            composed: DictConfig = self.launcher.compose(number, overrides)
+            return composed
+        config: DictConfig = self.context.config_loader.load_sweep_config(self.hydra_cfg, list(overrides))
+        config.hydra.job.id, config.hydra.job.num = str(number), number
+        return config
+
+
+@contextmanager
+def _closed_on_fault(storage: "BulkStorage") -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        storage.close()
+        raise
+
+
+def _hide_password(config: DictConfig, url: str) -> None:
+    """Mask the storage's password in the configuration, because that is saved and printed."""
+    from hpsearch.search.storage import masked
+
+    shown = masked(url)
+    if shown == url:
+        return
+    with read_write(config.hydra.sweeper), read_write(config.hydra.overrides.hydra):
+        if not OmegaConf.is_interpolation(config.hydra.sweeper, "storage"):
+            config.hydra.sweeper.storage = shown
+        typed = config.hydra.overrides.hydra
+        for place, line in enumerate(typed):
+            typed[place] = line.replace(url, shown)

@@ -1,0 +1,58 @@
+"""The task function that Hydra calls for one run, and the one reader of Hydra's global configuration."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from hpsearch.errors import SweepError
+from hpsearch.record.commands import flags
+from hpsearch.record.file import read_done
+from hpsearch.task.prepare import prepare
+
+if TYPE_CHECKING:
+    from hpsearch.workers.run import Run, RunSource
+
+
+def run(cfg: DictConfig) -> float:
+    """Train one run and write its record into the job's folder; returns its validation accuracy.
+
+    A run that has a record already is not trained again. Raises UsageError, and SweepError if the run fails.
+    """
+    hydra = HydraConfig.get()
+    (run,) = prepare([(cfg, overrides_of(hydra, hydra.overrides.task))])
+    folder = Path(hydra.runtime.output_dir)
+    from hpsearch.task import outcome, train
+
+    earlier = read_done(folder, run.key)
+    if earlier is not None:
+        print(f"already in {folder}, not trained again")
+        return outcome.number(earlier["metrics"]["val_accuracy"])
+    result = train.train(run, folder, _trial(run, cfg, hydra.sweeper))
+    if isinstance(result, Exception):
+        raise failure(folder, result) from result
+    return outcome.value_of(result)
+
+
+def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
+    """The run as the trial of a search under another launcher, if it is one."""
+    if cfg.trial is None:
+        return None
+    from hpsearch.search.trial_client import STORAGE, TrialClient
+
+    return TrialClient(run, cfg.trial, sweeper_cfg.study_name or cfg.name, sweeper_cfg, os.environ[STORAGE])
+
+
+def overrides_of(hydra: Any, task_overrides: Any) -> list[str]:
+    """The command line that repeats a run alone, behind ``python -m hpsearch``."""
+    return [*flags(hydra), *(line for line in task_overrides if not line.startswith(("hydra.", "trial=")))]
+
+
+def failure(folder: Path, error: Exception) -> SweepError:
+    """The error of a run that failed, as a line."""
+    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return SweepError(
+        [f"{folder}: the run failed: {reason}; its log has the traceback, the same command tries it again"]
+    )

@@ -1,0 +1,1 @@
+"""Architectures: ``architecture=``, nets and scikit-learn's classifiers."""

@@ -1,0 +1,183 @@
+"""Optimizers with a lane axis: `torch.optim`'s formulas, every hyperparameter a value per lane.
+
+`torch.optim` takes one learning rate for a whole tensor, and one parameter group per lane would make the
+number of launches grow with the lanes. Here a hyperparameter is a tensor [K, 1, 1] that broadcasts over the
+stacked weights. `torch.optim` is the oracle in the tests.
+
+An optimizer object holds the hyperparameters of one run. Its `kind` names the arithmetic that it needs; lanes
+of equal kind are updated together, so a lane never computes a term that it would not compute alone. To add
+one, write such a class, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from hpsearch.errors import require
+
+if TYPE_CHECKING:  # a value out of range is found without torch, which takes a second
+    from torch import Tensor
+
+    Values = dict[str, np.ndarray | float]
+    Buffers = dict[str, Tensor]
+
+
+class Optimizer(Protocol):
+    """What the engine asks of an optimizer."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Lanes of equal kind can be updated by any one of their optimizers."""
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        """Names of the state tensors that each parameter needs; they start at zero."""
+
+    def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
+        """The numbers that `update` needs in each step, in float64.
+
+        lr: [steps] learning rates; step: [steps] the run's step numbers, from 1.
+        """
+
+    def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
+        """One step, in place. p, g and each buffer: [K, ...]; each of v: [K, 1, 1].
+
+        On a CUDA device `engine/cuda_fused.py` makes one kernel of it, if it knows each operation.
+        """
+
+
+@dataclass(frozen=True)
+class SGD:
+    """`torch.optim.SGD`: momentum, Nesterov, weight decay."""
+
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.momentum < 1, "momentum", self.momentum, "at least 0 and below 1")
+        require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "at least 0")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov=true: needs a momentum above 0, e.g. optimizer.momentum=0.9")
+
+    @property
+    def kind(self) -> Hashable:
+        return SGD, bool(self.momentum), self.nesterov, bool(self.weight_decay)
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        return ("momentum",) if self.momentum else ()
+
+    def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
+        return {"-lr": -lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
+
+    def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
+        if self.weight_decay:
+            g = g.addcmul(p, v["weight_decay"])
+        if self.momentum:
+            momentum = buffers["momentum"].mul_(v["momentum"]).add_(g)
+            g = g.addcmul(momentum, v["momentum"]) if self.nesterov else momentum
+        p.addcmul_(g, v["-lr"])
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """`torch.optim.RMSprop` without momentum and not centered, its defaults."""
+
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.alpha < 1, "alpha", self.alpha, "at least 0 and below 1")
+        require(0 < self.eps < np.inf, "eps", self.eps, "above 0")
+        require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "at least 0")
+
+    @property
+    def kind(self) -> Hashable:
+        return RMSprop, bool(self.weight_decay)
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        return ("square_avg",)
+
+    def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
+        alpha = self.alpha
+        return {"-lr": -lr, "alpha": alpha, "1-alpha": 1 - alpha, "eps": self.eps, "weight_decay": self.weight_decay}
+
+    def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
+        if self.weight_decay:
+            g = g.addcmul(p, v["weight_decay"])
+        square_avg = buffers["square_avg"].mul_(v["alpha"]).addcmul_(g * v["1-alpha"], g)
+        p.add_((g * v["-lr"]).div_(square_avg.sqrt().add_(v["eps"])))
+
+
+@dataclass(frozen=True)
+class Adam:
+    """`torch.optim.Adam`; weight decay as an L2 penalty on the gradient."""
+
+    betas: Sequence[float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas={list(self.betas)}: must be two numbers, at least 0 and below 1")
+        require(0 < self.eps < np.inf, "eps", self.eps, "above 0")
+        require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "at least 0")
+
+    @property
+    def kind(self) -> Hashable:
+        return type(self), bool(self.weight_decay)
+
+    @property
+    def buffers(self) -> tuple[str, ...]:
+        return "exp_avg", "exp_avg_sq"
+
+    def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
+        beta1, beta2 = self.betas
+        return {
+            "-step_size": -lr / (1 - beta1**step),
+            "sqrt_bias_correction2": np.sqrt(1 - beta2**step),
+            "1-beta1": 1 - beta1,
+            "beta2": beta2,
+            "1-beta2": 1 - beta2,
+            "eps": self.eps,
+            "weight_decay": self.weight_decay,
+            "1-lr*weight_decay": 1 - lr * self.weight_decay,
+        }
+
+    def decay(self, p: Tensor, g: Tensor, v: dict[str, Tensor]) -> Tensor:
+        """Apply the weight decay; returns the gradient to go on with."""
+        return g.addcmul(p, v["weight_decay"])
+
+    def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
+        if self.weight_decay:
+            g = self.decay(p, g, v)
+        exp_avg = buffers["exp_avg"].lerp_(g, v["1-beta1"])
+        exp_avg_sq = buffers["exp_avg_sq"].mul_(v["beta2"]).addcmul_(g * v["1-beta2"], g)
+        denominator = exp_avg_sq.sqrt().div_(v["sqrt_bias_correction2"]).add_(v["eps"])
+        p.add_((exp_avg * v["-step_size"]).div_(denominator))
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """`torch.optim.AdamW`: weight decay shrinks the weights themselves (Loshchilov and Hutter, 2019)."""
+
+    weight_decay: float = 0.01
+
+    def decay(self, p: Tensor, g: Tensor, v: dict[str, Tensor]) -> Tensor:
+        p.mul_(v["1-lr*weight_decay"])
+        return g
+
+
+def value_names(optimizer: Optimizer) -> list[str]:
+    """What `Optimizer.values` gives, in its order."""
+    return list(optimizer.values(np.zeros(1), np.ones(1)))
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

@@ -1,0 +1,165 @@
+"""An optimizer's step as one kernel, on a CUDA device.
+
+Each operation of `Optimizer.update` reads and writes whole tensors: Adam's, some two dozen of the weights' size in all.
+A GPU waits for its memory each time, and with a small net for each launch. So `update` is called once with names in
+place of tensors; what it asks for becomes the lines of a Triton kernel, which reads and writes each tensor once.
+"""
+
+import linecache
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from hpsearch.components.optimizer import Optimizer, value_names
+
+log = logging.getLogger(__name__)
+
+Update = Callable[[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]], None]
+
+BLOCK = 1024  # numbers of one lane that an instance of the kernel updates
+
+KERNEL = """\
+import triton
+from triton import language as tl
+
+@triton.jit(do_not_specialize_on_alignment={unaligned})
+def kernel({arguments}, size, BLOCK: tl.constexpr):
+    lane = tl.program_id(1).to(tl.int64)
+    offset = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = offset < size
+    at = lane * size + offset
+    {lines}
+"""
+
+
+class _Number:
+    """Stands for a tensor in `Optimizer.update`, with the operations that are known; each becomes a line."""
+
+    def __init__(self, name: str, lines: list[str]) -> None:
+        self._name, self._lines = name, lines
+
+    def __str__(self) -> str:
+        return self._name
+
+    def _set(self, expression: str) -> "_Number":
+        self._lines.append(f"{self} = {expression}")
+        return self
+
+    def _new(self, expression: str) -> "_Number":
+        return _Number(f"t{len(self._lines)}", self._lines)._set(expression)
+
+    def __mul__(self, other: "_Number") -> "_Number":
+        return self._new(f"{self} * {other}")
+
+    def mul_(self, other: "_Number") -> "_Number":
+        return self._set(f"{self} * {other}")
+
+    def add_(self, other: "_Number") -> "_Number":
+        return self._set(f"{self} + {other}")
+
+    def div_(self, other: "_Number") -> "_Number":
+        return self._set(f"tl.div_rn({self}, {other})")
+
+    def sqrt(self) -> "_Number":
+        return self._new(f"tl.sqrt_rn({self})")
+
+    def addcmul(self, one: "_Number", other: "_Number") -> "_Number":
+        return self._new(f"{self} + {one} * {other}")
+
+    def addcmul_(self, one: "_Number", other: "_Number") -> "_Number":
+        return self._set(f"{self} + {one} * {other}")
+
+    def lerp_(self, end: "_Number", weight: "_Number") -> "_Number":
+        return self._set(f"{self} + {weight} * ({end} - {self})")
+
+
+def names(optimizer: Optimizer) -> tuple[list[str], list[str]]:
+    """What the tensors that `update` writes, the weights first, and a lane's numbers are called in `lines`."""
+    values = [f"v{i}" for i in range(len(value_names(optimizer)))]
+    return ["p", *(f"b{i}" for i in range(len(optimizer.buffers)))], values
+
+
+def lines(optimizer: Optimizer) -> list[str]:
+    """The statements of `update` for one number of one lane, whose gradient is called g.
+
+    AttributeError: it asks for an operation that `_Number` does not know.
+    """
+    asked: list[str] = []
+    written, values = names(optimizer)
+    p, *buffers = (_Number(name, asked) for name in written)
+    numbers = (_Number(name, asked) for name in values)
+    optimizer.update(
+        cast(Tensor, p),
+        cast(Tensor, _Number("g", asked)),
+        cast(dict[str, Tensor], dict(zip(optimizer.buffers, buffers, strict=True))),
+        cast(dict[str, Tensor], dict(zip(value_names(optimizer), numbers, strict=True))),
+    )
+    return asked
+
+
+def fused(optimizer: Optimizer, device: torch.device) -> Update:
+    """`optimizer.update` as one kernel for each tensor. As it is on the CPU, without Triton (PyTorch for CUDA brings it
+    on Linux), and, with a warning, where no kernel can be made: Triton needs a C compiler, `_Number` to know each
+    operation."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return optimizer.update
+    try:
+        update = by_kernel(optimizer)
+        with torch.cuda.device(device):
+            _try(update, optimizer, device)
+    except Exception as error:  # whatever it is, there is a way without
+        _warn(f"{type(optimizer).__name__}'s step is not fused, which is slower: {type(error).__name__}: {error}")
+        return optimizer.update
+    return update
+
+
+def by_kernel(optimizer: Optimizer) -> Update:
+    """`optimizer.update` as one kernel for each tensor. AttributeError: as `lines`."""
+    kernel = _compiled(source(optimizer))
+
+    def update(p: Tensor, g: Tensor, buffers: dict[str, Tensor], v: dict[str, Tensor]) -> None:
+        size = p[0].numel()
+        tensors = [p, *buffers.values(), g.contiguous(), *v.values()]
+        kernel[-(-size // BLOCK), len(p)](*tensors, size, BLOCK=BLOCK, enable_fp_fusion=False)
+
+    return update
+
+
+def _try(update: Update, optimizer: Optimizer, device: torch.device) -> None:
+    """A step that is not needed: what cannot be compiled is found before a graph is recorded."""
+    ones = torch.ones(1, BLOCK, device=device)
+    buffers = {name: ones.clone() for name in optimizer.buffers}
+    update(ones.clone(), ones, buffers, dict.fromkeys(value_names(optimizer), ones))
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once, not for each stack."""
+    log.warning(message.splitlines()[0])
+
+
+def source(optimizer: Optimizer) -> str:
+    """The kernel's text. Its arguments are addresses: what is written, the gradient, a lane's numbers."""
+    written, values = names(optimizer)
+    body = [f"{name} = tl.load({name}_ + at, inside)" for name in (*written, "g")]
+    body += [f"{name} = tl.load({name}_ + lane)" for name in values]
+    body += lines(optimizer)
+    body += [f"tl.store({name}_ + at, {name}, inside)" for name in written]
+    arguments = ", ".join(f"{name}_" for name in (*written, "g", *values))
+    unaligned = [f"{name}_" for name in values]  # or a graph's recording may find a kernel that is not loaded yet
+    return KERNEL.format(arguments=arguments, unaligned=unaligned, lines="\n    ".join(body))
+
+
+@cache
+def _compiled(text: str) -> Any:
+    """Triton reads a kernel's text from the file that it was defined in: here from Python's cache of such files."""
+    file = f"<{hash(text)}>"
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    module: dict[str, Any] = {"__name__": __name__}
+    exec(compile(text, file, "exec"), module)
+    return module["kernel"]

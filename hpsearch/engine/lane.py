@@ -1,0 +1,67 @@
+"""A lane: the place of one run in a stack, with its weights, optimizer state and history."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from hpsearch.components.layers import Tensors
+from hpsearch.engine import randomness
+from hpsearch.engine.result import History
+from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.threads import threads
+
+
+@dataclass
+class Lane:
+    """A run in training. While it trains in a stack, its tensors, [1, ...] each, are views into the stack's."""
+
+    index: int
+    spec: LaneSpec
+    tensors: Tensors
+    state: dict[str, Tensors]  # of the optimizer: buffer name -> parameter name -> tensor
+    order: Tensor  # of the samples in the next epoch, [n] on the host
+    history: History = field(default_factory=History)
+    seconds: float = 0.0
+    lanes: int = 0  # the most runs that trained beside it, itself included
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs behind it."""
+        return len(self.history.train_loss)
+
+    @property
+    def parameters(self) -> int:
+        """The number of trained values."""
+        return sum(t.numel() for name, t in self.tensors.items() if is_trained(name))
+
+    @property
+    def divergence(self) -> str | None:
+        """The reason, if a loss of the last epoch is not finite."""
+        for name, losses in (("training", self.history.train_loss), ("validation", self.history.val_loss)):
+            if not math.isfinite(losses[-1]):
+                return f"{name} loss is {losses[-1]} in epoch {len(losses)}"
+        return None
+
+
+def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
+    """A lane for a run that has not trained yet. Its weights are drawn from its own seed."""
+    with threads(1):  # LAPACK's blocking, in an orthogonal init, depends on their number
+        initial = stack.model.tensors(spec.init, randomness.generator(spec.seed, "init"))
+    tensors = {name: t.to(stack.device, stack.weight_dtype) for name, t in initial.items()}
+    state = {
+        buffer: {name: torch.zeros_like(t) for name, t in tensors.items() if is_trained(name)}
+        for buffer in spec.optimizer.buffers
+    }
+    return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(stack.data.train)))
+
+
+def is_trained(name: str) -> bool:
+    """True for a parameter, False for a running statistic."""
+    return "running_" not in name
+
+
+def stacked(parts: list[Tensors]) -> Tensors:
+    """Tensors of K lanes, [1, ...] each, as those of a stack, [K, ...] each."""
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

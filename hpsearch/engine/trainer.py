@@ -1,0 +1,118 @@
+"""The trainer of a stack: runs enter lanes at an epoch boundary, train together, and leave."""
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+
+from hpsearch.engine import evaluate
+from hpsearch.engine.lane import Lane, new_lane
+from hpsearch.engine.result import History, Result
+from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.stack import Stack
+from hpsearch.engine.stack_size import StackSize
+from hpsearch.engine.threads import threads
+
+SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
+
+
+class Trainer(Protocol):
+    """What a worker asks of the runs of one stack spec. `index` is a run's number."""
+
+    def __len__(self) -> int:
+        """The number of runs in training."""
+
+    @property
+    def indices(self) -> list[int]:
+        """The numbers of the runs in training."""
+
+    def enter(self, index: int, spec: Any) -> None:
+        """A run takes a lane."""
+
+    def epoch(self) -> dict[int, History]:
+        """Train an epoch; the histories so far of the runs that took part."""
+
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+        """Remove the runs that are finished, have diverged or are `pruned`; their results."""
+
+
+class StackTrainer:
+    """Trains nets of one stack spec, a lane each."""
+
+    def __init__(self, spec: StackSpec) -> None:
+        self._spec = replace(spec, data=spec.data.to(spec.device, spec.dtype))
+        self._lanes: list[Lane] = []
+        self._stacks: list[Stack] = []  # empty if the lanes have changed since the last epoch
+        self._sizes = StackSize(tries=spec.device.type == "cpu")  # on CUDA each size would be recorded as a graph
+        torch.backends.cuda.matmul.allow_tf32 = spec.tf32
+        torch.set_flush_denormal(True)  # denormal numbers of exploding runs slow the CPU down
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def indices(self) -> list[int]:
+        """As `Trainer.indices`."""
+        return [lane.index for lane in self._lanes]
+
+    def enter(self, index: int, spec: LaneSpec) -> None:
+        """As `Trainer.enter`."""
+        self._lanes.append(new_lane(index, spec, self._spec))
+        self._stacks = []
+
+    def epoch(self) -> dict[int, History]:
+        """As `Trainer.epoch`."""
+        lanes = len(self._lanes)
+        count = -(-lanes // self._sizes.next(lanes))
+        if len(self._stacks) != count:
+            self._build_stacks(count)
+        started = perf_counter()
+        with self._threads():
+            for stack in self._stacks:
+                stack.epoch()
+        self._sizes.took(lanes, perf_counter() - started)
+        for lane in self._lanes:
+            lane.lanes = max(lane.lanes, lanes)
+        return {lane.index: lane.history for lane in self._lanes}
+
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+        """As `Trainer.leave`."""
+        leaving: list[tuple[Lane, str, str | None]] = []
+        for lane in self._lanes:
+            if reason := lane.divergence:
+                leaving.append((lane, "diverged", reason))
+            elif lane.epoch == lane.spec.epochs:
+                leaving.append((lane, "finished", None))
+            elif lane.index in pruned:
+                leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.spec.epochs}"))
+        if not leaving:
+            return []
+        finished = [lane for lane, status, _ in leaving if status == "finished"]
+        with self._threads():
+            tested = dict(zip((lane.index for lane in finished), evaluate.test(finished, self._spec), strict=True))
+        left = {lane.index for lane, _, _ in leaving}
+        self._lanes = [lane for lane in self._lanes if lane.index not in left]
+        self._stacks = []
+        results = []
+        for lane, status, reason in leaving:
+            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, lane.parameters)
+            if status == "finished":
+                result.test_loss, result.test_correct, result.test_total = tested[lane.index]
+            results.append((lane.index, result))
+        return results
+
+    def _build_stacks(self, count: int) -> None:
+        """Share the lanes out to `count` stacks, those with optimizers of one kind side by side."""
+        kinds = list(dict.fromkeys(lane.spec.optimizer.kind for lane in self._lanes))
+        self._lanes.sort(key=lambda lane: kinds.index(lane.spec.optimizer.kind))
+        bounds = [len(self._lanes) * part // count for part in range(count + 1)]
+        self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Inside, the operations of a small net use one thread."""
+        small = self._spec.batch_size * self._lanes[0].parameters < SMALL
+        return threads(1 if small else torch.get_num_threads())

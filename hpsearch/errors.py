@@ -1,0 +1,65 @@
+"""Errors a user can fix. They are raised where they are found and printed only by the doors.
+
+`UsageError`: wrong usage, found before anything trains. `SweepError`: a failure after training began.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+GOES_ON = "; runs with a record are kept, the same command goes on from there"
+
+
+class UsageError(Exception):
+    """Faults in what the user asked for, a line each: key, value, what it must be."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n".join(self.faults)
+
+
+class OutOfRange(UsageError, ValueError):
+    """A value out of range. A ValueError too, because Optuna and scikit-learn expect one."""
+
+
+class SweepError(Exception):
+    """What went wrong while a sweep trained or wrote its results, a line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n".join(self.faults)
+
+
+class NothingStarted(Exception):
+    """A command has said all that it was asked for: ``plan=true``."""
+
+
+def require(valid: bool, key: str, value: object, must: str) -> None:
+    """Raise OutOfRange "key=value: must be …" unless `valid`."""
+    if not valid:
+        raise OutOfRange([f"{key}={value}: must be {must}"])
+
+
+@contextmanager
+def write_errors(folder: Path) -> Iterator[None]:
+    """Inside, an OSError becomes a SweepError that names `folder`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SweepError([f"{folder}: cannot be written ({reason}); make room{GOES_ON}"]) from error
+
+
+@contextmanager
+def after_training_began() -> Iterator[None]:
+    """Inside, a UsageError becomes a SweepError, because runs have records already."""
+    try:
+        yield
+    except UsageError as error:
+        raise SweepError([f"{fault}{GOES_ON}" for fault in error.faults]) from error

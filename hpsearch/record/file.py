@@ -1,0 +1,80 @@
+"""The record of a run: ``record.json`` in its folder. Its presence means "done"."""
+
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+FILE = "record.json"
+METRICS = ("val_accuracy", "val_loss", "train_loss", "test_accuracy", "test_loss")
+STATUSES = ("finished", "pruned", "diverged", "failed")
+
+Record = dict[str, Any]
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """The key of a run: the hash of its resolved task configuration, seed included."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write a record whole or not at all. Numbers that are not finite become null."""
+    part = folder / f".{FILE}.{os.getpid()}"
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(_finite(record), file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / FILE)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+class Unreadable(Exception):
+    """A record that cannot be used. The message is one line."""
+
+
+def load_record(folder: Path) -> Record:
+    """The record in a run's folder. Raises FileNotFoundError without one, Unreadable for one that is not valid."""
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"not readable as JSON ({error})") from error
+    if not isinstance(record, dict) or "schema" not in record:
+        raise Unreadable("not a record of hpsearch")
+    if record["schema"] != SCHEMA:
+        raise Unreadable(f"schema={record['schema']!r}, this version of hpsearch reads schema={SCHEMA}")
+    if record.get("status") not in STATUSES:
+        raise Unreadable(f"status={record.get('status')!r} is none of {', '.join(STATUSES)}")
+    if not isinstance(record.get("config"), dict) or record.get("key") != key_of(record["config"]):
+        raise Unreadable("its key is not that of its configuration")
+    return record
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record in a run's folder, or None where there is no valid one."""
+    try:
+        return load_record(folder)
+    except (FileNotFoundError, Unreadable):
+        return None
+
+
+def read_done(folder: Path, key: str) -> Record | None:
+    """The record of the run `key`, or None if the run has to be trained: it failed, or has no valid record."""
+    record = read_record(folder)
+    return record if record is not None and record["key"] == key and record["status"] != "failed" else None

@@ -1,0 +1,48 @@
+"""The folders of a sweep: one for each run, ``<number>_<first 8 characters of the key>``."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
+BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
+
+
+def fault_of_folder(folder: Path, runs: int) -> str | None:
+    """One line if the records of `runs` runs cannot be written below `folder`, else None."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"
+    free = shutil.disk_usage(there).free
+    if free < runs * BYTES_OF_A_RUN:
+        need = runs * BYTES_OF_A_RUN >> 10
+        return f"{folder}: {runs} runs need about {need} KiB and {free >> 10} KiB are free; make room"
+    return None
+
+
+def run_folders(sweep: Path) -> list[str]:
+    """The names of the runs' folders in a sweep's folder, by number."""
+    return sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
+
+
+class Folders:
+    """Finds or names the folder of each key in a sweep."""
+
+    def __init__(self, sweep: Path) -> None:
+        self._by_hash: dict[str, str] = {}
+        self._numbers: set[int] = set()
+        for name in os.listdir(sweep) if sweep.is_dir() else ():
+            if match := FOLDER.fullmatch(name):
+                self._by_hash[match["hash"]] = name
+                self._numbers.add(int(match["number"]))
+
+    def name(self, key: str, number: int) -> str:
+        """The folder of the run `key`. A new folder takes `number`, or the next free one if that is taken."""
+        short = key[:8]
+        if short not in self._by_hash:
+            if number in self._numbers:
+                number = max(self._numbers) + 1
+            self._numbers.add(number)
+            self._by_hash[short] = f"{number:03d}_{short}"
+        return self._by_hash[short]

@@ -1,0 +1,104 @@
+"""All that is known of some sweeps, as numbers and words; nothing printed or drawn yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hpsearch.errors import UsageError
+from hpsearch.formatting import count, duration
+from hpsearch.record.file import FILE
+from hpsearch.record.folders import run_folders
+from hpsearch.record.frame import Runs, gather
+from hpsearch.report import tables, verdict_text
+from hpsearch.report.confirmation import confirmations
+from hpsearch.report.summary_table import summarise
+from hpsearch.report.tables import Display
+from hpsearch.report.verdict import Verdict, judge
+
+
+@dataclass(frozen=True)
+class Findings:
+    """table: `configurations.summarise` of the runs, with the columns best and tie. verdicts: one per data set;
+    paragraphs, warnings: what they and the confirmations say. display: the table as it is shown, in `layout`."""
+
+    sweeps: list[Path]
+    runs: Runs
+    table: pd.DataFrame
+    verdicts: list[Verdict]
+    paragraphs: list[str]
+    warnings: list[str]
+    layout: tables.Layout
+    display: Display
+
+    @property
+    def title(self) -> str:
+        """The sweeps' names."""
+        return " + ".join(sweep.name for sweep in self.sweeps)
+
+    @property
+    def size(self) -> str:
+        """How many runs and how long they took."""
+        runs, seconds = self.runs.frame, self.runs.frame.seconds
+        pruned = (runs.status == "pruned").sum()
+        early = f", {pruned:,} pruned early" if pruned else ""
+        missing = f", {count(len(self.runs.missing), 'run')} missing" if self.runs.missing else ""
+        return (
+            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{early}{missing}, "
+            f"{duration(seconds.sum())} of training ({duration(seconds.mean())} a run)"
+        )
+
+
+def read(
+    sweeps: Sequence[Path], rows: Sequence[str] = (), columns: str | None = None, spread: str = "seed_std"
+) -> Findings:
+    """Raises UsageError for a folder without records and for a key that was not swept."""
+    runs = read_runs(sweeps)
+    sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
+    table = summarise(runs)
+    verdicts = judge(runs, table)
+    table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
+    table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
+    paragraphs = [verdict_text.paragraph(verdict, runs.swept) for verdict in verdicts]
+    paragraphs += [confirmation.paragraph for confirmation in confirmations(sweeps, runs, verdicts)]
+    layout = tables.layout(table, runs.swept, list(rows), columns, spread)
+    title = " + ".join(sweep.name for sweep in sweeps)
+    display = tables.display(table, runs.swept, layout, title)
+    return Findings(
+        list(sweeps),
+        runs,
+        table,
+        verdicts,
+        paragraphs,
+        list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict))),
+        layout,
+        display,
+    )
+
+
+def read_runs(sweeps: Sequence[Path]) -> Runs:
+    """The runs of sweeps. Raises UsageError for a folder without records."""
+    faults = [fault for sweep in sweeps if (fault := _fault(sweep))]
+    if faults:
+        raise UsageError(faults)
+    runs = gather(sweeps)
+    if runs.frame.empty:
+        listed = ", ".join(str(sweep.resolve()) for sweep in sweeps)
+        missing = f"{listed}: no run has a record yet ({count(len(runs.missing), 'run')} missing)"
+        raise UsageError([*runs.notes, missing])
+    return runs
+
+
+def _fault(sweep: Path) -> str | None:
+    if not sweep.is_dir():
+        return f"{sweep}: no such folder; name the folder of a sweep, multirun/<name>"
+    if run_folders(sweep):
+        return None
+    if (sweep / FILE).exists():
+        return f"{sweep}: is the folder of one run; name its sweep's, {sweep.parent}"
+    inside = sorted(path.name for path in sweep.iterdir() if path.is_dir() and run_folders(path))
+    cure = (
+        f"name one of those in it: {', '.join(inside[:5])}" if inside else "name the folder of a sweep, multirun/<name>"
+    )
+    return f"{sweep}: holds no runs of hpsearch; {cure}"

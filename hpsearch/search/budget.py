@@ -1,0 +1,26 @@
+"""The budget of a search."""
+
+from dataclasses import dataclass
+
+from hpsearch.errors import require
+
+ATTEMPTS = 200  # points in a row that were tried before, after which the space counts as exhausted
+
+
+@dataclass(frozen=True)
+class Budget:
+    """n_trials: of the study in all. timeout: seconds after which no trial begins. retry_failed: times that a failed
+    trial is tried again. max_failure_rate: of n_trials."""
+
+    n_trials: int
+    timeout: float | None
+    retry_failed: int
+    max_failure_rate: float
+
+    def __post_init__(self) -> None:
+        """Raises OutOfRange."""
+        rate = self.max_failure_rate
+        require(self.n_trials >= 1, "hydra.sweeper.n_trials", self.n_trials, "at least 1")
+        require(self.timeout is None or self.timeout > 0, "hydra.sweeper.timeout", self.timeout, "seconds above 0")
+        require(self.retry_failed >= 0, "hydra.sweeper.retry_failed", self.retry_failed, "at least 0")
+        require(0 <= rate <= 1, "hydra.sweeper.max_failure_rate", rate, "between 0 and 1")

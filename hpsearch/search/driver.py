@@ -1,0 +1,272 @@
+"""The driver of a search: ask for trials, turn them into runs, report their epochs, prune, tell, and ask again.
+
+A trial is one configuration on its seeds, which train beside each other. The mean over them is its objective.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from optuna.pruners import NopPruner, WilcoxonPruner
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from hpsearch.errors import UsageError
+from hpsearch.search.budget import ATTEMPTS, Budget
+from hpsearch.search.evaluation import Evaluation
+from hpsearch.search.objectives import curve_of, value_of
+from hpsearch.search.pruners import COHORT
+from hpsearch.search.space import text
+from hpsearch.search.study import AGAIN, ATTEMPT, ME, POINT, WORKER, MirroredStudy
+
+if TYPE_CHECKING:  # a fault is found without torch
+    from hpsearch.engine.result import History, Result
+    from hpsearch.workers.run import Outcome, Run
+
+
+class Search:
+    """A `RunSource` whose runs are the trials of a study. Its owner calls `ended` for each run."""
+
+    adaptive = True
+
+    def __init__(
+        self,
+        mirror: MirroredStudy,
+        draw: Callable[[Study], tuple[Trial, list[str]]],
+        objectives: Sequence[str],
+        seeds: Sequence[int],
+        budget: Budget,
+        prepare: Callable[[int, list[str]], Run | None],
+        first_number: int,
+        elsewhere: bool,
+    ) -> None:
+        """draw: asks the study for a trial and gives it with its overrides. prepare: the run of a number and overrides;
+        raises UsageError. elsewhere: True if runs train in batches, perhaps in other processes; a run that is the only
+        one of its wave then reports by itself."""
+        self.mirror, self.budget = mirror, budget
+        self._objectives, self._seeds = list(objectives), list(seeds)
+        self._draw, self._prepare = draw, prepare
+        self._number, self._elsewhere = first_number, elsewhere
+        self._by_seed = isinstance(mirror.study.pruner, WilcoxonPruner)  # a step is a seed, not an epoch
+        self._reports = len(self._objectives) == 1
+        self._cohort: int | None = getattr(mirror.study.pruner, "cohort", None)
+        self._cohorts = f"{ME}/{len(mirror.study.get_trials(deepcopy=False))}"  # others' are not ours to wait for
+        self._admitted = 0
+        self._started = monotonic()
+        self._evaluations: dict[int, Evaluation] = {}  # by the number of each run in work
+        self._open: list[Evaluation] = []
+        self.overrides: dict[int, list[str]] = {}  # of each run in work, by number
+        self.stopped: str | None = None  # the reason, if no trial is begun any more
+
+    @property
+    def expected(self) -> int:
+        """As `RunSource.expected`."""
+        return max(0, self.budget.n_trials - len(self.mirror.counted())) * len(self._seeds)
+
+    def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
+        """As `RunSource.next_runs`. For another task function each Run is None."""
+        self.mirror.save(now=False)
+        runs: list[tuple[int, Run]] = []
+        for evaluation in [evaluation for evaluation in self._open if not evaluation.waiting]:
+            runs += self._begin_wave(evaluation)
+        asked = self._ask(free - len(runs))
+        self._open += asked
+        for evaluation in asked:
+            runs += self._begin_wave(evaluation)
+        return runs
+
+    def _ask(self, free: int) -> list[Evaluation]:
+        """New trials, as many as there is room for."""
+        room = free // self.width or int(not self._open)
+        if self._cohort is not None:  # it begins as a whole
+            begun = self._admitted % self._cohort
+            if not begun and self._open and room < self._cohort:
+                return []
+            room = min(room, self._cohort - begun)
+        found: list[Evaluation] = []
+        repeated = 0
+        while self._may_begin():
+            self.mirror.look()
+            more = min(room - len(found), self.budget.n_trials - len(self.mirror.counted()))
+            if more <= 0 or repeated >= ATTEMPTS:
+                break
+            trials = [self._suggest(self._admitted + k) for k in range(more)]
+            entered = self.mirror.begin([trial for trial, _ in trials], self.budget.n_trials)
+            self._admitted += sum(entered)
+            repeated += entered.count(False)
+            found += [
+                Evaluation(trial, overrides, self._waves())
+                for (trial, overrides), mine in zip(trials, entered, strict=True)
+                if mine
+            ]
+        if repeated >= ATTEMPTS and not found:
+            self.stopped = "every point that the sampler finds has been tried"
+        return found
+
+    def _may_begin(self) -> bool:
+        if self.stopped is None:
+            counted = self.mirror.counted()
+            failed = self.failures
+            timeout = self.budget.timeout
+            if failed > self.budget.max_failure_rate * self.budget.n_trials:
+                self.stopped = f"{failed} of {len(counted)} trials failed, more than max_failure_rate allows"
+            elif timeout is not None and monotonic() - self._started > timeout:
+                self.stopped = f"timeout={timeout:g} s is over"
+            else:
+                return len(counted) < self.budget.n_trials
+        return False
+
+    def _suggest(self, place: int) -> tuple[Trial, list[str]]:
+        trial, overrides = self._draw(self.mirror.study)
+        trial.set_user_attr(POINT, " ".join(f"{name}={text(value)}" for name, value in sorted(trial.params.items())))
+        trial.set_user_attr(WORKER, ME)
+        if self._cohort is not None:
+            trial.set_user_attr(COHORT, f"{self._cohorts}/{place // self._cohort}")
+        if ATTEMPT not in trial.user_attrs:
+            trial.set_user_attr(ATTEMPT, 0)
+        return trial, overrides
+
+    def _waves(self) -> list[list[int]]:
+        if self._by_seed:
+            return [[seed] for seed in self._seeds]
+        if self._elsewhere and not isinstance(self.mirror.study.pruner, NopPruner):
+            return [wave for wave in (self._seeds[:1], self._seeds[1:]) if wave]  # one reports, and stands for the rest
+        return [self._seeds]
+
+    def _begin_wave(self, evaluation: Evaluation) -> list[tuple[int, Any]]:
+        runs: list[tuple[int, Any]] = []
+        wave = evaluation.waves.pop(0)
+        attached = [f"trial={self.mirror.row(evaluation.trial)}"] if self._attached(evaluation, wave) else []
+        for seed in wave:
+            number = self._number
+            self._number += 1
+            evaluation.runs[seed] = number
+            self._evaluations[number] = evaluation
+            try:
+                self.overrides[number] = [*evaluation.overrides, f"seed={seed}", *attached]
+                runs.append((number, self._prepare(number, self.overrides[number])))
+            except UsageError as error:
+                self.ended(number, error)
+        return runs
+
+    def _attached(self, evaluation: Evaluation, wave: list[int]) -> bool:
+        """True if the run of this wave reports to its trial by itself."""
+        return self._elsewhere and self._reports and not self._by_seed and len(wave) == 1 and not evaluation.runs
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        """As `RunSource.prune`. Every trial reports before any is asked about, so that a halving sees all of them."""
+        touched: dict[int, Evaluation] = {}
+        for number, history in histories.items():
+            evaluation = self._evaluations[number]
+            evaluation.histories[evaluation.seed_of(number)] = history
+            touched[evaluation.trial.number] = evaluation
+        if self._by_seed or not self._reports:
+            return ()
+        asked = [evaluation for _, evaluation in sorted(touched.items()) if self._report(evaluation)]
+        if isinstance(self.mirror.study.pruner, NopPruner):
+            return ()
+        pruned: list[int] = []
+        for evaluation in asked:
+            if evaluation.trial.should_prune():
+                evaluation.pruned = True
+                pruned += evaluation.runs.values()
+        return pruned
+
+    def _report(self, evaluation: Evaluation) -> bool:
+        """Report the epochs that all seeds have done. True if there were new ones."""
+        curves = [curve_of(evaluation.histories.get(seed), self._objectives[0]) for seed in evaluation.runs]
+        done = min(map(len, curves))
+        new = range(evaluation.reported, done)
+        for epoch in new:
+            evaluation.trial.report(statistics.fmean(curve[epoch] for curve in curves), epoch + 1)
+        evaluation.reported = max(evaluation.reported, done)
+        if new:
+            self.mirror.changed(evaluation.trial)
+        return bool(new)
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """Note the outcome of a run. After the last run of a wave the trial is told, or its next wave begins."""
+        evaluation = self._evaluations.pop(number)
+        self.overrides.pop(number)
+        seed = evaluation.seed_of(number)
+        evaluation.outcomes[seed] = outcome
+        if not isinstance(outcome, Exception):
+            evaluation.histories[seed] = outcome.history
+        if evaluation.waiting:
+            return
+        if self._attached(Evaluation(evaluation.trial, [], []), list(evaluation.runs)):
+            evaluation.reported = self.mirror.reread(evaluation.trial)
+        if self._by_seed and not isinstance(outcome, Exception):
+            evaluation.trial.report(value_of(outcome, self._objectives[0]), len(evaluation.outcomes) - 1)
+            evaluation.pruned = bool(evaluation.waves) and evaluation.trial.should_prune()
+        elif self._reports and not self._by_seed:
+            self._report(evaluation)
+        if not evaluation.waves or evaluation.pruned or isinstance(outcome, Exception):
+            self._tell(evaluation)
+
+    def _tell(self, evaluation: Evaluation) -> None:
+        trial = evaluation.trial
+        self._open.remove(evaluation)
+        evaluation.runs = {}
+        results = {seed: r for seed, r in evaluation.outcomes.items() if not isinstance(r, Exception)}
+        errors = [
+            str(e).partition("\n")[0] or type(e).__name__
+            for e in evaluation.outcomes.values()
+            if isinstance(e, Exception)
+        ]
+        values = [[value_of(result, name) for result in results.values()] for name in self._objectives]
+        self._describe(trial, results)
+        state = TrialState.COMPLETE
+        if errors or not results:
+            state = TrialState.FAIL
+        elif evaluation.pruned or any(result.status == "pruned" for result in results.values()):
+            state = TrialState.PRUNED
+        elif not all(math.isfinite(value) for row in values for value in row):
+            state, errors = TrialState.FAIL, [f"{', '.join(self._objectives)} is not finite"]
+        if errors:
+            trial.set_user_attr("reason", errors[0])
+        again = state is TrialState.FAIL and trial.user_attrs[ATTEMPT] < self.budget.retry_failed
+        if again:
+            trial.set_user_attr(AGAIN, "failed")
+        means = [statistics.fmean(row) for row in values] if state is TrialState.COMPLETE else None
+        told = self.mirror.study.tell(trial, means, state)
+        self.mirror.changed(trial)
+        if again:
+            self.mirror.enqueue_again(told)
+
+    def _describe(self, trial: Trial, results: Mapping[int, Result]) -> None:
+        """Set the attributes that the dashboard shows beside the value."""
+        name = self._objectives[0]
+        by_seed = {str(seed): value_of(result, name) for seed, result in results.items()}
+        trial.set_user_attr("seeds", by_seed)
+        if len(by_seed) > 1:
+            trial.set_user_attr("std", statistics.stdev(by_seed.values()))
+        diverged = [seed for seed, result in results.items() if result.status == "diverged"]
+        if diverged:
+            trial.set_user_attr("diverged", diverged)
+        trial.set_user_attr("epochs", sum(len(result.history.val_accuracy) for result in results.values()))
+
+    @property
+    def width(self) -> int:
+        """The number of runs of a trial that begin beside each other."""
+        return len(self._waves()[0])
+
+    @property
+    def failures(self) -> int:
+        """The number of failed trials, without those that are repeated."""
+        return sum(trial.state is TrialState.FAIL for trial in self.mirror.counted())
+
+    def close(self) -> None:
+        """Save everything. Trials in work are marked as interrupted, and the next command evaluates them again."""
+        for evaluation in self._open:
+            evaluation.trial.set_user_attr(AGAIN, "interrupted")
+            self.mirror.study.tell(evaluation.trial, state=TrialState.FAIL)
+            self.mirror.changed(evaluation.trial)
+        self._open.clear()
+        with closing(self.mirror.storage):
+            self.mirror.save()

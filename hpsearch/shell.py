@@ -1,0 +1,32 @@
+"""How a command begins and ends: streams, garbage collection, one line for an error, an exit code."""
+
+import atexit
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hpsearch.errors import SweepError, UsageError
+
+
+def begin() -> None:
+    """Prepare this process for a command.
+
+    Garbage is collected rarely, because the objects of imported modules live as long as the process: collecting among
+    them took a tenth of a report's time.
+    """
+    gc.set_threshold(200_000)
+    atexit.register(gc.freeze)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without ± still shows the rest
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on."""
+    try:
+        yield
+    except (UsageError, SweepError) as error:
+        for fault in error.faults:
+            print(f"error: {fault}", file=sys.stderr)
+        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None

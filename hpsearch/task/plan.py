@@ -1,0 +1,79 @@
+"""``plan=true``: the runs of a command and the time they take, measured on one step of each stack."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from hpsearch.components.data.dataset import Split
+from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
+from hpsearch.engine.threads import threads
+from hpsearch.engine.trainer import StackTrainer
+from hpsearch.formatting import count, duration
+from hpsearch.record.file import key_of, read_done
+from hpsearch.record.folders import Folders
+from hpsearch.workers.pool import processes
+from hpsearch.workers.run import Run
+
+NOTHING = "plan=true: nothing was started"
+SAMPLE = 6  # stacks that are measured; they stand for the rest
+
+
+def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
+    """The plan of a grid or a run, a line each."""
+    different = list({run.key: run for run in runs}.values())
+    folders = Folders(sweep)
+    waiting = [
+        run for number, run in enumerate(different) if read_done(sweep / folders.name(run.key, number), run.key) is None
+    ]
+    configurations = {key_of({k: v for k, v in run.config.items() if k != "seed"}) for run in different}
+    seeds = sorted({run.config["seed"] for run in different})
+    return [
+        f"{count(len(runs), 'job')}: {count(len(configurations), 'configuration')}, "
+        f"{count(len(seeds), 'seed')} ({', '.join(map(str, seeds))})",
+        f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
+        f"to be run: {count(len(waiting), 'run')}",
+        *estimate(waiting, lanes),
+        NOTHING,
+    ]
+
+
+def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> list[str]:
+    """The time that training takes, as a line; none for classifiers. expected: the runs, if `runs` is a sample."""
+    stacks: dict[StackKey, list[Run]] = {}
+    for run in runs:
+        if isinstance(run.stack, StackSpec):
+            stacks.setdefault(run.stack_key, []).append(run)
+    if not stacks:
+        return []
+    total = sum(map(len, stacks.values())) if expected is None else expected
+    sample = list(stacks.values())[:SAMPLE]
+    local = any(run.local for members in sample for run in members)
+    cores = 1 if local else processes(min(total, lanes))
+    with threads(1 if cores > 1 else torch.get_num_threads()):  # as one of the processes
+        measured = [_seconds(members[: -(-lanes // cores)]) for members in sample]
+    seconds = duration(statistics.fmean(measured, [len(members) for members in sample]) / cores * total)
+    return [f"about {seconds} of training, by one step measured in {len(measured)} of {count(len(stacks), 'stack')}"]
+
+
+def _seconds(runs: Sequence[Run]) -> float:
+    """The seconds of a run, if these train beside each other, by their second step."""
+    spec = runs[0].stack
+    assert isinstance(spec, StackSpec)
+    train = spec.data.train
+    batch = Split(train.x[: spec.batch_size], train.y[: spec.batch_size])
+    held_out = Split(train.x[:EVALUATION_BATCH], train.y[:EVALUATION_BATCH])
+    one_step = replace(spec, data=replace(spec.data, train=batch, validation=held_out, test=held_out))
+    trainer = StackTrainer(one_step)
+    for index, run in enumerate(runs):
+        assert isinstance(run.lane, LaneSpec)
+        trainer.enter(index, replace(run.lane, epochs=3))
+    trainer.epoch()
+    started = perf_counter()
+    trainer.epoch()
+    step = (perf_counter() - started) / len(trainer)
+    return statistics.fmean(run.lane.epochs for run in runs) * spec.steps * step

@@ -1,0 +1,35 @@
+"""Configurations become runs that can train, or a list of every fault in them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from hpsearch.record.folders import fault_of_folder
+from hpsearch.task import config
+from hpsearch.task.faults import Faults
+
+if TYPE_CHECKING:
+    from hpsearch.workers.run import Run
+
+
+def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = None) -> list["Run"]:
+    """The runs of configurations, each given with the overrides that repeat it.
+
+    The settings of all configurations are checked first, because that needs no torch: most mistakes are answered at
+    once. Raises UsageError with every fault, also if `folder` has no room for the runs.
+    """
+    faults, found = Faults(), []
+    for cfg, overrides in cfgs:
+        with faults:
+            found.append(config.read(cfg, overrides, faults))
+    if folder is not None and (fault := fault_of_folder(folder, len(found))):
+        faults.lines.append(fault)
+    faults.end()
+    from hpsearch.task.build import Builder
+
+    builder = Builder(faults)
+    runs = [run for settings in found if (run := builder.run(settings))]
+    faults.end()
+    return runs

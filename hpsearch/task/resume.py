@@ -1,0 +1,71 @@
+"""No run is trained twice: a run with a record is done, and a run that is asked for twice waits for the first."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from hpsearch.engine.result import History, Result
+from hpsearch.errors import write_errors
+from hpsearch.record.file import read_done
+from hpsearch.record.folders import Folders
+from hpsearch.task.outcome import result_of
+from hpsearch.workers.run import Outcome, Run, RunSource
+
+
+class ResumedSource:
+    """The runs of another source; those that have a record in `sweep` come as results.
+
+    A run that has to be trained gets its folder at once, so that a report knows of missing runs.
+    """
+
+    def __init__(self, source: RunSource, sweep: Path) -> None:
+        self.expected, self.adaptive = source.expected, source.adaptive
+        self._source, self._sweep, self._folders = source, sweep, Folders(sweep)
+        self._keys: dict[int, str] = {}
+        self._done: dict[str, Result] = {}
+        self._training: dict[str, tuple[Run, list[int]]] = {}  # key -> the run, the numbers that ask for it
+
+    def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
+        """As `RunSource.next_runs`."""
+        asked = self._source.next_runs(free)
+        new: list[tuple[int, Run | Result]] = []
+        for number, run in asked:
+            assert isinstance(run, Run)
+            self._keys[number] = run.key
+            folder = self.folder(number)
+            if run.key not in self._done and (earlier := self._earlier(folder, run.key)):
+                self._done[run.key] = earlier
+            if run.key in self._done:
+                new.append((number, self._done[run.key]))
+            elif run.key in self._training:
+                self._training[run.key][1].append(number)
+            else:
+                with write_errors(folder):
+                    folder.mkdir(parents=True, exist_ok=True)
+                self._training[run.key] = run, [number]
+                new.append((number, run))
+        done = sum(isinstance(run, Result) for _, run in new)
+        if done and not self.adaptive:
+            print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
+        return new
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        """As `RunSource.prune`."""
+        return self._source.prune(histories)
+
+    def folder(self, number: int) -> Path:
+        """The folder of a run."""
+        return self._sweep / self._folders.name(self._keys[number], number)
+
+    def ended(self, number: int, outcome: Outcome) -> tuple[Run | None, list[int]]:
+        """Note the end of a run. Returns the run, None if it came from a record, and the numbers that asked for it."""
+        key = self._keys[number]
+        if key not in self._training:
+            return None, [number]
+        if isinstance(outcome, Result):
+            self._done[key] = outcome
+        return self._training.pop(key)
+
+    def _earlier(self, folder: Path, key: str) -> Result | None:
+        """The result of an earlier sweep. A grid trains pruned runs anew; a search keeps them."""
+        record = read_done(folder, key)
+        return None if record is None or (record["status"] == "pruned" and not self.adaptive) else result_of(record)

@@ -1,0 +1,82 @@
+"""How far the training is: a live bar on a terminal, plain lines elsewhere."""
+
+from collections.abc import Collection
+from time import perf_counter
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hpsearch.engine.result import History
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class TrainingProgress:
+    """Counts epochs and runs. Use as a context manager.
+
+    runs: how many there will be. As long as some have not begun, their epochs are taken to be the mean of the others'.
+    """
+
+    def __init__(self, runs: int) -> None:
+        self.runs = runs
+        self.begun = self.runs_done = self.epochs_done = self._known = 0
+        self.best: float | None = None
+        self.started = self.printed = perf_counter()
+        self.console = Console()
+        self._bar: Progress | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be."""
+        return round(self._known * max(self.runs, self.begun) / max(self.begun, 1))
+
+    def __enter__(self) -> "TrainingProgress":
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left"),
+            )
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._task = self._bar.add_task(self._text(), total=self.epochs)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, epochs: int) -> None:
+        """A run will do so many epochs."""
+        self.begun += 1
+        self._known += epochs
+
+    def epoch(self, histories: Collection[History]) -> None:
+        """The run of each has done one more epoch."""
+        self.epochs_done += len(histories)
+        accuracies = [history.val_accuracy[-1] for history in histories]
+        self.best = max([*accuracies, self.best or 0.0])
+        self._show()
+
+    def run_done(self, skipped_epochs: int) -> None:
+        """A run has left; it will not do its last `skipped_epochs`."""
+        self.runs_done += 1
+        self._known -= skipped_epochs
+        self._show()
+
+    def _text(self) -> str:
+        best = "" if self.best is None else f", best validation accuracy {self.best:.2%}"
+        runs = f"{self.runs_done}/{max(self.runs, self.begun)} runs, " if self.runs > 1 else ""
+        return f"{runs}epoch {self.epochs_done}/{self.epochs}{best}"
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=self._text(), completed=self.epochs_done, total=self.epochs)
+        elif perf_counter() - self.printed > SECONDS_BETWEEN_LINES:
+            self.printed = perf_counter()
+            left = (self.printed - self.started) / max(self.epochs_done, 1) * (self.epochs - self.epochs_done)
+            print(f"{self._text()}, {left:.0f} s left", flush=True)

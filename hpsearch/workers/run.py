@@ -1,0 +1,75 @@
+"""A run, ready to train, and the sources that runs come from."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec
+from hpsearch.engine.result import History, Result
+from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
+from hpsearch.engine.trainer import Trainer
+
+Outcome = Result | Exception  # an exception: the run failed
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration with one seed, checked and ready to train.
+
+    config, key: as in its record. overrides: the command line that repeats it alone.
+    trainer: makes an empty trainer for all runs with the same stack key.
+    """
+
+    config: dict[str, Any]
+    key: str
+    overrides: list[str]
+    stack_key: StackKey
+    lane: LaneSpec | ClassifierSpec
+    stack: StackSpec | ClassifierStackSpec
+    trainer: Callable[[], Trainer]
+
+    @property
+    def local(self) -> bool:
+        """True if the run cannot move to a forked worker: it uses a GPU, or scikit-learn's own threads."""
+        return isinstance(self.lane, ClassifierSpec) or self.stack.device.type != "cpu"
+
+
+class RunSource(Protocol):
+    """Where runs come from and who prunes them: a list, a resumed sweep, a search.
+
+    expected: how many runs there will be, as far as that is known.
+    adaptive: True if results decide which run comes next; each is then delivered before the next round.
+    """
+
+    @property
+    def expected(self) -> int: ...
+    @property
+    def adaptive(self) -> bool: ...
+
+    def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
+        """Numbered runs for `free` lanes; more have to wait. A result stands for a run that is done already.
+
+        Empty while no run is in training: the sweep is over.
+        """
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        """The runs to prune, by number. Called after each round with the histories of the runs that took part."""
+
+
+class RunList:
+    """A source of runs that are all known before the first one trains."""
+
+    adaptive = False
+
+    def __init__(self, runs: Sequence[tuple[int, Run]]) -> None:
+        self.expected = len(runs)
+        self._runs = runs
+
+    def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
+        """As `RunSource.next_runs`."""
+        runs, self._runs = self._runs, []
+        return runs
+
+    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+        """As `RunSource.prune`: none."""
+        return ()
