@@ -522,6 +522,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
@@ -589,6 +590,7 @@ def test_the_command_prints_and_writes_without_torch_or_hydra(tmp_path: Path) ->
     assert shown.stdout.endswith(f"report: {path}/report/index.html\n[]\n")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_gets_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     shown = run(str(grid(tmp_path / "s")))
@@ -596,6 +598,7 @@ def test_a_terminal_without_unicode_gets_the_rest(tmp_path: Path, monkeypatch: p
     assert "90.30 ? 0.18" in shown.stdout
 
 
+@pytest.mark.slow
 def test_several_folders_make_one_report_beside_them(tmp_path: Path) -> None:
     a, b = sweep(tmp_path / "a", seeds(HIGH[:2])), sweep(tmp_path / "b", seeds(LOW[:2], lr=0.2))
     shown = run(str(a), str(b))

@@ -1,12 +1,7 @@
 """The command line as a user types it."""
 
-import csv
 import os
-import signal
-import subprocess
-import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +9,10 @@ import pytest
 import torch
 from hydra.errors import ConfigCompositionException
 
+from hpsearch.components.architecture.classifiers import READS
 from hpsearch.engine import trainer
 from hpsearch.engine.spec import LaneSpec
-from hpsearch.record.file import Record, read_record
-from hpsearch.record.folders import run_folders
-from tests.cli import Cli
-
-TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "report=false")
-
-
-def records(sweep: Path) -> dict[str, Record]:
-    return {name: entry for name in run_folders(sweep) if (entry := read_record(sweep / name))}
-
-
-def rows(sweep: Path) -> list[dict[str, str]]:
-    with (sweep / "runs.csv").open() as file:
-        return list(csv.DictReader(file))
+from tests.cli import TINY, Cli, records, rows
 
 
 def test_a_single_run_leaves_a_record_that_says_everything(cli: Cli) -> None:
@@ -169,7 +152,7 @@ def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
     assert {entry["status"] for entry in records(cli.multirun / "one_bad").values()} == {"finished"}
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.slow)])
 def test_stock_launchers_give_the_same_records(cli: Cli, launcher: str) -> None:
     command = ("-m", *TINY, "optimizer=sgd,adam", "seed=0,1")
     extra = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
@@ -185,57 +168,6 @@ def test_stock_launchers_give_the_same_records(cli: Cli, launcher: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "stock").glob("*/record.json")}
     assert cli(*command, "name=stock", f"hydra/launcher={launcher}", *extra).code == 0
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
-
-
-BAD = [
-    ("lr=nan", "lr=nan: must be a number above 0"),
-    ("lr=inf", "lr=inf: must be a number above 0"),
-    ("lr=-1", "lr=-1.0: must be a number above 0"),
-    ("lr=0", "lr=0.0: must be a number above 0"),
-    ("dropout.p=1", "dropout.p=1: must be at least 0 and below 1"),
-    ("dropout.p=-0.1", "dropout.p=-0.1: must be at least 0 and below 1"),
-    ("dropout.p=x", "dropout.p=x: must be a number"),
-    ("epochs=0", "epochs=0: must be at least 1"),
-    ("batch_size=0", "batch_size=0: must be at least 1"),
-    ("batch_size=1438", "batch_size=1438: must be between 1 and the 1437 training samples"),
-    ("architecture.widths=[]", "architecture.widths=[]: must be one hidden layer or more, of at least 1 unit each"),
-    (
-        "architecture.widths=[8,0]",
-        "architecture.widths=[8, 0]: must be one hidden layer or more, of at least 1 unit each",
-    ),
-    ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
-    ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
-    ("architecture.width=10000000", "architecture: 100,000,760,000,010 parameters and their gradients take 745,"),
-    ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
-    ("architecture.activation=swish", "architecture.activation=swish: must be one of relu, leaky_relu,"),
-    ("optimizer.name=lion", "optimizer.name=lion: must be one of sgd, rmsprop, adam, adamw"),
-    ("optimizer.momentum=abc", "optimizer.momentum=abc: must be a number"),
-    ("optimizer.nesterov=true", "optimizer.nesterov=true: needs a momentum above 0"),
-    ("optimizer.nesterov=1", "optimizer.nesterov=1: must be true or false"),
-    ("+init.std=1", "init: "),
-    ("precision=float16", "precision=float16: must be one of float32, tf32, bfloat16"),
-    ("device=gpu", "device=gpu: must be auto, cpu, cuda or cuda:N"),
-    ("device=cuda:99", "device=cuda:99: must be another device: "),
-    ("data.validation=0", "data.validation=0: must be between 10 and"),
-    ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
-    ("name=", "name=: must be the name of a folder, of 1 to 200 bytes without /"),
-    (f"name={300 * 'a'}", "name=aaa"),
-    ("name=.", "name=.: must be the name of a folder, of 1 to 200 bytes without /"),
-    ("name=../x", "name=../x: must be the name of a folder, of 1 to 200 bytes without /"),
-    ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
-    ("hydra.sweep.dir=/dev/null/no", "/dev/null/no: cannot be written"),
-]
-
-
-@pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])
-@pytest.mark.parametrize("mode", [(), ("-m",)], ids=["run", "sweep"])
-def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli, mode: tuple[str, ...], override: str, line: str) -> None:
-    shown = cli(*mode, *TINY, *override.split())
-    assert shown.code == 2, shown.err
-    assert shown.err.startswith(f"error: {line}")
-    assert shown.err.count("\n") == 1
-    assert "Traceback" not in shown.out + shown.err
-    assert os.listdir(cli.folder) == []
 
 
 @pytest.mark.parametrize("more", [(), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")])
@@ -254,51 +186,6 @@ def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli
         "error: lr=nan: must be a number above 0",
     ]
     assert os.listdir(cli.folder) == []
-
-
-REFUSED = [
-    ("lrr=3", "lrr: Key 'lrr' not in 'Config'. Did you mean: 'lr'?"),
-    ("optimizer=foo", "optimizer=foo: must be one of adam, adamw, rmsprop, sgd"),
-    ("optimizer=sgd,foo", "optimizer=foo: must be one of adam, adamw, rmsprop, sgd"),
-    ("lr=abc", "lr=abc: Value 'abc' of type 'str' could not be converted to Float"),
-    ("lr=0.1,abc", "lr=abc: Value 'abc' of type 'str' could not be converted to Float"),
-    ("seed=0,1.5", "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer"),
-    ("lr=choice()", "lr=choice(): empty choice is not legal"),
-    ("lr=interval(", "lr=interval(: no viable alternative at input 'interval('"),
-    ("lr=interval(0.1,0.2)", "BasicSweeper does not support sweep type : INTERVAL"),
-    ("hydra/sweeper/sampler=nope", "hydra/sweeper/sampler=nope: must be one of auto, cmaes, gp, grid, motpe, "),
-    ("hydra.sweeper.n_trials=abc", "hydra.sweeper.n_trials=abc: Value 'abc' of type 'str' could not be converted"),
-    ("~nope", "Could not delete from config. 'nope' does not exist."),
-    ("--config-name=nope", "Cannot find primary config 'nope'. Check that it's in your config search path."),
-]
-
-
-@pytest.mark.parametrize(("override", "line"), REFUSED, ids=[override for override, _ in REFUSED])
-def test_what_hydra_refuses_is_one_line_too(cli: Cli, override: str, line: str) -> None:
-    searched = ("hydra/sweeper=hpsearch",) if "hydra" in override else ()
-    shown = cli("-m", *TINY, *searched, override)
-    assert shown.code == 2
-    assert shown.err.startswith(f"error: {line}")
-    assert shown.err.count("\n") == 1
-    assert os.listdir(cli.folder) == []
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("hydra/sweeper=hpsearch", "lr=interval(0.1)", "hydra.sweeper.storage='postgresql://u:secret@127.0.0.1:1/x'"),
-        ("hydra.sweeper.storage=postgresql://u:secret@127.0.0.1:1/x",),
-        ("+hydra.sweeper.storage=postgresql://u:secret@127.0.0.1:1/x", "hydra/sweeper=hpsearch"),
-        ("hydra/sweeper=hpsearch", "hydra.sweeper.storage=postgresql://u:secret(@127.0.0.1:1/x"),
-        ("hydra/sweeper=hpsearch", "hydra.sweeper.storage=postgresql://u:secret,@127.0.0.1:1/x"),
-        ("hydra/sweeper=hpsearch", "hydra.sweeper.storage=postgresql://u:a@secret,@127.0.0.1:1/x"),
-    ],
-)
-def test_what_hydra_refuses_shows_no_password(cli: Cli, arguments: tuple[str, ...]) -> None:
-    shown = cli("-m", *TINY, *arguments)
-    assert shown.code == 2
-    assert shown.err.count("\n") == 1
-    assert "secret" not in shown.out + shown.err
 
 
 def test_hydras_own_full_errors_stay(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,38 +212,7 @@ def test_a_full_disk_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         assert "Traceback" not in shown.err
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hpsearch", *arguments]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored in a background shell
-    )
-
-
-def test_a_killed_sweep_is_completed_by_the_same_command_as_if_nothing_had_happened(cli: Cli) -> None:
-    command = ("-m", "data=digits", "epochs=10", "seed=range(6)", "hydra.launcher.lanes=1", "name=killed")
-    process = start(cli.folder, *command)
-    while len(list((cli.multirun / "killed").glob("*/record.json"))) < 2:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    kept = records(cli.multirun / "killed")
-    assert 2 <= len(kept) < 6
-    assert cli(*command).code == 0
-    found = records(cli.multirun / "killed")
-    assert len(found) == 6
-    assert {name: found[name] for name in kept} == kept
-    cli(*command[:-1], "name=whole")
-    whole = records(cli.multirun / "whole")
-    assert list(whole) == list(found)
-    assert [e["metrics"] for e in whole.values()] == [e["metrics"] for e in found.values()]
-
-
+@pytest.mark.slow
 def test_the_winner_runs_again_on_seeds_that_the_sweep_did_not_use(cli: Cli) -> None:
     shown = cli("-m", *TINY, "name=again", "lr=0.1,0.5", "seed=0,1", "confirm=2", "hydra.launcher.lanes=1")
     assert shown.code == 0, shown.err
@@ -383,40 +239,7 @@ def test_a_sweep_ends_with_its_report(cli: Cli) -> None:
     assert (cli.multirun / "whole" / "report" / "index.html").exists()
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_once_lets_the_epoch_end_and_twice_stops_now(tmp_path: Path, times: int) -> None:
-    process = start(
-        tmp_path, "-m", "data=digits", "seed=range(3)", "epochs=20,2000", "hydra.launcher.lanes=1",
-        "name=stopped", "report=false",
-    )  # fmt: skip
-    while not list((tmp_path / "multirun" / "stopped").glob("*/record.json")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    assert process.stderr.readline() == "stopping after this epoch; Ctrl-C again stops now\n"
-    if times == 2:
-        process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert process.returncode == 130
-    if times == 1:
-        again = "-m hydra.launcher.lanes=1 data=digits 'seed=range(3)' epochs=20,2000 name=stopped report=false"
-        assert err == f"interrupted; to go on: python -m hpsearch {again}\n"
-        assert "1 run of 1 configuration, 5 runs missing" in out
-    else:
-        assert err == "interrupted: the same command, with its name=…, goes on from the runs that have a record\n"
-        assert "configuration" not in out  # no report
-
-
-def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path) -> None:
-    process = start(tmp_path, "-m", *TINY, "seed=range(3)", "name=plain")
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert err == ""
-    assert "\x1b" not in out
-    assert out.count("3 runs of 1 configuration, ") == 1
-
-
+@pytest.mark.slow
 def test_the_papers_nine_cells_train_in_one_stack_on_the_real_data(cli: Cli, real_data: Path) -> None:
     grid = "optimizer=sgd,adam,rmsprop", "lr=0.1,0.01,0.001"
     shown = cli("-m", *grid, "epochs=1", "architecture.width=32", "name=nine", f"data.root={real_data}")
@@ -428,3 +251,17 @@ def test_the_papers_nine_cells_train_in_one_stack_on_the_real_data(cli: Cli, rea
     adam = {entry["config"]["lr"]: entry for entry in found if entry["config"]["optimizer"]["name"] == "adam"}
     assert adam[0.001]["metrics"]["test_accuracy"] > 0.75
     assert adam[0.1]["metrics"]["test_accuracy"] < adam[0.001]["metrics"]["test_accuracy"]
+
+
+def test_nets_and_classifiers_mix_in_one_sweep(cli: Cli) -> None:
+    shown = cli(
+        "-m", "data=digits", "architecture=mlp,svc,k_neighbors", "lr=0.1,0.2", "epochs=2", "name=mix", "report=false"
+    )
+    assert shown.code == 0, shown.err
+    entries = list(records(cli.multirun / "mix").values())
+    assert [(e["config"]["architecture"]["name"], e["status"], e["lanes"]) for e in entries] == [
+        ("mlp", "finished", 2), ("mlp", "finished", 2), ("svc", "finished", 1), ("k_neighbors", "finished", 1),
+    ]  # fmt: skip
+    assert all(set(entry["config"]) == set(READS) for entry in entries[2:])  # lr is no part of it
+    assert "architecture=svc is best" in shown.out.replace("\n", " ")
+    assert "4 runs of 4 configurations" in shown.out

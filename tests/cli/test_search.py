@@ -2,16 +2,8 @@
 
 import json
 import os
-import re
 import shlex
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -19,15 +11,12 @@ import pytest
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch import dashboard
+from hpsearch.cli.command import CONF
 from hpsearch.engine import trainer
 from hpsearch.engine.spec import LaneSpec
-from hpsearch.errors import UsageError
 from hpsearch.record.folders import run_folders
 from hpsearch.search import storage
-from tests.cli import Cli, Shown
-from tests.postgres import cluster, programs
-from tests.test_cli import TINY, records
+from tests.cli import TINY, Cli, Shown, records
 
 SEARCH = ("-m", *TINY, "hydra/sweeper=hpsearch", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
 SPACE = ("optimizer=sgd,adam", "lr=tag(log, interval(0.001, 0.3))")
@@ -231,7 +220,7 @@ def test_known_points_come_first(cli: Cli) -> None:
     assert len(trials(cli)) == 3
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.slow)])
 def test_other_launchers_run_the_same_search_in_batches(cli: Cli, launcher: str) -> None:
     shown = search(cli, 5, f"hydra/launcher={launcher}", "hydra.sweeper.seeds=[0,1]", name="batches")
     assert shown.code == 0, shown.err
@@ -253,38 +242,6 @@ def test_a_job_of_another_launcher_is_pruned_through_the_storage(cli: Cli) -> No
     assert {trial.state for trial in found} == {COMPLETE, PRUNED}
     assert sorted(e["status"] == "pruned" for e in entries) == sorted(t.state is PRUNED for t in found)
     assert all(not line.startswith("trial=") for entry in entries for line in entry["overrides"])
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hpsearch", *SEARCH, *SPACE, "name=s", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_records(sweep: Path, number: int, process: subprocess.Popen[str]) -> None:
-    while len(list(sweep.glob("*/record.json"))) < number:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_search_that_was_stopped_goes_on_as_if_nothing_had_happened(cli: Cli, how: signal.Signals) -> None:
-    arguments = ("hydra.launcher.lanes=2", "epochs=30", "hydra.sweeper.n_trials=8")
-    process = start(cli.folder, *arguments)
-    wait_for_records(cli.multirun / "s", 3, process)
-    process.send_signal(how)
-    _, err = process.communicate()
-    if how is signal.SIGINT:
-        assert process.returncode == 130
-        assert "interrupted; to go on: python -m hpsearch -m hydra/sweeper=hpsearch" in err
-    kept = records(cli.multirun / "s")
-    assert cli(*SEARCH, *SPACE, "name=s", *arguments).code == 0
-    found = trials(cli)
-    complete = by_point(found)
-    assert len(complete) == sum(trial.state is COMPLETE for trial in found) == 8
-    assert not [trial for trial in found if trial.state is TrialState.RUNNING]
-    assert all("again" in trial.user_attrs for trial in found if trial.state is FAIL)
-    assert {name: entry for name, entry in records(cli.multirun / "s").items() if name in kept} == kept
-    assert len(records(cli.multirun / "s")) == 8
 
 
 BAD = [
@@ -564,86 +521,6 @@ def test_a_grid_is_a_study_too(cli: Cli) -> None:
     assert "python -m hpsearch -m" in note
 
 
-def test_the_dashboard_serves_on_loopback(cli: Cli) -> None:
-    cli("-m", *TINY[:-1], "name=grid", "lr=0.1,0.01")
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-W", "ignore", "-m", "hpsearch.dashboard", "--port", "18652"],
-        cwd=cli.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:18652")
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen("http://127.0.0.1:18652/api/studies") as answer:
-                    studies = json.load(answer)["study_summaries"]
-                break
-            except OSError:
-                time.sleep(0.1)
-        assert [study["study_name"] for study in studies] == ["grid"]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "hpsearch.dashboard"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert shown.returncode == 2
-    assert shown.stderr.startswith("error: multirun/hpsearch.db: no such file")
-    assert shown.stderr.count("\n") == 1
-
-
-def test_a_port_that_cannot_be_had_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
-        for port, why in {
-            70000: "must be between 1 and 65535",
-            taken: "Address already in use; give another one",
-        }.items():
-            with pytest.raises(UsageError, match=f"--port={port}: {why}"):
-                dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", port)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")
-def test_two_processes_share_a_study_on_postgresql_and_no_point_is_evaluated_twice(tmp_path: Path) -> None:
-    with cluster(tmp_path / "server") as url:
-        commands = [
-            [
-                sys.executable, "-m", "hpsearch", *SEARCH, "lr=tag(log, interval(0.001, 0.3))", "optimizer=sgd,adam",
-                "hydra.sweeper.n_trials=24", "hydra.sweeper.study_name=shared", f"hydra.sweeper.storage='{url}'",
-                "hydra.launcher.lanes=2", "epochs=20", f"name={name}",
-            ]
-            for name in ("one", "two")
-        ]  # fmt: skip
-        both = [
-            subprocess.Popen(
-                command,
-                cwd=tmp_path,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )  # fmt: skip
-            for command in commands
-        ]
-        said = [process.communicate() for process in both]
-        assert [process.returncode for process in both] == [0, 0], said
-        found = trials_of(url, "shared")
-    assert [trial.state for trial in found] == [COMPLETE] * 24
-    assert len({trial.user_attrs["configuration"] for trial in found}) == 24
-    runs = [records(tmp_path / "multirun" / name) for name in ("one", "two")]
-    assert len(runs[0]) + len(runs[1]) == 24
-    assert runs[0]
-    assert runs[1]
-    (secret,) = re.findall(r":([^:@/]+)@", url)
-    written = [path for path in (tmp_path / "multirun").rglob("*") if path.is_file()]
-    assert not [path for path in written if secret.encode() in path.read_bytes()]
-    assert secret not in "".join(text for pair in said for text in pair)
-
-
 def test_optunas_stock_sweeper_works_with_this_task(cli: Cli) -> None:
     shown = cli(
         "-m", *TINY, *SPACE, "name=stock", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2",
@@ -654,7 +531,7 @@ def test_optunas_stock_sweeper_works_with_this_task(cli: Cli) -> None:
     assert (cli.multirun / "stock" / "optimization_results.yaml").exists()
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in (Path(__file__).parent.parent / "conf/search").iterdir()))
+@pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "search").iterdir()))
 def test_every_search_of_conf_runs(cli: Cli, name: str) -> None:
     shown = cli(
         "-m", f"search={name}", "data=digits", "epochs=1", "batch_size=256", "architecture.width=8,9", "confirm=0",

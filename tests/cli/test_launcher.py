@@ -11,6 +11,8 @@ from hydra.test_utils.launcher_common_tests import (
 
 from hpsearch.cli.launcher import StackedLauncher
 
+Plugins.instance()  # Hydra's suites restore its singletons, which must have all plugins then
+
 
 def test_the_launcher_is_found_as_a_plugin() -> None:
     assert StackedLauncher in Plugins.instance().discover(Launcher)
