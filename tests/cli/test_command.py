@@ -1,18 +1,16 @@
 """The command line as a user types it."""
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hydra.errors import ConfigCompositionException
 
 from hpsearch.components.architecture.classifiers import READS
-from hpsearch.engine import trainer
 from hpsearch.engine.spec import LaneSpec
 from tests.cli import TINY, Cli, records, rows
+from tests.task.test_train import break_runs
 
 
 def test_a_single_run_leaves_a_record_that_says_everything(cli: Cli) -> None:
@@ -60,14 +58,6 @@ def test_a_grid_is_one_stack_and_each_job_has_folder_record_and_row(cli: Cli) ->
     assert not (cli.multirun / "grid" / "report").exists()
 
 
-def test_the_overrides_of_a_record_repeat_its_run_alone(cli: Cli) -> None:
-    cli("-m", *TINY, "name=grid", "optimizer=sgd,adam", "dropout.p=0.3", "seed=range(3)")
-    for entry in records(cli.multirun / "grid").values():
-        cli(*entry["overrides"], "name=alone")
-        alone = next(e for e in records(cli.multirun / "alone").values() if e["key"] == entry["key"])
-        assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])
-
-
 def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(cli: Cli, trained: list[LaneSpec]) -> None:
     command = ("-m", *TINY, "name=grow", "lr=0.1,0.01")
     first = cli(*command, "seed=0,1")
@@ -84,97 +74,36 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(cli: 
     assert len(rows(cli.multirun / "grow")) == 6
 
 
-def test_a_folder_without_a_valid_record_is_unfinished(cli: Cli) -> None:
-    command = ("-m", *TINY, "name=torn", "seed=0,1,2")
-    cli(*command)
-    first, second, _ = sorted((cli.multirun / "torn").glob("*_*"))
-    (first / "record.json").unlink()
-    (second / "record.json").write_text((second / "record.json").read_text()[:200])
-    shown = cli(*command)
-    assert "1 of 3 runs are already in" in shown.out
-    assert len(records(cli.multirun / "torn")) == 3
-    assert len(list((cli.multirun / "torn").glob("*_*"))) == 3
-
-
-def test_a_run_that_is_asked_for_twice_is_trained_once(cli: Cli) -> None:
-    assert cli("-m", *TINY, "name=twice", "seed=0,0,1").code == 0
-    assert len(records(cli.multirun / "twice")) == 2
-
-
-def test_sweeps_without_a_name_get_a_time_stamp(cli: Cli) -> None:
-    cli("-m", *TINY, "seed=0,1")
-    (sweep,) = cli.multirun.iterdir()
-    assert time.strptime(sweep.name, "%Y-%m-%d_%H-%M-%S")
-    assert len(records(sweep)) == 2
-
-
-def test_runs_that_cannot_share_a_stack_are_split(cli: Cli) -> None:
-    cli("-m", *TINY, "name=split", "architecture.width=8,16", "normalization=none,batch", "dropout=none,strong")
-    found = records(cli.multirun / "split").values()
-    assert len(found) == 8
-    assert {entry["lanes"] for entry in found} == {2}
-
-
-def test_a_run_that_diverges_is_marked_and_the_others_are_untouched(cli: Cli) -> None:
-    shown = cli("-m", *TINY, "name=wild", "lr=0.1,1e30", "seed=0,1")
-    assert shown.code == 0, shown.err
-    found = list(records(cli.multirun / "wild").values())
-    assert [entry["status"] for entry in found] == ["finished", "finished", "diverged", "diverged"]
-    assert found[2]["metrics"]["test_accuracy"] is None
-    assert "loss is" in found[2]["reason"]
-    assert "0/2" in shown.out
-    cli("-m", *TINY, "name=calm", "lr=0.1", "seed=0,1")
-    calm = list(records(cli.multirun / "calm").values())
-    assert [entry["history"] for entry in calm] == [entry["history"] for entry in found[:2]]
-
-
 def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = trainer.new_lane
-
-    def broken(index: int, run: LaneSpec, program: Any) -> Any:
-        if run.seed == 2:
-            raise MemoryError("no memory for this one")
-        return original(index, run, program)
-
-    monkeypatch.setattr(trainer, "new_lane", broken)
     command = ("-m", *TINY, "name=one_bad", "seed=range(5)")
-    shown = cli(*command)
+    with monkeypatch.context() as patch:
+        break_runs(patch, lambda run: run.seed == 2)
+        shown = cli(*command)
     assert shown.code == 1
     assert "no memory for this one" in shown.err
     found = list(records(cli.multirun / "one_bad").values())
     assert [entry["status"] for entry in found] == ["finished", "finished", "failed", "finished", "finished"]
     assert found[2]["reason"] == "MemoryError: no memory for this one"
     assert "4/5" in shown.out
-    monkeypatch.setattr(trainer, "new_lane", original)
     assert cli(*command).code == 0
     assert {entry["status"] for entry in records(cli.multirun / "one_bad").values()} == {"finished"}
 
 
-@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.slow)])
-def test_stock_launchers_give_the_same_records(cli: Cli, launcher: str) -> None:
-    command = ("-m", *TINY, "optimizer=sgd,adam", "seed=0,1")
-    extra = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
-    assert cli(*command, "name=stock", f"hydra/launcher={launcher}", *extra).code == 0
-    assert cli(*command, "name=stacked").code == 0
-    stock, stacked = records(cli.multirun / "stock"), records(cli.multirun / "stacked")
-    assert list(stock) == list(stacked)
-    for name, entry in stock.items():
-        tolerance = 0 if launcher == "basic" else 1e-5  # joblib's workers have another number of threads
-        for metric, values in entry["history"].items():
-            assert values == pytest.approx(stacked[name]["history"][metric], rel=tolerance)
-    assert len(rows(cli.multirun / "stock")) == 4
-    before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "stock").glob("*/record.json")}
-    assert cli(*command, "name=stock", f"hydra/launcher={launcher}", *extra).code == 0
-    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
-
-
-@pytest.mark.parametrize("more", [(), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")])
-def test_a_sweep_needs_a_lane(cli: Cli, more: tuple[str, ...]) -> None:
-    shown = cli("-m", *TINY, "seed=3", "hydra.launcher.lanes=0", *more)
-    assert (shown.code, shown.err) == (2, "error: hydra.launcher.lanes=0: must be at least 1\n")
-    assert os.listdir(cli.folder) == []
+@pytest.mark.parametrize("mode", [(), ("-m",)], ids=["run", "sweep"])
+def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli, mode: tuple[str, ...]) -> None:
+    for override, line in (
+        ("lr=-1", "lr=-1.0: must be a number above 0"),
+        ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
+        ("lrr=3", "lrr: Key 'lrr' not in 'Config'. Did you mean: 'lr'?"),
+    ):
+        shown = cli(*mode, *TINY, override)
+        assert shown.code == 2, shown.err
+        assert shown.err.startswith(f"error: {line}")
+        assert shown.err.count("\n") == 1
+        assert "Traceback" not in shown.out + shown.err
+        assert os.listdir(cli.folder) == []
 
 
 def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli: Cli) -> None:
@@ -186,6 +115,39 @@ def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli
         "error: lr=nan: must be a number above 0",
     ]
     assert os.listdir(cli.folder) == []
+
+
+def test_what_hydra_refuses_in_a_sweep_is_one_line_too(cli: Cli) -> None:
+    for override, line in (
+        ("optimizer=sgd,foo", "optimizer=foo: must be one of adam, adamw, rmsprop, sgd"),
+        ("lr=0.1,abc", "lr=abc: Value 'abc' of type 'str' could not be converted to Float"),
+        ("seed=0,1.5", "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer"),
+        ("lr=interval(0.1,0.2)", "BasicSweeper does not support sweep type : INTERVAL"),
+        ("--config-name=nope", "Cannot find primary config 'nope'. Check that it's in your config search path."),
+    ):
+        shown = cli("-m", *TINY, override)
+        assert shown.code == 2
+        assert shown.err.startswith(f"error: {line}")
+        assert shown.err.count("\n") == 1
+        assert os.listdir(cli.folder) == []
+
+
+def test_a_password_is_not_shown_whatever_is_wrong(cli: Cli) -> None:
+    for arguments in (
+        ("lr=interval(0.1)", "hydra.sweeper.storage='postgresql://u:secret@127.0.0.1:1/x'"),
+        ("+hydra.sweeper.storage=postgresql://u:secret@127.0.0.1:1/x",),
+    ):
+        shown = cli("-m", *TINY, "hydra/sweeper=hpsearch", *arguments)
+        assert shown.code == 2
+        assert shown.err.count("\n") == 1
+        assert "secret" not in shown.out + shown.err
+
+
+def test_a_sweep_needs_a_lane(cli: Cli) -> None:
+    for more in ((), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")):
+        shown = cli("-m", *TINY, "seed=3", "hydra.launcher.lanes=0", *more)
+        assert (shown.code, shown.err) == (2, "error: hydra.launcher.lanes=0: must be at least 1\n")
+        assert os.listdir(cli.folder) == []
 
 
 def test_hydras_own_full_errors_stay(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

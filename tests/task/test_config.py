@@ -1,5 +1,7 @@
 """Every option composes, and what of a configuration is a run's identity."""
 
+import time
+
 import pytest
 import yaml
 
@@ -28,6 +30,10 @@ def test_the_bare_command_is_the_papers_baseline() -> None:
     assert (config["optimizer"]["name"], config["lr"]) == ("sgd", 0.03)
     assert (config["epochs"], config["batch_size"]) == (40, 512)
     assert -(-54_000 // config["batch_size"]) == 106
+
+
+def test_a_sweep_without_a_name_gets_a_time_stamp() -> None:
+    assert time.strptime(job_cfg().name, "%Y-%m-%d_%H-%M-%S")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam", "adamw"])
