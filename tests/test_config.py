@@ -99,7 +99,7 @@ def test_where_and_under_which_name_a_run_is_made_is_not_its_identity(loader: Co
 )  # fmt: skip
 def test_the_composer_gives_what_hydra_gives(loader: ConfigLoader, overrides: list[str]) -> None:
     top = master(loader, *sweep_of(overrides))
-    ours, theirs = Composer(loader).load_sweep_config(top, overrides), loader.load_sweep_config(top, overrides)
+    ours, theirs = Composer(loader).load_whole_config(top, overrides), loader.load_sweep_config(top, overrides)
     assert OmegaConf.to_container(ours, resolve=False) == OmegaConf.to_container(theirs, resolve=False)
     assert identity(ours) == identity(theirs)
     assert OmegaConf.get_type(ours, "lr") is OmegaConf.get_type(theirs, "lr")
