@@ -21,11 +21,10 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from hpsearch.cli import interrupt
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
-from hpsearch.cli.task_function import overrides_of
+from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
 from hpsearch.record.folders import run_folders
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
-from hpsearch.search.trial_client import STORAGE
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
