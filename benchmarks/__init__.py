@@ -1,1 +1,1 @@
-"""Speed, measured: `python -m benchmarks` (see docs/benchmarks.md). Never a test."""
+"""Speed, measured: `python -m benchmarks` (see docs/developers/benchmarks.md). Never a test."""

@@ -14,7 +14,7 @@ from hpsearch.cli.command import CONF
 from hpsearch.cli.compose import Composer
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in SWEEPS)
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in (*SWEEPS, "hydra"))
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NAMED = [(group, path.stem) for group in SWEEPS for path in sorted((CONF / group).glob("*.yaml"))]
 

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from hpsearch.cli import confirm, interrupt, task_function
+from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.errors import NothingStarted, UsageError, require
@@ -44,11 +44,13 @@ class Callbacks(Callback):
         """Check the keys of the sweep itself."""
         sweep = _begin(config)
         if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # others would launch
+            from hpsearch.cli.confirm import LAUNCHER
+
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
                 typed = config.hydra.overrides.hydra
-                config.hydra.overrides.hydra = [line for line in typed if not confirm.LAUNCHER.match(line)]
+                config.hydra.overrides.hydra = [line for line in typed if not LAUNCHER.match(line)]
         fault = fault_of_folder(sweep, runs=1)
         if fault is not None:
             raise UsageError([fault])

@@ -1,6 +1,7 @@
 """Composing the configurations of a sweep without composing each from scratch."""
 
 import pickle
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.plugins.config_source import ConfigSource
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 
@@ -27,16 +28,30 @@ class Composer(ConfigLoader):
         self._parser = OverridesParser.create()
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
         self._parsed: dict[str, tuple[Override, bool]] = {}  # a grid repeats its overrides in every job
-        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled in memory: a copy is 5 times cheaper so
+        self._composed: dict[tuple[str, ...], tuple[bytes, bytes]] = {}  # by choices: without Hydra's part, and whole
         self._plain: set[tuple[tuple[str, ...], str]] = set()  # keys that hold a plain value under these choices
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """As `ConfigLoader.load_sweep_config`."""
+        """The configuration of a job, without Hydra's part unless the job refers to it.
+
+        That part is 4 times as large, and sweepers compose a job only to validate it.
+        """
+        return self._load(master_config, sweep_overrides, whole=False)
+
+    def load_whole_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The configuration of a job as Hydra's own loader gives it."""
+        config = self._load(master_config, sweep_overrides, whole=True)
+        config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
+        return config
+
+    def _load(self, master_config: DictConfig, sweep_overrides: list[str], whole: bool) -> DictConfig:
         parsed = [self._parse(line) for line in sweep_overrides]
         choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
         if choices not in self._composed:
-            self._composed[choices] = pickle.dumps(self._loader.load_sweep_config(master_config, list(choices)))
-        config: DictConfig = pickle.loads(self._composed[choices])
+            composed = self._loader.load_sweep_config(master_config, list(choices))
+            task, both = task_part(composed), pickle.dumps(composed)  # pickled: a copy is 5 times cheaper so
+            self._composed[choices] = both if "${hydra" in OmegaConf.to_yaml(task) else pickle.dumps(task), both
+        config: DictConfig = pickle.loads(self._composed[choices][whole])
         try:
             for override in (override for override, value in parsed if value):
                 key = override.key_or_group
@@ -48,7 +63,6 @@ class Composer(ConfigLoader):
                 OmegaConf.update(config, key, override.value(), merge=True)
         except OmegaConfBaseException:  # Hydra words it for the user
             return self._loader.load_sweep_config(master_config, sweep_overrides)
-        config.hydra.overrides.task = [line for line in sweep_overrides if not line.startswith("hydra.")]
         return config
 
     def _parse(self, line: str) -> tuple[Override, bool]:
@@ -86,3 +100,11 @@ class Composer(ConfigLoader):
 
     def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
         return self._loader.compute_defaults_list(config_name, overrides, run_mode)
+
+
+def task_part(config: DictConfig) -> DictConfig:
+    """A copy of a configuration without Hydra's part."""
+    task: DictConfig = deepcopy(config)
+    with read_write(task), open_dict(task):
+        task.pop("hydra", None)
+    return task

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import (
     JobReturn,
@@ -26,7 +27,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from hpsearch.cli import interrupt, task_function
-from hpsearch.cli.compose import Composer
+from hpsearch.cli.compose import Composer, task_part
 from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.errors import NothingStarted, require
 from hpsearch.task.prepare import prepare
@@ -34,6 +35,9 @@ from hpsearch.task.prepare import prepare
 if TYPE_CHECKING:
     from hpsearch.task.train import EndedRun
     from hpsearch.workers.run import RunSource
+
+
+BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
 
 @dataclass
@@ -65,15 +69,16 @@ class StackedLauncher(Launcher):
             _check_job_settings(config)
             self.composer = Composer(hydra_context.config_loader)
             hydra_context.config_loader = self.composer  # the sweeper validates each job by composing it
+            self._has_callbacks = len(config.hydra.callbacks) > 1  # than ours, which has none for a stacked run
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """As `Launcher.launch`. After Ctrl-C only the runs that have ended are returned."""
         numbered = dict(enumerate(map(list, job_overrides), start=initial_job_idx))
         if not self.stacks:
             return [self._run_job(number, overrides) for number, overrides in numbered.items()]
-        hydra = self.hydra_cfg.hydra
-        composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in numbered.items())
-        runs = prepare(composed, self.sweep)
+        runs = prepare(
+            ((self.compose(number, lines), self.repeating(lines)) for number, lines in numbered.items()), self.sweep
+        )
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
@@ -89,39 +94,50 @@ class StackedLauncher(Launcher):
         """Train the runs of a source, whose overrides are known by number; yields each run as it ends."""
         from hpsearch.task.train import train_all
 
-        started: dict[int, DictConfig] = {}
-
         def before_record(number: int, folder: Path) -> None:
-            started[number] = self._begin_job(number, overrides[number], folder)
+            if self._has_callbacks:
+                config = self._job_config(number, overrides[number], folder)
+                self._context.callbacks.on_job_start(config=config, task_function=self._task_function)
+            if self.hydra_cfg.hydra.output_subdir is not None:
+                self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
         with interrupt.listening():
             for ended in train_all(source, self.sweep, self.lanes, interrupt.asked, before_record):
                 returned = _job_return(overrides[ended.number], ended)
-                if ended.trained:
-                    config = started.pop(ended.number)
+                if ended.trained and self._has_callbacks:
+                    config = self._job_config(ended.number, overrides[ended.number], ended.folder)
+                    returned.cfg, returned.hydra_cfg = task_part(config), config
                     self._context.callbacks.on_job_end(config=config, job_return=returned)
+                    returned.cfg = returned.hydra_cfg = None  # thousands would fill the memory
                 yield ended, returned
 
     def compose(self, number: int, overrides: list[str]) -> DictConfig:
-        """The whole configuration of a job."""
+        """The configuration of a job. Raises UsageError for an override of Hydra's part, which all runs share."""
+        for line in overrides:
+            key, _, value = line.partition("=")
+            require(not key.startswith("hydra."), key, value, f"the same for all jobs {BY_ITSELF}")
         config = self.composer.load_sweep_config(self.hydra_cfg, overrides)
-        config.hydra.job.id, config.hydra.job.num = str(number), number
-        _check_job_settings(config)
+        if "hydra" in config:
+            config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
 
-    def _begin_job(self, number: int, overrides: list[str], folder: Path) -> DictConfig:
-        """Call the callbacks of a job and write its ``.hydra``."""
-        config = self.compose(number, overrides)
-        config.hydra.sweep.subdir = folder.name
-        config.hydra.runtime.output_dir = str(folder.absolute())
-        self._context.callbacks.on_job_start(config=config, task_function=self._task_function)
-        if config.hydra.output_subdir is not None:
-            files = folder / config.hydra.output_subdir
-            files.mkdir(parents=True, exist_ok=True)
-            task_cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-            OmegaConf.save(task_cfg, files / "config.yaml")
-            OmegaConf.save(OmegaConf.create(list(filter_overrides(overrides))), files / "overrides.yaml")
+    def repeating(self, overrides: Sequence[str]) -> list[str]:
+        """The command line that repeats a job alone."""
+        return overrides_of(self.hydra_cfg.hydra, overrides)
+
+    def _job_config(self, number: int, overrides: list[str], folder: Path) -> DictConfig:
+        """The whole configuration of a run as Hydra would have it during the job."""
+        config = self.composer.load_whole_config(self.hydra_cfg, overrides)
+        config.hydra.job.id, config.hydra.job.num = str(number), number
+        config.hydra.sweep.subdir, config.hydra.runtime.output_dir = folder.name, str(folder.absolute())
         return config
+
+    def _write_files(self, number: int, overrides: list[str], folder: Path) -> None:
+        """Write the files that Hydra writes into a job's ``.hydra``; ``multirun.yaml`` has Hydra's own part."""
+        folder.mkdir(exist_ok=True)
+        config = self.compose(number, overrides)
+        OmegaConf.save(task_part(config) if "hydra" in config else config, folder / "config.yaml")
+        (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides, allow_unicode=True), encoding="utf-8")
 
     def _run_job(self, number: int, overrides: list[str]) -> JobReturn:
         """Run a job of another task function, as Hydra's basic launcher does."""
@@ -148,10 +164,9 @@ def is_ours(function: TaskFunction) -> bool:
 
 def _check_job_settings(config: DictConfig) -> None:
     """Raise UsageError for settings that belong to a process, because stacked runs share one."""
-    cure = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
     job, subdir = config.hydra.job, config.hydra.output_subdir
-    require(not job.env_set, "hydra.job.env_set", dict(job.env_set), f"empty {cure}")
-    require(not job.chdir, "hydra.job.chdir", "true", f"false {cure}")
+    require(not job.env_set, "hydra.job.env_set", dict(job.env_set), f"empty {BY_ITSELF}")
+    require(not job.chdir, "hydra.job.chdir", "true", f"false {BY_ITSELF}")
     inside = subdir is None or (subdir not in ("", ".", "..") and "/" not in subdir)
     require(inside, "hydra.output_subdir", subdir, "the name of a folder, without /, or null")
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from hpsearch.cli import confirm, interrupt
+from hpsearch.cli.task_function import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record.commands import command, flags, override
 from hpsearch.record.file import read_record
@@ -17,7 +18,6 @@ from hpsearch.record.frame import write_runs
 from hpsearch.report import analysis, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
-from hpsearch.search.trial_client import STORAGE
 
 
 def resume_command(hydra_cfg: DictConfig) -> str:

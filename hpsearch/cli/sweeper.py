@@ -21,11 +21,10 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from hpsearch.cli import interrupt
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
-from hpsearch.cli.task_function import overrides_of
+from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
 from hpsearch.record.folders import run_folders
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
-from hpsearch.search.trial_client import STORAGE
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
@@ -83,7 +82,8 @@ class OptunaSweeper(Sweeper):
         if search.stopped:
             print(f"stopped: {search.stopped}")
         if search.failures and not interrupt.asked():
-            raise SweepError([f"{self.name}: {search.failures} of {len(search.mirror.counted())} trials failed"])
+            failed = f"{self.name}: {search.failures} of {len(search.mirror.counted())} trials failed"
+            raise SweepError([f"{failed}; hydra.sweeper.retry_failed=1 tries them again"])
 
     def _grid(self, arguments: list[str]) -> list[list[str]]:
         """The jobs if `arguments` leave nothing to search: the one point on each seed. Empty otherwise.
@@ -110,16 +110,18 @@ class OptunaSweeper(Sweeper):
     def _outcome(self, returned: JobReturn) -> "Outcome":
         """The outcome of a job: from its record, or for another task function from its value."""
         from hpsearch.engine.result import History, Result
-        from hpsearch.record.file import load_record
+        from hpsearch.record.file import read_record
         from hpsearch.task.outcome import result_of
 
+        record = None
+        if self.ours and returned.hydra_cfg is not None:
+            record = read_record(Path(returned.hydra_cfg.hydra.runtime.output_dir))
+        if record is not None:
+            return SweepError([record["reason"]]) if record["status"] == "failed" else result_of(record)
         try:
             value = returned.return_value
         except Exception as error:
             return error
-        if self.ours:
-            assert returned.hydra_cfg is not None
-            return result_of(load_record(Path(returned.hydra_cfg.hydra.runtime.output_dir)))
         try:
             return Result("finished", None, History([], [], [float(value)]), 0.0, 1)
         except (TypeError, ValueError):

@@ -15,6 +15,8 @@ from hpsearch.task.prepare import prepare
 if TYPE_CHECKING:
     from hpsearch.workers.run import Run, RunSource
 
+STORAGE = "HPSEARCH_STORAGE"  # environment variable: the storage's URL, because its password is in no configuration
+
 
 def run(cfg: DictConfig) -> float:
     """Train one run and write its record into the job's folder; returns its validation accuracy.
@@ -40,7 +42,7 @@ def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
     """The run as the trial of a search under another launcher, if it is one."""
     if cfg.trial is None:
         return None
-    from hpsearch.search.trial_client import STORAGE, TrialClient
+    from hpsearch.search.trial_client import TrialClient
 
     return TrialClient(run, cfg.trial, sweeper_cfg.study_name or cfg.name, sweeper_cfg, os.environ[STORAGE])
 

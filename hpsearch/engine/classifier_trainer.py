@@ -49,9 +49,9 @@ class ClassifierTrainer:
         """As `Trainer.indices`."""
         return [index for index, _ in self._waiting]
 
-    def enter(self, index: int, run: ClassifierSpec) -> None:
-        """As `hpsearch.engine.trainer.Training.enter`."""
-        self._waiting.append((index, run))
+    def enter(self, index: int, spec: ClassifierSpec) -> None:
+        """As `Trainer.enter`."""
+        self._waiting.append((index, spec))
 
     def epoch(self) -> dict[int, History]:
         """As `Trainer.epoch`: fit the first run that waits."""

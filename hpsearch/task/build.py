@@ -6,7 +6,7 @@ from functools import cache, partial
 import torch
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.data import builtin
+from hpsearch.components.data.builtin import DATASETS, load
 from hpsearch.components.init import INITS
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
@@ -18,14 +18,13 @@ from hpsearch.task.config import Settings
 from hpsearch.task.faults import Faults
 from hpsearch.workers.run import Run
 
-DATASETS = {name: partial(builtin.load, name) for name in builtin.DATASETS}
-
 
 class Builder:
     """Builds the runs of a sweep. Faults go to `faults`."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
+        self._datasets = {name: partial(load, name) for name in DATASETS}
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
     def run(self, settings: Settings) -> Run | None:
@@ -61,7 +60,7 @@ class Builder:
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
-        data = self._faults.build("data", DATASETS, settings.data)
+        data = self._faults.build("data", self._datasets, settings.data)
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
@@ -71,7 +70,7 @@ class Builder:
 
     def _stack(self, settings: Settings, device: torch.device) -> StackSpec | None:
         faults, config = self._faults, settings.config
-        data = faults.build("data", DATASETS, settings.data)
+        data = faults.build("data", self._datasets, settings.data)
         normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
         if data is None or normalization is None:
             return None

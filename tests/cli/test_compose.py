@@ -28,7 +28,7 @@ from tests.composing import NAMED, OPTIONS, loader, sweep_of
 )  # fmt: skip
 def test_the_composer_gives_what_hydra_gives(overrides: list[str]) -> None:
     top = sweep_of(*overrides)
-    ours, theirs = Composer(loader()).load_sweep_config(top, overrides), loader().load_sweep_config(top, overrides)
+    ours, theirs = Composer(loader()).load_whole_config(top, overrides), loader().load_sweep_config(top, overrides)
     assert OmegaConf.to_container(ours, resolve=False) == OmegaConf.to_container(theirs, resolve=False)
     assert identity(ours) == identity(theirs)
     assert OmegaConf.get_type(ours, "lr") is OmegaConf.get_type(theirs, "lr")
