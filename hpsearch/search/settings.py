@@ -66,7 +66,7 @@ def seeds_of(whole: DictConfig, typed: str | None, searching: bool = True) -> li
         raise UsageError([f"seed={typed}: hydra.sweeper.seeds={conf} says on which seeds; leave one of them out"])
     key, given = ("hydra.sweeper.seeds", conf) if typed is None else ("seed", typed)
     if given is None:
-        return [whole.seed]
+        return [whole.get("seed", 0)]
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
