@@ -59,7 +59,8 @@ def launcher_of(callbacks: Any, *overrides: str) -> StackedLauncher:
 
 def launch(jobs: Sequence[Sequence[str]], *overrides: str, callbacks: Any = None, first: int = 0) -> list[JobReturn]:
     """Launch jobs of a tiny net into the working directory's ``multirun/s``."""
-    launcher = launcher_of(callbacks or Notes(), "name=s", *overrides)
+    named = ["+hydra.callbacks.notes._target_=tests.cli.test_launcher.Notes"] * (callbacks is not None)
+    launcher = launcher_of(callbacks, "name=s", *named, *overrides)
     return list(launcher.launch([[*TINY, "name=s", *job] for job in jobs], first))
 
 
@@ -166,7 +167,7 @@ BAD = [
 @pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])
 def test_settings_that_a_stack_cannot_honour_are_refused(override: str, line: str) -> None:
     with pytest.raises(UsageError) as caught:
-        launcher_of(Notes(), *TINY, override)
+        launcher_of(None, *TINY, override)
     (fault,) = caught.value.faults
     assert fault.startswith(line)
 

@@ -14,8 +14,9 @@ import torch
 from optuna.trial import TrialState
 
 from tests.cli import TINY, Cli, records
-from tests.cli.test_search import COMPLETE, FAIL, SEARCH, SPACE, by_point, trials, trials_of
+from tests.cli.test_search import trials
 from tests.postgres import cluster, programs
+from tests.searching import COMPLETE, FAIL, SEARCH, SPACE, by_point, trials_of
 
 pytestmark = pytest.mark.slow
 

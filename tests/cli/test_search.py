@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 import pytest
 from omegaconf import DictConfig
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from hpsearch.cli.command import CONF
 from hpsearch.engine import trainer
@@ -17,30 +17,15 @@ from hpsearch.engine.spec import LaneSpec
 from hpsearch.record.folders import run_folders
 from hpsearch.search import storage
 from tests.cli import TINY, Cli, Shown, records
-
-SEARCH = ("-m", *TINY, "hydra/sweeper=hpsearch", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
-SPACE = ("optimizer=sgd,adam", "lr=tag(log, interval(0.001, 0.3))")
-COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
+from tests.searching import COMPLETE, FAIL, PRUNED, SEARCH, SPACE, by_point, trials_of
 
 
 def search(cli: Cli, trials: int, *arguments: str, space: tuple[str, ...] = SPACE, name: str = "s") -> Shown:
     return cli(*SEARCH, *space, f"hydra.sweeper.n_trials={trials}", f"name={name}", *arguments)
 
 
-def trials_of(url: str, name: str) -> list[FrozenTrial]:
-    storage = optuna.storages.RDBStorage(url)
-    try:
-        return storage.get_all_trials(storage.get_study_id_from_name(name))
-    finally:
-        storage.engine.dispose()
-
-
 def trials(cli: Cli, name: str = "s") -> list[FrozenTrial]:
     return trials_of(f"sqlite:///{cli.multirun / 'hpsearch.db'}", name)
-
-
-def by_point(found: list[FrozenTrial]) -> dict[str, FrozenTrial]:
-    return {trial.user_attrs["configuration"]: trial for trial in found if trial.state is COMPLETE}
 
 
 def test_a_trial_is_a_run_and_its_study_holds_the_curve(cli: Cli) -> None:
