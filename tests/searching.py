@@ -3,8 +3,9 @@
 Of a made-up search everything is real but the training: settings, sampler, pruner, study, storage, driver, scheduler.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,13 +47,22 @@ def by_point(found: Sequence[FrozenTrial]) -> dict[str, FrozenTrial]:
     return {trial.user_attrs["configuration"]: trial for trial in found if trial.state is COMPLETE}
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside there are no warnings of parts of Optuna that it calls experimental, as in the sweeper."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def read_settings(*arguments: str, lanes: int | None = 48) -> tuple[DictConfig, Settings]:
     """The configuration and the settings of a search, as its sweeper reads them. Raises UsageError."""
     cfg = sweep_cfg(*SEARCH[1:], *arguments)
     sweeper_cfg = cfg.hydra.sweeper
     typed: Any = OmegaConf.to_container(cfg.hydra.overrides.task)
     space = parse(sweeper_cfg.params or {}, sweeper_cfg.when, typed, more=bool(sweeper_cfg.custom_search_space))
-    return cfg, settings.read(cfg, space, lanes)
+    with _quiet():
+        return cfg, settings.read(cfg, space, lanes)
 
 
 Curve = Sequence[float] | Exception  # the validation accuracy of each epoch; or the run's error
@@ -139,7 +149,7 @@ def search(
         return Run(values, str(number), overrides, (str(number), place.device), made_up, place, MadeUpTrainer)
 
     made = Search(mirror, found.draw, found.objectives, found.seeds, found.budget, prepare, 0, elsewhere=False)
-    with closing(made):
+    with _quiet(), closing(made):
         for number, outcome in scheduler.train(made, lanes):
             made.ended(number, outcome)
     return made

@@ -109,5 +109,5 @@ def test_a_value_that_is_no_number_is_a_failure_that_says_so(run: Callable[..., 
 
 def test_a_grid_under_the_sweeper_runs_its_one_point(run: Callable[..., None]) -> None:
     ran: list[float] = []
-    run(lambda cfg: ran.append(cfg.x), *SEARCH, "x=0.5", "+hydra.sweeper.params={y: 1}")
+    run(lambda cfg: ran.append(cfg.x), *SEARCH, "x=0.5", "+hydra.sweeper.params={x: 'interval(0,1)', y: 1}")
     assert ran == [0.5]
