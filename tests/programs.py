@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from hpsearch.components.layers import Tensors
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.engine import trainer
+from hpsearch.engine.lane import Lane, new_lane
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.trainer import StackTrainer
@@ -120,12 +123,24 @@ class Weighed(Result):
 class Weighing(StackTrainer):
     """A training that gives each run's weights with its result."""
 
+    def __init__(self, spec: StackSpec) -> None:
+        super().__init__(spec)
+        self.held: dict[int, Lane] = {}
+
+    def enter(self, index: int, spec: LaneSpec) -> None:
+        def noted(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
+            self.held[index] = new_lane(index, spec, stack)
+            return self.held[index]
+
+        with patch.object(trainer, "new_lane", noted):
+            super().enter(index, spec)
+
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
-        held = {lane.index: lane.tensors for lane in self._lanes}
-        return [
-            (index, Weighed(**vars(result), weights={name: tensor.clone() for name, tensor in held[index].items()}))
-            for index, result in super().leave(pruned)
-        ]
+        left: list[tuple[int, Result]] = []
+        for index, result in super().leave(pruned):
+            weights = {name: tensor.clone() for name, tensor in self.held.pop(index).tensors.items()}
+            left.append((index, Weighed(**vars(result), weights=weights)))
+        return left
 
 
 def train(

@@ -15,6 +15,8 @@ from torch.utils._pytree import tree_leaves
 from hpsearch.engine import cuda_graphs, stack, trainer
 from hpsearch.engine.stack_size import StackSize
 
+CUDA = torch.device("cuda")  # no operation runs there
+
 
 class Graph(TorchDispatchMode):
     """`torch.cuda.CUDAGraph`."""
@@ -83,6 +85,6 @@ def recorded_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
         "graph": recording,
     }.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    monkeypatch.setattr(stack, "graphed", cuda_graphs._Graphed)
+    monkeypatch.setattr(stack, "graphed", lambda function, device: cuda_graphs.graphed(function, CUDA))
     monkeypatch.setattr(trainer, "StackSize", lambda tries: StackSize(tries=False))
     return made

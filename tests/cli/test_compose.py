@@ -1,5 +1,7 @@
 """The launcher's composer gives what Hydra gives."""
 
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -8,9 +10,15 @@ from hpsearch.task.config import identity
 from tests.composing import NAMED, OPTIONS, loader, sweep_of
 
 
+def slow_unless_first(group: str, option: str) -> Any:
+    """The override as a parameter; in the plain run only the first option of a group is composed."""
+    first = next(other for its, other in OPTIONS if its == group)
+    return pytest.param([f"{group}={option}"], marks=[] if option == first else pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "overrides",
-    [[f"{group}={option}"] for group, option in OPTIONS]
+    [slow_unless_first(group, option) for group, option in OPTIONS]
     + [[f"{group}={option}", "seed=3", "lr=0.1"] for group, option in NAMED]
     + [
         ["optimizer=adam", "optimizer.weight_decay=0.1", "lr=1", "seed=5"],

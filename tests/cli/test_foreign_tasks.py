@@ -70,7 +70,7 @@ def test_its_jobs_run_under_the_stacked_launcher_as_under_hydras_own(run: Callab
     assert yaml.safe_load((files / "overrides.yaml").read_text()) == ["x=2", "y=3"]
 
 
-@pytest.mark.parametrize("launcher", ["basic", "stacked"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("stacked", marks=pytest.mark.slow)])
 def test_a_search_finds_its_best_value(run: Callable[..., None], launcher: str, tmp_path: Path) -> None:
     run(parabola, *SEARCH, *SPACE, *STUDY, f"hydra/launcher={launcher}")
     found = trials()

@@ -120,8 +120,8 @@ JOBLIB = pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), mark
 def test_a_stacked_run_gives_and_leaves_what_a_run_under_another_launcher_does_and_no_more(
     cli: Cli, launcher: tuple[str, ...]
 ) -> None:
-    command = ("-m", *TINY, "name=s", "optimizer=sgd,adam", "seed=0,1")
-    assert cli(*command, "hydra.launcher.lanes=3").code == 0
+    command = ("-m", *TINY, "name=s", "optimizer=sgd,adam")
+    assert cli(*command, "hydra.launcher.lanes=1").code == 0
     (cli.multirun / "s").rename(cli.folder / "stacked")
     shown = cli(*command, *launcher)
     assert shown.code == 0, shown.err
@@ -131,7 +131,7 @@ def test_a_stacked_run_gives_and_leaves_what_a_run_under_another_launcher_does_a
         tolerance = 1e-5 if "joblib" in launcher[0] else 0  # joblib's workers have another number of threads
         for metric, values in entry["history"].items():
             assert values == pytest.approx(stacked[name]["history"][metric], rel=tolerance)
-    assert len(rows(cli.multirun / "s")) == 4
+    assert len(rows(cli.multirun / "s")) == 2
     before = {path: path.stat().st_mtime_ns for path in (cli.multirun / "s").glob("*/record.json")}
     assert cli(*command, *launcher).code == 0
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())

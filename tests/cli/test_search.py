@@ -227,9 +227,11 @@ def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
     assert {name: entry for name, entry in records(cli.multirun / "s").items() if name in kept} == kept
 
 
-def test_a_grid_ends_with_its_report_and_is_a_study_too(cli: Cli) -> None:
+@pytest.mark.parametrize("earlier", [(), pytest.param(("seed=0",), marks=pytest.mark.slow)])
+def test_a_grid_ends_with_its_report_and_is_a_study_too(cli: Cli, earlier: tuple[str, ...]) -> None:
     command = ("-m", *TINY[:-1], "name=grid", "optimizer=sgd,adam", "lr=0.1,0.01")
-    assert cli(*command, "seed=0").code == 0
+    if earlier:
+        assert cli(*command, *earlier).code == 0
     shown = cli(*command, "seed=0,1")
     assert shown.code == 0
     assert shown.out.endswith("report: multirun/grid/report/index.html\nin the browser: python -m hpsearch.dashboard\n")
@@ -249,7 +251,7 @@ def test_a_grid_ends_with_its_report_and_is_a_study_too(cli: Cli) -> None:
     storage = optuna.storages.RDBStorage(f"sqlite:///{cli.multirun / 'hpsearch.db'}")
     study = optuna.load_study(study_name="grid", storage=storage)
     assert study.metric_names == ["val_accuracy"]
-    attributes = storage.get_study_system_attrs(study._study_id)
+    attributes = storage.get_study_system_attrs(storage.get_study_id_from_name("grid"))
     storage.engine.dispose()
     assert sum(key.startswith("artifacts:") for key in attributes) == pictures
     note = "".join(str(value) for key, value in attributes.items() if key.startswith("dashboard:note_str"))

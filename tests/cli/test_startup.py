@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.made_records import seeds, sweep
-
 PROGRAM = """
 import sys
 from {module} import main
@@ -42,10 +40,3 @@ def test_help_and_bad_input_need_no_torch(tmp_path: Path) -> None:
     }
     found = imported(tmp_path, "hpsearch.__main__", *map(list, commands))
     assert found == [f"{code} hydra" for code in commands.values()]
-
-
-def test_a_report_needs_neither_torch_nor_hydra(tmp_path: Path) -> None:
-    entries = [entry for lr in (0.1, 0.01) for entry in seeds([0.9 - lr, 0.8, 0.85], lr=lr)]
-    sweep(tmp_path / "swept", entries)
-    assert imported(tmp_path, "hpsearch.report.__main__", ["swept"]) == ["0"]
-    assert (tmp_path / "swept" / "report" / "index.html").exists()

@@ -110,11 +110,11 @@ def test_where_triton_finds_no_compiler_an_update_stays_as_it_is(monkeypatch: py
     said: list[str] = []
     monkeypatch.setattr(cuda_fused.log, "warning", said.append)
 
-    def broken(text: str) -> None:
+    def broken(optimizer: Optimizer) -> None:
         raise RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable.")
 
     monkeypatch.setattr(cuda_fused, "find_spec", lambda name: True)
-    monkeypatch.setattr(cuda_fused, "_compiled", broken)
+    monkeypatch.setattr(cuda_fused, "by_kernel", broken)
     assert cuda_fused.fused(adam := Adam(), torch.device("cuda")) == adam.update
     assert said == ["Adam's step is not fused, which is slower: RuntimeError: Failed to find C compiler."]
 

@@ -10,11 +10,10 @@ from hpsearch.engine.result import History
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.workers import pool
 from tests.programs import assert_same, dataset, program, run, train
-from tests.recording import recorded_on_the_cpu
+from tests.recording import CUDA, recorded_on_the_cpu
 
 OPTIMIZERS = ["sgd", "rmsprop", "adam", "adamw"]
 DATA = dataset(train=70, held_out=300)  # of 32 a batch, the last is smaller
-CPU = torch.device("cpu")
 
 
 def some_runs() -> list[LaneSpec]:
@@ -63,7 +62,7 @@ def test_the_first_call_runs_the_second_records_and_shapes_have_graphs_of_their_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = recorded_on_the_cpu(monkeypatch)
-    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs._Graphed(twice, CPU)
+    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs.graphed(twice, CUDA)
     for values in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0], [8.0], [9.0, 10.0]):
         assert function(torch.tensor(values)).tolist() == [2 * value for value in values]
     assert [graph.replays for graph in made] == [3, 1]
@@ -71,7 +70,7 @@ def test_the_first_call_runs_the_second_records_and_shapes_have_graphs_of_their_
 
 def test_a_recording_that_waits_for_a_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded_on_the_cpu(monkeypatch)
-    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs._Graphed(lambda x: x * x.sum().item(), CPU)
+    function: Callable[[torch.Tensor], torch.Tensor] = cuda_graphs.graphed(lambda x: x * x.sum().item(), CUDA)
     function(torch.ones(2))
     with pytest.raises(RuntimeError, match="a number is waited for"):
         function(torch.ones(2))

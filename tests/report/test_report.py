@@ -388,8 +388,9 @@ def test_what_stands_behind_the_plus_minus_can_be_chosen(tmp_path: Path, spread:
 
 
 def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> None:
-    write.write(read_grid(tmp_path), tmp_path / "out")
-    table = pd.read_csv(tmp_path / "out" / "table.csv")
+    found = read_grid(tmp_path)
+    tables.write(tmp_path, found.display, found.table, found.runs.swept)
+    table = pd.read_csv(tmp_path / "table.csv")
     assert list(table) == [
         "optimizer", "lr", "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high",
         "test_se", "batch_std",
@@ -580,7 +581,7 @@ def test_the_command_prints_and_writes_without_torch_or_hydra(tmp_path: Path) ->
     path = grid(tmp_path / "s")
     code = (
         "import sys; from hpsearch.report.__main__ import main; main(); "
-        "print(sorted({'torch', 'hydra', 'omegaconf', 'optuna'} & set(sys.modules)))"
+        "print(sorted({'torch', 'sklearn', 'hydra', 'omegaconf', 'optuna'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-W", "error", "-c", code, str(path)], capture_output=True, text=True)
     assert (shown.returncode, shown.stderr) == (0, "")
