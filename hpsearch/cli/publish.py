@@ -14,8 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpsearch.report import search_figures
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
-from hpsearch.search.bulk import BulkStorage
-from hpsearch.search.study import POINT
+from hpsearch.search.bulk import POINT, BulkStorage
 
 ARTIFACTS = "artifacts"  # folder beside the sweeps'
 MADE_OF = "made of"  # user attribute of a study that is written from records, anew with every report
@@ -45,7 +44,7 @@ def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
     study = storage.study(name, ["maximize"], ["val_accuracy"])
     study.set_user_attr(MADE_OF, "records")
     trials = _trials(found)
-    storage.begin(study._study_id, trials, claim=POINT, limit=len(trials), uncounted="")
+    storage.begin(storage.study_id(name), trials, limit=len(trials))
     return study
 
 

@@ -18,11 +18,12 @@ from optuna.trial import Trial, TrialState
 
 from hpsearch.errors import UsageError
 from hpsearch.search.budget import ATTEMPTS, Budget
+from hpsearch.search.bulk import AGAIN, POINT
 from hpsearch.search.evaluation import Evaluation
 from hpsearch.search.objectives import curve_of, value_of
 from hpsearch.search.pruners import COHORT
 from hpsearch.search.space import text
-from hpsearch.search.study import AGAIN, ATTEMPT, ME, POINT, WORKER, MirroredStudy
+from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy
 
 if TYPE_CHECKING:  # a fault is found without torch
     from hpsearch.engine.result import History, Result
