@@ -1,4 +1,4 @@
-"""The winner once more on seeds that the search did not use: what is left of its lead."""
+"""The winner trained again on seeds that the search did not use: an unbiased estimate of its accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FOLDER = "confirm"  # below the sweep's
 
 @dataclass(frozen=True)
 class Confirmation:
-    """Accuracies of a winner. search: its mean on validation in the search; the rest are the fresh seeds' own."""
+    """Accuracies of a winner. search: its mean validation accuracy in the search. validation, test: by fresh seed."""
 
     name: str
     search: float
@@ -24,17 +24,16 @@ class Confirmation:
 
     @property
     def optimism(self) -> float:
-        """Validation of the search minus that of the re-run."""
+        """Validation accuracy in the search minus that on the fresh seeds."""
         return self.search - sum(self.validation) / len(self.validation)
 
     @property
     def paragraph(self) -> str:
+        """The confirmation in words."""
         low, high = stats.mean_interval(self.validation)
         known = len(self.validation) > 1
         interval = f" [95 % interval {points(self.search - high)} to {points(self.search - low)}]" if known else ""
-        validation, test = (
-            percent(sum(values) / len(values), stats.seed_std(values)) for values in (self.validation, self.test)
-        )
+        validation, test = (percent(sum(v) / len(v), stats.seed_std(v)) for v in (self.validation, self.test))
         return (
             f"Run again on {count(len(self.test), 'fresh seed')}, {self.name} reaches {validation} % on validation and "
             f"{test} % on test. In the search its validation was {percent(self.search)} %: optimistic by "
@@ -43,7 +42,7 @@ class Confirmation:
 
 
 def confirmations(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) -> list[Confirmation]:
-    """What the folders ``confirm`` below the sweeps say of the winners, on seeds that no run of the sweeps used."""
+    """The winners' confirmations, from the folders ``confirm`` below the sweeps; only seeds new to the sweeps count."""
     folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
     again = gather(folders).records
     used = set(runs.frame.seed)
@@ -51,15 +50,9 @@ def confirmations(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict
     for verdict in verdicts:
         if verdict.winner is None:
             continue
-        winner, row = configuration_of(runs.one_of(verdict.winner)), verdict.table.loc[verdict.winner]
-        fresh = [
-            entry["metrics"]
-            for entry in again
-            if configuration_of(entry) == winner
-            and entry["config"]["seed"] not in used
-            and entry["status"] == "finished"
-        ]
-        if fresh:
+        winner, row = configuration_of(runs.records_of(verdict.winner)[0]), verdict.table.loc[verdict.winner]
+        same = [record for record in again if configuration_of(record) == winner and record["status"] == "finished"]
+        if fresh := [record["metrics"] for record in same if record["config"]["seed"] not in used]:
             validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
             found.append(Confirmation(label(row, runs.swept), float(row.val_mean), validation, test))
     return found
