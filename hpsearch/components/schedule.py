@@ -1,7 +1,8 @@
 """Learning-rate schedules: the factor on lr at each step of a run.
 
-A schedule is a function of (step, steps): step [n] numbers from 0, steps the run's total; it returns the
-factors, [n] float64. To add one, write it, name it in `SCHEDULES` and add ``conf/schedule/<name>.yaml``.
+A schedule maps (step, steps) to factors [n] float64. step: [n] step numbers from 0; steps: the run's total. To add
+one, write a function of its options that returns a schedule, name it in `SCHEDULES` and add
+``conf/schedule/<name>.yaml``. Schedules are pickled, so they are `partial`s and not closures.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ def _constant(step: np.ndarray, steps: int) -> np.ndarray:
 
 
 def constant() -> Schedule:
-    """lr throughout."""
+    """The factor 1 throughout."""
     return _constant
 
 
@@ -32,7 +33,7 @@ def _cosine_annealing(step: np.ndarray, steps: int, final: float) -> np.ndarray:
 
 
 def cosine(final: float) -> Schedule:
-    """From 1 to `final` along half a cosine: `torch.optim.lr_scheduler.CosineAnnealingLR`, stepped each batch."""
+    """From 1 to `final` along half a cosine: `torch.optim.lr_scheduler.CosineAnnealingLR`, stepped after each batch."""
     require(0 <= final < np.inf, "final", final, "at least 0")
     return partial(_cosine_annealing, final=final)
 
@@ -45,7 +46,7 @@ def _one_cycle(step: np.ndarray, steps: int, warmup: float, start: float, final:
 
 
 def one_cycle(warmup: float, start: float, final: float) -> Schedule:
-    """Up to lr over the first `warmup` of the steps and down to `final`, both along half a cosine.
+    """From `start` to 1 in the first fraction `warmup` of the steps, then to `final`, each along half a cosine.
 
     `torch.optim.lr_scheduler.OneCycleLR` with cycle_momentum=False (Smith and Topin, 2018).
     """

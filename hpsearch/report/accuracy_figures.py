@@ -69,7 +69,8 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     shown = best_first(table[table.finished > 0]).head(SHOWN_ROWS)
     if shown.empty:
         return None
-    accuracies = {c: runs.finished.test_accuracy.get_group(c).to_numpy() for c in shown.index}
+    done = runs.finished.test_accuracy
+    accuracies = {c: done.get_group(c).to_numpy() for c in shown.index}
     near = shown[(shown.test_mean - table[table.best].test_mean.max()).abs() <= NEAR]
     low, high = (f(f(accuracies[c]) for c in near.index) for f in (min, max))
     margin = 0.08 * max(high - low, 0.002)

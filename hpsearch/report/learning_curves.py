@@ -75,8 +75,7 @@ def _styles(table: pd.DataFrame, swept: list[str]) -> dict[Any, dict[str, Any]]:
     if len(swept) == 2:
         first, second = (ordered_values(table, key) for key in swept)
         if len(first) <= len(COLOURS) and len(second) <= len(DASHES):
-            pairs = {
-                c: (position(first, row[swept[0]]), position(second, row[swept[1]])) for c, row in table.iterrows()
-            }
-            return {c: {"color": COLOURS[i], "linestyle": DASHES[j]} for c, (i, j) in pairs.items()}
+            colours = {c: COLOURS[position(first, value)] for c, value in table[swept[0]].items()}
+            dashes = {c: DASHES[position(second, value)] for c, value in table[swept[1]].items()}
+            return {c: {"color": colours[c], "linestyle": dashes[c]} for c in table.index}
     return {c: line_style(i) | {"marker": None} for i, c in enumerate(table.index)}
