@@ -88,6 +88,7 @@ class SGD:
 class RMSprop:
     """`torch.optim.RMSprop` with its defaults: without momentum, not centered."""
 
+    buffers = ("square_avg",)
     alpha: float = 0.99
     eps: float = 1e-8
     weight_decay: float = 0.0
@@ -100,10 +101,6 @@ class RMSprop:
     @property
     def kind(self) -> Hashable:
         return RMSprop, bool(self.weight_decay)
-
-    @property
-    def buffers(self) -> tuple[str, ...]:
-        return ("square_avg",)
 
     def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
         alpha = self.alpha
@@ -120,23 +117,20 @@ class RMSprop:
 class Adam:
     """`torch.optim.Adam`; weight decay as an L2 penalty on the gradient."""
 
+    buffers = ("exp_avg", "exp_avg_sq")
     betas: Sequence[float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas={list(self.betas)}: must be two numbers, at least 0 and below 1")
+        valid = len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
+        require(valid, "betas", list(self.betas), "two numbers, at least 0 and below 1")
         require(0 < self.eps < np.inf, "eps", self.eps, "above 0")
         require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "at least 0")
 
     @property
     def kind(self) -> Hashable:
         return type(self), bool(self.weight_decay)
-
-    @property
-    def buffers(self) -> tuple[str, ...]:
-        return "exp_avg", "exp_avg_sq"
 
     def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
         beta1, beta2 = self.betas

@@ -37,45 +37,34 @@ def kernel({arguments}, size, BLOCK: tl.constexpr):
 """
 
 
+def _operation(expression: Callable[..., str], in_place: bool = False) -> Any:
+    """A method of `_Number` that appends a line and returns its result. expression: of the operands, self first."""
+
+    def method(number: "_Number", *others: Any) -> "_Number":
+        result = number if in_place else _Number(f"t{len(number.lines)}", number.lines)
+        number.lines.append(f"{result} = {expression(number, *others)}")
+        return result
+
+    return method
+
+
 class _Number:
     """A name in place of a tensor in `Optimizer.update`. Each known operation appends a line."""
 
     def __init__(self, name: str, lines: list[str]) -> None:
-        self._name, self._lines = name, lines
+        self.name, self.lines = name, lines
 
     def __str__(self) -> str:
-        return self._name
+        return self.name
 
-    def _set(self, expression: str) -> "_Number":
-        self._lines.append(f"{self} = {expression}")
-        return self
-
-    def _new(self, expression: str) -> "_Number":
-        return _Number(f"t{len(self._lines)}", self._lines)._set(expression)
-
-    def __mul__(self, other: "_Number") -> "_Number":
-        return self._new(f"{self} * {other}")
-
-    def mul_(self, other: "_Number") -> "_Number":
-        return self._set(f"{self} * {other}")
-
-    def add_(self, other: "_Number") -> "_Number":
-        return self._set(f"{self} + {other}")
-
-    def div_(self, other: "_Number") -> "_Number":
-        return self._set(f"tl.div_rn({self}, {other})")
-
-    def sqrt(self) -> "_Number":
-        return self._new(f"tl.sqrt_rn({self})")
-
-    def addcmul(self, one: "_Number", other: "_Number") -> "_Number":
-        return self._new(f"{self} + {one} * {other}")
-
-    def addcmul_(self, one: "_Number", other: "_Number") -> "_Number":
-        return self._set(f"{self} + {one} * {other}")
-
-    def lerp_(self, end: "_Number", weight: "_Number") -> "_Number":
-        return self._set(f"{self} + {weight} * ({end} - {self})")
+    __mul__ = _operation(lambda a, b: f"{a} * {b}")
+    mul_ = _operation(lambda a, b: f"{a} * {b}", in_place=True)
+    add_ = _operation(lambda a, b: f"{a} + {b}", in_place=True)
+    div_ = _operation(lambda a, b: f"tl.div_rn({a}, {b})", in_place=True)
+    sqrt = _operation(lambda a: f"tl.sqrt_rn({a})")
+    addcmul = _operation(lambda a, b, c: f"{a} + {b} * {c}")
+    addcmul_ = _operation(lambda a, b, c: f"{a} + {b} * {c}", in_place=True)
+    lerp_ = _operation(lambda a, end, weight: f"{a} + {weight} * ({end} - {a})", in_place=True)
 
 
 def names(optimizer: Optimizer) -> tuple[list[str], list[str]]:

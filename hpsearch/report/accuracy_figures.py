@@ -7,14 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from hpsearch.record.frame import Runs
 from hpsearch.report.figure_style import COLOURS, COLUMN, NEAR, PAGE, SHOWN, SHOWN_ROWS, line_style, percents
+from hpsearch.report.stats import Floats
 from hpsearch.report.summary_table import best_first, is_numeric, ordered_values, position, short_label, text
 from hpsearch.report.tables import Layout
-
-Floats = NDArray[np.float64]
 
 
 def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
@@ -30,22 +28,19 @@ def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
     size = max(COLUMN, 0.62 * len(columns) + 1.2), 0.34 * len(rows) + 0.9
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    marks: list[Rectangle] = []
     for _, row in table.iterrows():
         y, x = position(rows, row[row_key]), position(columns, row[column_key])
         values[y, x] = row.test_mean
         if row.finished < row.n:
-            marks.append(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
+            axes.add_patch(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
         if row.best:
-            marks.append(_box(x, y, edgecolor=COLOURS[1], linewidth=2))
+            axes.add_patch(_box(x, y, edgecolor=COLOURS[1], linewidth=2))
     image = axes.imshow(values, cmap="cividis", aspect="auto")
     for (y, x), value in np.ndenumerate(values):
         if not np.isnan(value):
             dark = float(image.norm(float(value))) < 0.55  # type: ignore[arg-type]
             colour = "white" if dark else "black"
             axes.text(x, y, f"{100 * value:.2f}", ha="center", va="center", color=colour, fontsize=7)
-    for mark in marks:
-        axes.add_patch(mark)
     axes.set_xticks(range(len(columns)), [text(value) for value in columns])
     axes.set_yticks(range(len(rows)), [text(value) for value in rows])
     axes.set(xlabel=column_key, ylabel=row_key)

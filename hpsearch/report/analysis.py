@@ -12,8 +12,7 @@ from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import Runs, gather
-from hpsearch.report import tables, verdict_text
-from hpsearch.report.confirmation import confirmations
+from hpsearch.report import confirmation, tables, verdict_text
 from hpsearch.report.summary_table import summarise
 from hpsearch.report.verdict import Verdict, judge
 
@@ -66,7 +65,7 @@ def read(
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
     paragraphs = [verdict_text.paragraph(verdict, runs.swept) for verdict in verdicts]
-    paragraphs += [confirmation.paragraph for confirmation in confirmations(sweeps, runs, verdicts)]
+    paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
     warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
     layout = tables.layout(table, runs.swept, list(rows), columns, spread)
     display = tables.display(table, layout, " + ".join(sweep.name for sweep in sweeps))

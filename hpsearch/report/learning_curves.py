@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from hpsearch.record.frame import Runs
 from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, percents
+from hpsearch.report.stats import Floats
 from hpsearch.report.summary_table import best_first, ordered_values, position, short_label
-
-Floats = NDArray[np.float64]
 
 
 def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:

@@ -65,23 +65,18 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
         return {}
     from matplotlib import pyplot
 
-    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    drawn = {}
-    try:
-        searched = study(runs, table)
-        with mpl.rc_context(), warnings.catch_warnings():
-            mpl.rcdefaults()  # because Optuna's plots set a style
-            warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
-            for name, picture in PICTURES.items():
-                axes = picture(searched, target_name="validation accuracy")
-                axes.set_title("")
-                axes.set_title("", loc="left")
-                figure = axes.figure
-                assert isinstance(figure, Figure)
-                figure.set_size_inches(max(6.4, 1.4 * len(runs.swept)), 4.8)
-                drawn[name] = figure
-                pyplot.close(figure)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    searched, drawn = study(runs, table), {}
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()  # because Optuna's plots set a style
+        warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
+        for name, picture in PICTURES.items():
+            axes = picture(searched, target_name="validation accuracy")
+            axes.set_title("")
+            axes.set_title("", loc="left")
+            figure = axes.figure
+            assert isinstance(figure, Figure)
+            figure.set_size_inches(max(6.4, 1.4 * len(runs.swept)), 4.8)
+            drawn[name] = figure
+            pyplot.close(figure)
     return drawn

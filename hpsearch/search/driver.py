@@ -127,9 +127,8 @@ class Search:
         if self._by_seed:
             return [[seed] for seed in self._seeds]
         if self._elsewhere and not isinstance(self._pruner, NopPruner):
-            return [
-                wave for wave in (self._seeds[:1], self._seeds[1:]) if wave
-            ]  # the first run reports
+            first, rest = self._seeds[:1], self._seeds[1:]  # the pruner judges the first run alone
+            return [first, rest] if rest else [first]
         return [self._seeds]
 
     def _begin_wave(self, evaluation: Evaluation) -> list[tuple[int, Any]]:
@@ -223,10 +222,10 @@ class Search:
         if again:
             trial.set_user_attr(AGAIN, "failed")
         means = [statistics.fmean(row) for row in values] if state is TrialState.COMPLETE else None
-        told = self.mirror.study.tell(trial, means, state)
+        frozen = self.mirror.study.tell(trial, means, state)
         self.mirror.changed(trial)
         if again:
-            self.mirror.enqueue_again(told)
+            self.mirror.enqueue_again(frozen)
 
     def _describe(self, trial: Trial, results: Mapping[int, Result]) -> None:
         """Set the attributes that the dashboard shows beside the value."""
