@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from hpsearch.record.commands import command, configuration_command
-from hpsearch.record.file import STATUSES, Record
+from hpsearch.record.file import STATUSES
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 
@@ -58,18 +58,14 @@ def _best(findings: Findings, winner: int) -> dict[str, Any]:
 
 
 def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
-    """A primary configuration for Hydra: the winner's choices, then every value of the run with its first seed."""
+    """A primary configuration for Hydra: the winner's choice in each group, then every value of its first seed's run.
+
+    The choices are named one by one, because an experiment would bring its sweep along.
+    """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
-    overrides = [{f"override /{group}": choice} for group, choice in _choices(record).items()]
-    values = {"defaults": ["config", *overrides, "_self_"], **record["config"], "name": f"{findings.title}-best"}
+    choices = [{f"override /{k}": group["name"]} for k, group in record["config"].items() if isinstance(group, dict)]
+    values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
     return (
         f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
         f"# {command('--config-dir', str(sweep), '--config-name', 'best')}\n{yaml.safe_dump(values, sort_keys=False)}"
     )
-
-
-def _choices(record: Record) -> dict[str, str]:
-    """The option that the run's command line chooses in each group; other groups have their default."""
-    groups = {"experiment", "search", *(key for key, value in record["config"].items() if isinstance(value, dict))}
-    typed = (line.partition("=") for line in record["overrides"])
-    return {key: value for key, _, value in typed if key in groups and value != "null"}
