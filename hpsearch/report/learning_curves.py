@@ -21,17 +21,14 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
     styles = _styles(shown, runs.swept)
     figure = Figure(figsize=(PAGE, 2.5), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    by_configuration: dict[int, list[dict[str, list[float | None]]]] = {}
-    for configuration, record in zip(runs.frame.configuration, runs.records, strict=True):
-        if len(record["history"]["val_accuracy"]) > 1:
-            by_configuration.setdefault(configuration, []).append(record["history"])
-    drawn = [c for c in shown.index if c in by_configuration]
+    records = {c: [r for r in runs.records_of(c) if len(r["history"]["val_accuracy"]) > 1] for c in shown.index}
+    drawn = [c for c in shown.index if records[c]]
     if not drawn:
         return None
     lines, least, most = [], np.inf, 0.0
     for c in drawn:
         for axes, name in ((loss, "train_loss"), (accuracy, "val_accuracy")):
-            mean, low, high = _over_seeds([history[name] for history in by_configuration[c]])
+            mean, low, high = _over_seeds([record["history"][name] for record in records[c]])
             epochs = np.arange(1, len(mean) + 1)
             (line,) = axes.plot(epochs, mean, **styles[c])
             axes.fill_between(epochs, low, high, color=styles[c]["color"], alpha=0.18, linewidth=0)

@@ -72,14 +72,11 @@ class Search:
     def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
         """Runs for `free` lanes, or more if a trial needs them. For a foreign task function, None in place of a Run."""
         self.mirror.save(now=False)
-        runs: list[tuple[int, Run]] = []
-        for evaluation in [evaluation for evaluation in self._open if not evaluation.waiting]:
-            runs += self._begin_wave(evaluation)
+        ready = [evaluation for evaluation in self._open if not evaluation.waiting]
+        runs = [run for evaluation in ready for run in self._begin_wave(evaluation)]
         new = self._ask(free - len(runs))
         self._open += new
-        for evaluation in new:
-            runs += self._begin_wave(evaluation)
-        return runs
+        return runs + [run for evaluation in new for run in self._begin_wave(evaluation)]
 
     def _ask(self, free: int) -> list[Evaluation]:
         """New trials for `free` lanes, at least one if no trial is open."""

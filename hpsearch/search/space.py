@@ -4,19 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial, create_trial
 
 from hpsearch.errors import UsageError
 
-Choose = Callable[[str, BaseDistribution], Any]
+Distribution = CategoricalDistribution | IntDistribution | FloatDistribution
+Choose = Callable[[str, Distribution], Any]
 
 
 @dataclass(frozen=True)
 class Branch:
     """Parameters by key. distributions: of the searched ones; fixed: the values of the others, as text."""
 
-    distributions: dict[str, BaseDistribution]
+    distributions: dict[str, Distribution]
     fixed: dict[str, str]
 
 
@@ -59,19 +60,22 @@ class Space:
         seen: set[str] = set()
         while waiting:
             picked = waiting.pop()
-            here: dict[str, BaseDistribution] = {}
-
-            def choose(
-                name: str, d: BaseDistribution, picked: dict[str, Any] = picked, here: dict[str, Any] = here
-            ) -> Any:
-                here[name] = d
-                return picked.get(name, _ends(d)[0])
-
-            yield self.overrides(choose)
-            for name, distribution in here.items():
+            overrides, distributions = self._corner(picked)
+            yield overrides
+            for name, distribution in distributions.items():
                 if f"{name} {distribution}" not in seen:
                     seen.add(f"{name} {distribution}")
                     waiting += [picked | {name: end} for end in _ends(distribution)[1:]]
+
+    def _corner(self, picked: Mapping[str, Any]) -> tuple[list[str], dict[str, Distribution]]:
+        """The overrides of the point with the values `picked`, else the first choice or end; its distributions."""
+        found: dict[str, Distribution] = {}
+
+        def choose(name: str, distribution: Distribution) -> Any:
+            found[name] = distribution
+            return picked.get(name, _ends(distribution)[0])
+
+        return self.overrides(choose), found
 
     def point(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """A point of the user's, as values of the distributions. Raises UsageError for a point outside the space."""
@@ -104,7 +108,7 @@ class Space:
         ]
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
+def _contains(distribution: Distribution, value: Any) -> bool:
     try:
         create_trial(value=0.0, params={"": value}, distributions={"": distribution})
     except ValueError:
@@ -112,28 +116,25 @@ def _contains(distribution: BaseDistribution, value: Any) -> bool:
     return True
 
 
-def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+def suggest(trial: BaseTrial, name: str, distribution: Distribution) -> Any:
     """A trial's value of a parameter."""
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     ask: Any = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
     return ask(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
-def describe(distribution: BaseDistribution) -> str:
+def describe(distribution: Distribution) -> str:
     """A distribution in words: "sgd, adam" or "0.001 to 0.1 (log)"."""
     if isinstance(distribution, CategoricalDistribution):
         return ", ".join(map(str, distribution.choices))
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
     return f"{distribution.low:g} to {distribution.high:g}{' (log)' if distribution.log else step}"
 
 
-def _ends(distribution: BaseDistribution) -> list[Any]:
+def _ends(distribution: Distribution) -> list[Any]:
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     return [distribution.low, distribution.high]
 
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 
 from hpsearch.errors import UsageError
-from hpsearch.search.space import Branch, Space, text
+from hpsearch.search.space import Branch, Distribution, Space, text
 
 
 def parse(
@@ -73,7 +73,7 @@ def _branch(lines: list[str], faults: list[str]) -> tuple[Branch, list[str]]:
     """The parameters of `lines`, and the lines that are no parameter. Appends a line to `faults` for each fault."""
     from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides
 
-    distributions: dict[str, BaseDistribution] = {}
+    distributions: dict[str, Distribution] = {}
     fixed: dict[str, str] = {}
     rest: list[str] = []
     for line in lines:
@@ -82,7 +82,7 @@ def _branch(lines: list[str], faults: list[str]) -> tuple[Branch, list[str]]:
         except (HydraException, ValueError, AssertionError, NotImplementedError) as error:
             faults.append(f"{line}: {_reason(error)}")
             continue
-        for name, distribution in found.items():
+        for name, distribution in cast(dict[str, Distribution], found).items():
             if fault := _fault(distribution):
                 faults.append(f"{line}: {fault}")
             fixed.pop(name, None)  # the last value of a key counts
@@ -101,10 +101,9 @@ def _reason(error: Exception) -> str:
     return "must be above 0 for a log scale" if "`low > 0`" in words else words
 
 
-def _fault(distribution: BaseDistribution) -> str | None:
+def _fault(distribution: Distribution) -> str | None:
     if isinstance(distribution, CategoricalDistribution):
         return None
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     if not (math.isfinite(distribution.low) and math.isfinite(distribution.high)):
         return "must have finite ends"
     if distribution.single():
