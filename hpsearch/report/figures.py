@@ -72,7 +72,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
         with warnings.catch_warnings(), ProcessPoolExecutor(cores, get_context("fork"), _ignore_ctrl_c) as pool:
-            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is safe: none runs in a child
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads; the children use none
             names = list(pool.map(draw, numbers))
     else:
         names = list(map(draw, numbers))

@@ -52,7 +52,7 @@ HALVING = {"min_resource": 1, "reduction_factor": 3}
 PRUNERS = {  # name -> class and its arguments
     "none": _pruner("NopPruner"),
     "median": _pruner("MedianPruner", **STARTUP),
-    "percentile": _pruner("PercentilePruner", percentile=25.0, **STARTUP),  # the best percentile stays
+    "percentile": _pruner("PercentilePruner", percentile=25.0, **STARTUP),  # percent that stay
     "hyperband": _pruner("HyperbandPruner", min_resource=1, max_resource="${epochs}", reduction_factor=3),
     "successive_halving": _pruner("SuccessiveHalvingPruner", **HALVING, min_early_stopping_rate=0, bootstrap_count=0),
     "patient": _pruner("PatientPruner", wrapped_pruner=None, patience=5, min_delta=0.0),
