@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.engine.spec import LaneSpec
@@ -15,11 +16,31 @@ from tests.cli import Cli
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if not torch.cuda.is_available():
-        for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+settings.register_profile("light", max_examples=10, deadline=None)
+settings.register_profile("deep", max_examples=100, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("deep" if _runs_slow(config) else "light")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the markers select
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if _runs_slow(config) and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.slow)  # once more, on many examples
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.option.markexpr == "not slow":
+        terminalreporter.write_line("without the slow tests, which python -m pytest -n auto -m slow runs")
+
+
+def _runs_slow(config: pytest.Config) -> bool:
+    """True for ``-m slow``."""
+    return bool(config.option.markexpr == "slow")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import settings
 
 from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.data.dataset import Dataset, Split
@@ -35,6 +36,11 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 ONE_CYCLE = {"warmup": 0.3, "start": 0.04, "final": 0.0}
+
+
+def examples(deep: int, **options: Any) -> settings:
+    """The settings of a property: `deep` examples in the slow run, a tenth of them in the plain one."""
+    return settings(max_examples=deep * settings().max_examples // 100, **options)
 
 
 def dataset(train: int = 100, features: int = 12, classes: int = 4, held_out: int = 40) -> Dataset:

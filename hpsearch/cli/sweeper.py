@@ -6,7 +6,7 @@ the moment one is free; with any other launcher trials run in batches of `n_jobs
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,13 +46,14 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
         self.folder = Path(config.hydra.sweep.dir)
-        self.name = self.sweeper_cfg.study_name or config.name
+        self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
         self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
         _hide_password(config, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
         self.ours = is_ours(task_function)  # its runs leave records
+        self.seeded = "seed" in config or self.sweeper_cfg.seeds is not None  # a foreign task may have no such key
         self.stacks = self.ours and isinstance(self.launcher, StackedLauncher)
         self.context = hydra_context
 
@@ -69,7 +70,7 @@ class OptunaSweeper(Sweeper):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 OmegaConf.save(self.hydra_cfg, self.folder / "multirun.yaml")
             if search is None:
-                for returned in self.launcher.launch(grid, 0):
+                for returned in self._launch(grid, 0):
                     _ = returned.return_value  # raises the failure of the run
                 return
             with after_training_began(), closing(search):
@@ -102,9 +103,15 @@ class OptunaSweeper(Sweeper):
     def _in_batches(self, search: "Search") -> None:
         while runs := search.next_runs(self.sweeper_cfg.n_jobs * search.width):
             numbers = [number for number, _ in runs]
-            returns = self.launcher.launch([search.overrides[number] for number in numbers], numbers[0])
+            returns = self._launch([search.overrides[number] for number in numbers], numbers[0])
             for number, returned in zip(numbers, returns, strict=True):
                 search.ended(number, self._outcome(returned))
+
+    def _launch(self, jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
+        if not self.seeded:
+            jobs = [[line for line in job if not line.startswith("seed=")] for job in jobs]
+        returns: Sequence[JobReturn] = self.launcher.launch(jobs, first)
+        return returns
 
     def _outcome(self, returned: JobReturn) -> "Outcome":
         """The outcome of a job: from its record, or for another task function from its value."""
@@ -181,7 +188,7 @@ class OptunaSweeper(Sweeper):
             found.budget,
             self._prepare if self.ours else lambda number, overrides: None,
             len(run_folders(self.folder)) if self.folder.is_dir() else 0,
-            elsewhere=not self.stacks,
+            elsewhere=self.ours and not self.stacks,
         )
 
     def _plan(self, found: "Settings", made_with: dict[str, Any]) -> list[str]:

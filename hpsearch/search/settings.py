@@ -69,7 +69,7 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
     if given is None:
-        return [hydra_cfg.seed]
+        return [hydra_cfg.get("seed", 0)]
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)

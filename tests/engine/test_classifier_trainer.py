@@ -1,7 +1,6 @@
-"""scikit-learn's classifiers as runs of the same command."""
+"""scikit-learn's classifiers in the place of a stack."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,18 +8,14 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data import builtin
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.result import Result
-from hpsearch.record.file import load_record
-from hpsearch.record.folders import run_folders
-from tests.cli import Cli
 from tests.programs import train
 
 DIGITS = builtin.load("digits", validation=180, test=180, split_seed=0)
-CONF = Path(__file__).resolve().parent.parent / "conf" / "architecture"
 
 
 def results(estimator: object, seed: int = 0) -> Result:
@@ -58,41 +53,6 @@ def test_a_fit_that_has_not_converged_says_so() -> None:
     assert result.status == "finished"
     assert result.reason is not None
     assert result.reason.startswith("ConvergenceWarning: ")
-
-
-def test_nets_and_classifiers_mix_in_one_sweep(cli: Cli) -> None:
-    shown = cli(
-        "-m", "data=digits", "architecture=mlp,svc,k_neighbors", "lr=0.1,0.2", "epochs=2", "name=mix", "report=false"
-    )
-    assert shown.code == 0, shown.err
-    sweep = cli.multirun / "mix"
-    entries = [load_record(sweep / name) for name in run_folders(sweep)]
-    assert [(e["config"]["architecture"]["name"], e["status"], e["lanes"]) for e in entries] == [
-        ("mlp", "finished", 2), ("mlp", "finished", 2), ("svc", "finished", 1), ("k_neighbors", "finished", 1),
-    ]  # fmt: skip
-    assert all(set(entry["config"]) == set(READS) for entry in entries[2:])  # lr is no part of it
-    assert "architecture=svc is best" in shown.out.replace("\n", " ")
-    assert "4 runs of 4 configurations" in shown.out
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("architecture.C=-1", "architecture: The 'C' parameter of SVC must be a float in the range (0.0, inf]. Got -1"),
-        ("architecture.kernel=cube", "architecture: The 'kernel' parameter of SVC must be a "),
-        ("architecture.name=perceptron", "architecture.name=perceptron: must be one of "),
-    ],
-)
-def test_a_wrong_option_is_one_line(cli: Cli, override: str, words: str) -> None:
-    shown = cli("data=digits", "architecture=svc", override)
-    assert shown.code == 2
-    assert shown.err.startswith(f"error: {words}")
-    assert shown.err.count("\n") == 1
-
-
-def test_every_classifier_has_a_file_that_names_it() -> None:
-    names = {line.removeprefix("name: ") for file in CONF.glob("*.yaml") for line in file.read_text().splitlines()}
-    assert set(CLASSIFIERS) <= names
 
 
 def test_the_test_part_is_counted_in_batches_of_256() -> None:

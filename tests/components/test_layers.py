@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -10,11 +10,12 @@ from torch.nn import functional as F
 from hpsearch.components import layers
 from hpsearch.components.layers import ACTIVATIONS, matmul
 from hpsearch.components.normalization import BatchNorm, LayerNorm, NoNorm, Normalization
+from tests.programs import examples
 
 sizes = st.one_of(st.integers(1, 70), st.sampled_from([100, 128, 200, 400, 784]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lanes=st.integers(2, 9), rows=sizes, columns=sizes, inner=sizes, n_threads=st.sampled_from([1, 2]))
 def test_products_do_not_depend_on_the_number_of_lanes(
     lanes: int, rows: int, columns: int, inner: int, n_threads: int, threads: Callable[[int], None]

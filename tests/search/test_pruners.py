@@ -6,12 +6,13 @@ from typing import Literal
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from optuna.pruners import BasePruner
 from optuna.trial import Trial, TrialState, create_trial
 
 from hpsearch.search.pruners import COHORT, OneEpochPruner, SynchronousHalvingPruner
+from tests.programs import examples
 
 NAN, INF = math.nan, math.inf
 Direction = Literal["minimize", "maximize"]
@@ -93,7 +94,7 @@ FAILS = st.dictionaries(st.integers(0, 19), st.integers(1, EPOCHS), max_size=4)
 TWO_ORDERS = st.tuples(st.randoms(use_true_random=False), st.randoms(use_true_random=False))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(1, 2), st.integers(2, 4), st.integers(2, 9), CURVES, FAILS, DIRECTIONS, TWO_ORDERS)
 def test_halving_keeps_the_true_best_in_whatever_order_it_is_asked(
     min_resource: int,
@@ -111,7 +112,7 @@ def test_halving_keeps_the_true_best_in_whatever_order_it_is_asked(
         assert lockstep(study, curves, order, fails) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data(), st.integers(2, 9), st.integers(1, EPOCHS), CURVES, FAILS, DIRECTIONS, TWO_ORDERS)
 def test_one_epoch_keeps_the_true_best_in_whatever_order_it_is_asked(
     data: st.DataObject,

@@ -1,5 +1,6 @@
 """The command line in this process: a new interpreter for each of a hundred commands would take minutes."""
 
+import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from hpsearch import __main__
+from hpsearch.record.file import Record, read_record
+from hpsearch.record.folders import run_folders
+
+TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "report=false")
 
 
 @dataclass
@@ -38,3 +43,14 @@ class Cli:
     @property
     def multirun(self) -> Path:
         return self.folder / "multirun"
+
+
+def records(sweep: Path) -> dict[str, Record]:
+    """The record of each run of a sweep that has one, by its folder."""
+    return {name: entry for name in run_folders(sweep) if (entry := read_record(sweep / name))}
+
+
+def rows(sweep: Path) -> list[dict[str, str]]:
+    """The rows of ``runs.csv``."""
+    with (sweep / "runs.csv").open() as file:
+        return list(csv.DictReader(file))

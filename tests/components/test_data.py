@@ -64,6 +64,7 @@ def test_a_part_of_no_sensible_size_is_named(key: str, value: int) -> None:
         builtin.load("digits", **({"validation": 180, "test": 180, "split_seed": 0} | {key: value}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fashion_mnist", "mnist"])
 def test_the_real_sets_have_the_papers_sizes(real_data: Path, name: str) -> None:
     dataset = builtin.load(name, root=str(real_data), validation=6000, split_seed=0)

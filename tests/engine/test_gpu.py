@@ -9,9 +9,8 @@ from hpsearch.engine import randomness, stack
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
-from tests.cli import Cli
+from tests.cli import TINY, Cli
 from tests.programs import assert_same, dataset, program, run, train
-from tests.test_cli import TINY
 
 pytestmark = pytest.mark.gpu
 

@@ -19,11 +19,10 @@ from hpsearch import formatting
 from hpsearch.formatting import duration, p_value, percent, points, two_digits
 from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import analysis, search_figures, tables, write
+from hpsearch.report import analysis, search_figures, summary_json, tables, write
 from hpsearch.report.analysis import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.summary_table import label
-from tests.cli import Cli
 from tests.made_records import entry, seeds, sweep
 
 HIGH = [0.900, 0.904, 0.902, 0.906, 0.901, 0.903, 0.905, 0.902, 0.904, 0.903]
@@ -522,6 +521,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
@@ -544,14 +544,13 @@ def test_the_page_opens_in_a_browser_and_asks_for_nothing(tmp_path: Path) -> Non
     assert made.stdout.count("<img") == 4
 
 
-def test_a_search_gets_optunas_figures(cli: Cli) -> None:
-    values = "optimizer=choice(sgd,adam)", "lr=tag(log,interval(0.001,0.5))", "dropout.p=interval(0.0,0.5)"
-    trials = "hydra.sweeper.n_trials=6", "hydra.sweeper.sampler.seed=0"
-    small = "data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "name=search"
-    shown = cli("-m", "hydra/sweeper=optuna", *trials, *small, *values)
-    assert shown.code == 0, shown.err
-    written = {file.stem for file in (cli.multirun / "search" / "report").glob("*.pdf")}
-    assert {"history", "parallel", "importances", "slice_lr", "slice_dropout.p"} <= written
+def test_failures_are_listed_with_their_reasons(tmp_path: Path) -> None:
+    path = sweep(tmp_path / "s", [*seeds(HIGH[:2], lr=0.1), entry(None, status="diverged", lr=1e30)])
+    summary_json.write(analysis.read([path]), path)
+    summary = json.loads((path / "summary.json").read_text())
+    (failure,) = summary["failures"]
+    assert (failure["status"], failure["reason"]) == ("diverged", "the loss became nan in epoch 2")
+    assert summary["runs"] == {"finished": 2, "pruned": 0, "diverged": 1, "failed": 0, "missing": 0}
 
 
 def test_the_study_of_a_search_holds_every_configuration(tmp_path: Path) -> None:
@@ -589,6 +588,7 @@ def test_the_command_prints_and_writes_without_torch_or_hydra(tmp_path: Path) ->
     assert shown.stdout.endswith(f"report: {path}/report/index.html\n[]\n")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_gets_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     shown = run(str(grid(tmp_path / "s")))
@@ -596,6 +596,7 @@ def test_a_terminal_without_unicode_gets_the_rest(tmp_path: Path, monkeypatch: p
     assert "90.30 ? 0.18" in shown.stdout
 
 
+@pytest.mark.slow
 def test_several_folders_make_one_report_beside_them(tmp_path: Path) -> None:
     a, b = sweep(tmp_path / "a", seeds(HIGH[:2])), sweep(tmp_path / "b", seeds(LOW[:2], lr=0.2))
     shown = run(str(a), str(b))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -63,7 +63,6 @@ def assert_equal_steps(optimizer: Optimizer, update: cuda_fused.Update, these: A
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), step=st.integers(1, 10_000))
 def test_the_lines_of_a_kernel_are_the_optimizers_step(optimizer: Optimizer, seed: int, step: int) -> None:
     assert_equal_steps(optimizer, partial(as_lines, optimizer), arguments(optimizer, seed, step))
@@ -75,9 +74,10 @@ def on(device: str) -> None:
         assert_equal_steps(optimizer, cuda_fused.by_kernel(optimizer), arguments(optimizer, 0, 3, (3, 41, 50), device))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 def test_tritons_interpreter_takes_the_kernels() -> None:
-    command = [sys.executable, "-c", "from tests.test_fused import on; on('cpu')"]
+    command = [sys.executable, "-c", "from tests.engine.test_cuda_fused import on; on('cpu')"]
     environment = os.environ | {"TRITON_INTERPRET": "1"}  # read when a kernel is made
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

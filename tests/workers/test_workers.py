@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -158,19 +157,3 @@ def test_a_single_run_and_fewer_runs_than_cores_stay_in_this_process(threads: Ca
     threads(1)
     with pool.open_workers(9) as (here, on_cpu):
         assert on_cpu == [here]
-
-
-def test_nothing_is_left_of_a_sweep_that_was_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hpsearch", "-m", "experiment=quickstart", "epochs=2000", "name=killed"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sweep:
-        children: list[str] = []
-        until = time.monotonic() + 120
-        while len(children) < torch.get_num_threads() and time.monotonic() < until:
-            children = Path("/proc", str(sweep.pid), "task", str(sweep.pid), "children").read_text().split()
-            time.sleep(0.05)
-        sweep.kill()
-    assert children
-    until = time.monotonic() + 60
-    while any(Path("/proc", child).exists() for child in children) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(Path("/proc", child).exists() for child in children)

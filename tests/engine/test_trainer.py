@@ -7,7 +7,7 @@ from itertools import cycle
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -15,7 +15,7 @@ from hpsearch.engine import randomness, trainer
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.engine.stack_size import StackSize
 from hpsearch.workers import scheduler
-from tests.programs import VARIANTS, Listed, assert_same, dataset, program, run, train
+from tests.programs import VARIANTS, Listed, assert_same, dataset, examples, program, run, train
 
 DATA = dataset()
 
@@ -31,7 +31,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     these=st.lists(runs, min_size=2, max_size=7),
     lane_count=st.integers(1, 5),
@@ -84,7 +84,7 @@ def test_a_lane_equals_the_run_alone_in_nets_of_real_size(
         assert_same(together[index], train([these[index]], on, lane_count=1)[0])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     a_run=runs,
     features=st.integers(1, 300),

@@ -1,0 +1,49 @@
+"""The checks of a command before its folder is made."""
+
+from pathlib import Path
+
+import pytest
+
+from hpsearch.cli.callbacks import Callbacks
+from hpsearch.cli.error_lines import Carried
+from hpsearch.errors import UsageError
+from tests.cli import TINY
+from tests.composing import run_cfg, sweep_cfg
+
+BAD = [
+    ("name=", "name=: must be the name of a folder, of 1 to 200 bytes without /"),
+    (f"name={300 * 'a'}", "name=aaa"),
+    ("name=.", "name=.: must be the name of a folder, of 1 to 200 bytes without /"),
+    ("name=../x", "name=../x: must be the name of a folder, of 1 to 200 bytes without /"),
+    ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
+    ("hydra.sweep.dir=/dev/null/no", "/dev/null/no: cannot be written"),
+]
+
+
+START = {"run": (run_cfg, "on_run_start"), "sweep": (sweep_cfg, "on_multirun_start")}
+
+
+def fault_of(mode: str, *overrides: str) -> str:
+    compose, callback = START[mode]
+    cfg = compose(*TINY, *overrides)
+    with pytest.raises(Carried) as caught:
+        getattr(Callbacks(), callback)(cfg)
+    assert isinstance(caught.value.error, UsageError)
+    (fault,) = caught.value.error.faults
+    return fault
+
+
+@pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])
+@pytest.mark.parametrize("mode", list(START))
+def test_a_name_or_folder_that_cannot_be_used_is_one_line(
+    mode: str, override: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fault = fault_of(mode, override)
+    assert fault.startswith(line)
+    assert "\n" not in fault
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_winner_cannot_run_on_fewer_than_no_seeds() -> None:
+    assert fault_of("sweep", "confirm=-1") == "confirm=-1: must be a number of seeds, 0 for none"

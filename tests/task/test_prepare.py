@@ -1,0 +1,80 @@
+"""Every fault of a configuration is one line, before anything trains."""
+
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import UsageError
+from hpsearch.task.prepare import prepare
+from tests.cli import TINY
+from tests.composing import job_cfg
+
+
+def faults(*jobs: tuple[str, ...], folder: Path | None = None) -> list[str]:
+    """The faults of jobs that are wrong."""
+    with pytest.raises(UsageError) as caught:
+        prepare([(job_cfg(*TINY, *overrides), []) for overrides in jobs], folder)
+    return caught.value.faults
+
+
+BAD = [
+    ("lr=nan", "lr=nan: must be a number above 0"),
+    ("lr=inf", "lr=inf: must be a number above 0"),
+    ("lr=-1", "lr=-1.0: must be a number above 0"),
+    ("lr=0", "lr=0.0: must be a number above 0"),
+    ("dropout.p=1", "dropout.p=1: must be at least 0 and below 1"),
+    ("dropout.p=-0.1", "dropout.p=-0.1: must be at least 0 and below 1"),
+    ("dropout.p=x", "dropout.p=x: must be a number"),
+    ("epochs=0", "epochs=0: must be at least 1"),
+    ("batch_size=0", "batch_size=0: must be at least 1"),
+    ("batch_size=1438", "batch_size=1438: must be between 1 and the 1437 training samples"),
+    ("architecture.widths=[]", "architecture.widths=[]: must be one hidden layer or more, of at least 1 unit each"),
+    (
+        "architecture.widths=[8,0]",
+        "architecture.widths=[8, 0]: must be one hidden layer or more, of at least 1 unit each",
+    ),
+    ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
+    ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
+    ("architecture.width=10000000", "architecture: 100,000,760,000,010 parameters and their gradients take 745,"),
+    ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
+    ("architecture.activation=swish", "architecture.activation=swish: must be one of relu, leaky_relu,"),
+    ("optimizer.name=lion", "optimizer.name=lion: must be one of sgd, rmsprop, adam, adamw"),
+    ("optimizer.momentum=abc", "optimizer.momentum=abc: must be a number"),
+    ("optimizer.nesterov=true", "optimizer.nesterov=true: needs a momentum above 0"),
+    ("optimizer.nesterov=1", "optimizer.nesterov=1: must be true or false"),
+    ("+init.std=1", "init: "),
+    ("precision=float16", "precision=float16: must be one of float32, tf32, bfloat16"),
+    ("device=gpu", "device=gpu: must be auto, cpu, cuda or cuda:N"),
+    ("device=cuda:99", "device=cuda:99: must be another device: "),
+    ("data.validation=0", "data.validation=0: must be between 10 and"),
+    ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])
+def test_a_fault_is_one_line(override: str, line: str) -> None:
+    (fault,) = faults(tuple(override.split()))
+    assert fault.startswith(line)
+    assert "\n" not in fault
+
+
+def test_every_fault_of_all_jobs_is_listed_at_once() -> None:
+    jobs = [(f"lr={lr}", f"batch_size={size}", "seed=1") for lr in ("0.1", "-1", "nan") for size in (0, 64)]
+    assert faults(*jobs) == [
+        "batch_size=0: must be at least 1",
+        "lr=-1.0: must be a number above 0",
+        "lr=nan: must be a number above 0",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_a_fault_beside_the_others() -> None:
+    first, second = faults(("lr=-1",), folder=Path("/dev/null/no"))
+    assert first.startswith("lr=-1.0: must be")
+    assert second.startswith("/dev/null/no: cannot be written")
+
+
+def test_runs_keep_their_overrides_and_share_the_data() -> None:
+    runs = prepare([(job_cfg(*TINY, f"seed={seed}"), [f"seed={seed}"]) for seed in (3, 4)])
+    assert [run.overrides for run in runs] == [["seed=3"], ["seed=4"]]
+    assert [run.lane.seed for run in runs] == [3, 4]
+    assert runs[0].stack is runs[1].stack
