@@ -60,10 +60,13 @@ def _best(findings: Findings, winner: int) -> dict[str, Any]:
 def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
     """A primary configuration for Hydra: the winner's choice in each group, then every value of its first seed's run.
 
-    The choices are named one by one, because an experiment would bring its sweep along.
+    The choices are named one by one, because an experiment would bring its sweep along. An option that was not typed
+    has the name that its group begins with.
     """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
-    choices = [{f"override /{k}": group["name"]} for k, group in record["config"].items() if isinstance(group, dict)]
+    typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
+    groups = {key: value["name"] for key, value in record["config"].items() if isinstance(value, dict)}
+    choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
     values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
     return (
         f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
