@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, TrialState, create_trial
 
 from hpsearch.errors import UsageError
 
@@ -82,12 +82,8 @@ class Space:
             for d in distributions:
                 choices = d.choices if isinstance(d, CategoricalDistribution) else ()
                 inner = next((choice for choice in choices if text(choice) == text(value)), value)
-                if isinstance(d, CategoricalDistribution):
-                    inside = inner in choices
-                else:
-                    number = isinstance(value, (int, float)) and math.isfinite(value)
-                    inside = number and d._contains(d.to_internal_repr(value))
-                if inside:
+                number = isinstance(value, (int, float)) and math.isfinite(value)
+                if (choices or number) and _contains(d, inner):
                     found[key] = inner
             if key not in found:
                 must = " or ".join(map(describe, distributions)) or "no value, it is not searched"
@@ -127,6 +123,14 @@ def describe(distribution: BaseDistribution) -> str:
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
     return f"{distribution.low:g} to {distribution.high:g}{' (log)' if distribution.log else step}"
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        create_trial(state=TrialState.WAITING, params={"": value}, distributions={"": distribution})
+    except ValueError:
+        return False
+    return True
 
 
 def _ends(distribution: BaseDistribution) -> list[Any]:
