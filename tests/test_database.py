@@ -16,13 +16,14 @@ import sqlalchemy as sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import ThresholdPruner
+from optuna.pruners import NopPruner, ThresholdPruner
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.search import bulk
 from hpsearch.search.bulk import AGAIN, POINT, REPEATS, BulkStorage, counting
 from hpsearch.search.storage import StorageError, masked
+from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy, counted_in
 from tests.postgres import cluster, programs
 
 NOW = datetime(2026, 3, 14, 12, 0, 0, 123456)
@@ -410,6 +411,69 @@ def test_the_states_are_those_now(database: BulkStorage) -> None:
     database.save({ids[0] or 0: made(TrialState.PRUNED)})
     database.study("another", ["maximize"]).ask()
     assert database.states(study._study_id) == {ids[0]: TrialState.PRUNED, ids[1]: TrialState.RUNNING}
+
+
+def opened(database: BulkStorage, retry_failed: int = 0) -> MirroredStudy:
+    """The study m as another command opens it."""
+    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), retry_failed)
+
+
+def begun(mirror: MirroredStudy, point: str | None = None, limit: int = 1) -> Trial:
+    """A trial of a choice, or of the first point in the queue, that this process evaluates."""
+    trial = mirror.study.ask()
+    choice = trial.suggest_categorical("choice", ["a", "b", "c"])
+    for key, value in {POINT: point or choice, WORKER: ME, ATTEMPT: trial.user_attrs.get(ATTEMPT, 0)}.items():
+        trial.set_user_attr(key, value)
+    assert mirror.begin([trial], limit) == [True]
+    return trial
+
+
+def ended(mirror: MirroredStudy, trial: Trial, value: float | None) -> None:
+    mirror.study.tell(trial, value, TrialState.FAIL if value is None else TrialState.COMPLETE)
+    mirror.changed(trial)
+    mirror.save()
+
+
+class TestMirroredStudy:
+    def test_a_failed_trial_that_a_later_command_repeats_counts_once(self, database: BulkStorage) -> None:
+        first = opened(database)
+        failed = begun(first)
+        ended(first, failed, None)
+        assert (len(opened(database).counted()), counted_in(database, "m", {})) == (1, 1)
+        second = opened(database, retry_failed=1)
+        assert second.counted() == []
+        repeated = begun(second, point=failed.user_attrs[POINT])
+        assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (failed.params, 1)
+        ended(second, repeated, 0.5)
+        for retry_failed in (0, 1, 2):
+            third = opened(database, retry_failed)
+            assert [trial.value for trial in third.counted()] == [0.5]
+            assert not third.study.get_trials(states=[TrialState.WAITING])
+        assert counted_in(database, "m", {}) == 1
+
+    def test_a_trial_whose_process_died_is_failed_and_repeated(self, database: BulkStorage) -> None:
+        trial = begun(opened(database))
+        again = opened(database)  # a trial of an earlier search of this process counts as one of a dead process
+        (found,) = database.trials(again.id).values()
+        assert (found.state, found.user_attrs[AGAIN]) == (TrialState.FAIL, "its process ended")
+        assert (again.counted(), counted_in(database, "m", {})) == ([], 0)
+        repeated = begun(again)
+        assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (trial.params, 0)
+
+    def test_the_trials_of_another_process_are_read(
+        self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hpsearch.search.study.SECONDS_BETWEEN_LOOKS", 0.0)
+        here, there = opened(database), opened(BulkStorage(database.url))
+        trial = begun(there)
+        here.look()
+        assert [found.state for found in here.counted()] == [TrialState.RUNNING]
+        trial.report(0.25, 1)
+        ended(there, trial, 0.5)
+        here.look()
+        (found,) = here.counted()
+        assert (found.value, found.params, found.intermediate_values) == (0.5, trial.params, {1: 0.25})
+        there.storage.close()
 
 
 class TestOpening:

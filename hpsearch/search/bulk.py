@@ -28,7 +28,7 @@ REPEATS = "repeats"  # user attribute of a trial that evaluates a point again: t
 
 SCHEMA = "v3.2.0.a"  # of Optuna 4.9 and 5.0
 TIMES_IN_UTC = int(optuna.__version__.partition(".")[0]) >= 5  # Optuna 4 stores local times in the same schema
-KEYS = {  # the column that tells the rows of one trial apart, by table
+KEYS = {  # table: the column in which the rows of one trial differ
     "trial_params": "param_name",
     "trial_values": "objective",
     "trial_intermediate_values": "step",
@@ -93,15 +93,10 @@ class BulkStorage(Storage):
             return self._writer.states(study_id)
 
 
-def counting(trials: Mapping[int, FrozenTrial]) -> list[FrozenTrial]:
-    """Those of a study's trials, by id, that count: a trial without AGAIN that no other trial REPEATS."""
-    again = _again(trials)
-    return [trial for id, trial in trials.items() if id not in again]
-
-
-def _again(trials: Mapping[int, FrozenTrial]) -> set[int]:
-    marked = {id for id, trial in trials.items() if AGAIN in trial.user_attrs}
-    return marked | {trial.user_attrs[REPEATS] for trial in trials.values() if REPEATS in trial.user_attrs}
+def counting(trials: Mapping[int, FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Select the trials of a study that count, by id: a trial without AGAIN that no other trial REPEATS."""
+    again = {trial.user_attrs.get(REPEATS) for trial in trials.values()}
+    return {id: t for id, t in trials.items() if id not in again and AGAIN not in t.user_attrs}
 
 
 def _trials(rdb: RDBStorage, study_id: int) -> dict[int, FrozenTrial]:
@@ -134,45 +129,46 @@ class _Tables:
 
     def begin(self, study_id: int, trials: Sequence[FrozenTrial], limit: float) -> list[int | None]:
         studies, table, attributes = (self._tables[name] for name in ("studies", "trials", "trial_user_attributes"))
-        ours, key, text = table.c.study_id == study_id, attributes.c.key, attributes.c.value_json
-        held = sql.select(attributes).join(table, table.c.trial_id == attributes.c.trial_id).where(ours)
+        ours, key = table.c.study_id == study_id, attributes.c.key
         points = [json.dumps(trial.user_attrs[POINT]) for trial in trials if POINT in trial.user_attrs]
+        same_point = (key == POINT) & attributes.c.value_json.in_(points) & (table.c.state != "FAIL")
+        held = sql.select(attributes).join(table, table.c.trial_id == attributes.c.trial_id).where(ours)
         with self._storage.engine.begin() as connection:
             # changes nothing, but locks the row, in SQLite the database, before anything is read
             lock = sql.update(studies).where(studies.c.study_id == study_id).values(study_name=studies.c.study_name)
             if not connection.execute(lock).rowcount:
                 raise KeyError(study_id)
             number = connection.scalar(sql.select(sql.func.count()).select_from(table).where(ours)) or 0
-            marks = connection.execute(held.where(key.in_([AGAIN, REPEATS])))
-            again = {mark.trial_id if mark.key == AGAIN else json.loads(mark.value_json) for mark in marks}
-            same = connection.execute(held.where(key == POINT, text.in_(points), table.c.state != "FAIL"))
-            entering = _entering(trials, {json.loads(row.value_json) for row in same}, again, number, limit)
-            new = [trial for trial, enters in zip(trials, entering, strict=True) if enters]
-            states = [_state(trial) for trial in new]
-            rows = [{"study_id": study_id, "number": i, **state} for i, state in enumerate(states, start=number)]
-            if rows:
-                connection.execute(sql.insert(table), rows)
-            numbered = sql.select(table.c.trial_id).where(ours, table.c.number >= number).order_by(table.c.number)
-            ids = connection.scalars(numbered).all()
-            before = {id: {STATE: state} for id, state in zip(ids, states, strict=True)}
-            written = self._write(connection, dict(zip(ids, new, strict=True)), before)
-        self._note(written)
-        entered = iter(ids)
-        return [next(entered) if enters else None for enters in entering]
+            marks = connection.execute(held.where(key.in_([AGAIN, REPEATS]) | same_point)).all()
+            again = {mark.trial_id for mark in marks if mark.key == AGAIN}
+            again |= {json.loads(mark.value_json) for mark in marks if mark.key == REPEATS}
+            live = {json.loads(mark.value_json) for mark in marks if mark.key == POINT}
+            entering = _entering(trials, live, again, number, limit)
+            rows = [_rows(trial) for trial, enters in zip(trials, entering, strict=True) if enters]
+            new = [{"study_id": study_id, "number": i, **each[STATE]} for i, each in enumerate(rows, start=number)]
+            if new:
+                connection.execute(sql.insert(table), new)
+            entered = sql.select(table.c.trial_id).where(ours, table.c.number >= number).order_by(table.c.number)
+            after = dict(zip(connection.scalars(entered), rows, strict=True))
+            self._write(connection, {id: {STATE: each[STATE]} for id, each in after.items()}, after)
+        self._note(after)
+        ids = iter(after)
+        return [next(ids) if enters else None for enters in entering]
 
     def save(self, trials: Mapping[int, FrozenTrial]) -> None:
-        live = {id: t for id, t in trials.items() if id in self._open or not self.trial(id).state.is_finished()}
-        if live:
+        after = {
+            id: self._open[id] | _rows(trial)
+            for id, trial in trials.items()
+            if id in self._open or not self.trial(id).state.is_finished()
+        }
+        if after:
             with self._storage.engine.begin() as connection:
-                written = self._write(connection, live, self._open)
-            self._note(written)
+                self._write(connection, self._open, after)
+            self._note(after)
 
-    def _write(
-        self, connection: sql.Connection, trials: Mapping[int, FrozenTrial], before: Mapping[int, Rows]
-    ) -> dict[int, Rows]:
-        """Write the rows that trials have more than `before`. Returns all rows that they have then."""
+    def _write(self, connection: sql.Connection, before: Mapping[int, Rows], after: Mapping[int, Rows]) -> None:
+        """Insert the rows of trials that they did not have before, and update those that differ."""
         inserted, updated = defaultdict[str, list[Row]](list), defaultdict[str, list[Row]](list)
-        after = {id: before[id] | _rows(trial) for id, trial in trials.items()}
         for id, rows in after.items():
             for (name, key), row in rows.items():
                 which = {"trial_id": id} | ({KEYS[name]: key} if name in KEYS else {})
@@ -186,7 +182,6 @@ class _Tables:
             columns = [column for column in self._tables[name].c if f"of_{column.name}" in new[0]]
             same = [column == sql.bindparam(f"of_{column.name}") for column in columns]
             connection.execute(sql.update(self._tables[name]).where(*same), new)
-        return after
 
     def _note(self, written: Mapping[int, Rows]) -> None:
         for id, rows in written.items():
@@ -207,7 +202,8 @@ class _Tables:
 
 
 def _rows(trial: FrozenTrial) -> Rows:
-    rows: Rows = {STATE: _state(trial)}
+    times = {"datetime_start": _time(trial.datetime_start), "datetime_complete": _time(trial.datetime_complete)}
+    rows: Rows = {STATE: {"state": trial.state.name, **times}}
     for name, value in trial.params.items():
         within = trial.distributions[name]
         row = {"param_value": within.to_internal_repr(value), "distribution_json": distribution_to_json(within)}
@@ -222,11 +218,6 @@ def _rows(trial: FrozenTrial) -> Rows:
     for key, attribute in trial.system_attrs.items():
         rows["trial_system_attributes", key] = {"value_json": json.dumps(attribute)}
     return rows
-
-
-def _state(trial: FrozenTrial) -> Row:
-    times = {"datetime_start": _time(trial.datetime_start), "datetime_complete": _time(trial.datetime_complete)}
-    return {"state": trial.state.name, **times}
 
 
 def _time(time: datetime | None) -> datetime | None:
@@ -249,13 +240,13 @@ class _Methods:
         held = _trials(self._storage, study_id)
         alive = [trial.user_attrs for trial in held.values() if trial.state is not TrialState.FAIL]
         live = {attributes[POINT] for attributes in alive if POINT in attributes}
-        entering = _entering(trials, live, _again(held), len(held), limit)
+        entering = _entering(trials, live, held.keys() - counting(held), len(held), limit)
         each = zip(trials, entering, strict=True)
         return [self._storage.create_new_trial(study_id, trial) if enters else None for trial, enters in each]
 
     def save(self, trials: Mapping[int, FrozenTrial]) -> None:
         for id, trial in trials.items():
-            with suppress(UpdateFinishedTrialError):
+            with suppress(UpdateFinishedTrialError):  # the trial stays as it has ended
                 self._save(id, trial, self._storage.get_trial(id))
 
     def _save(self, id: int, trial: FrozenTrial, before: FrozenTrial) -> None:

@@ -85,9 +85,9 @@ class MirroredStudy:
         failed = trial.user_attrs.get(ATTEMPT, 0) + (trial.user_attrs[AGAIN] == "failed")
         self.study.enqueue_trial(trial.params, user_attrs={REPEATS: self._ids[trial.number], ATTEMPT: failed})
 
-    def look(self, now: bool = False) -> None:
-        """Read the trials of other processes, at most every second unless `now`."""
-        if not now and monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
+    def look(self) -> None:
+        """Read the trials of other processes, at most every second."""
+        if monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
         known = {*self._ids.values()}
         for id, state in self.storage.states(self.id).items():
@@ -143,7 +143,7 @@ class MirroredStudy:
     def counted(self) -> list[FrozenTrial]:
         """The trials that count for ``n_trials``, also those that failed."""
         trials = self.study.get_trials(deepcopy=False)
-        return counting({self._ids[trial.number]: trial for trial in trials if trial.number in self._ids})
+        return list(counting({self._ids[t.number]: t for t in trials if t.number in self._ids}).values())
 
     def remember(self, what: dict[str, Any]) -> None:
         """Keep `what` with the study, for `counted_in`."""
@@ -153,8 +153,10 @@ class MirroredStudy:
 
 
 def counted_in(storage: BulkStorage, name: str, made_with: dict[str, Any]) -> int:
-    """The number of trials that count and have ended in the study `name`. Raises UsageError if the study was made with
-    something else."""
+    """The number of trials in the study `name` that count and have ended.
+
+    Raises UsageError if the study was made with something else.
+    """
     study = storage.find(name)
     if study is None:
         return 0
@@ -162,7 +164,7 @@ def counted_in(storage: BulkStorage, name: str, made_with: dict[str, Any]) -> in
         kept, now = study.user_attrs, json.loads(json.dumps(made_with))
     if other := _others({key: kept.get(key, now[key]) for key in now}, now):
         raise UsageError([f"the study {name} was made with another {other[0]}; go on with that, or give a new name=…"])
-    return sum(trial.state.is_finished() for trial in counting(storage.trials(storage.study_id(name))))
+    return sum(trial.state.is_finished() for trial in counting(storage.trials(storage.study_id(name))).values())
 
 
 def _others(kept: Any, now: Any, key: str = "") -> list[str]:
