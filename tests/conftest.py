@@ -3,6 +3,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# before torch reads it: threads that wait do not spin, because the tests' processes share the cores
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
 import torch
 from hypothesis import settings
@@ -14,7 +17,6 @@ from hpsearch.workers.run import Run
 from tests.cli import Cli
 
 ROOT = Path(__file__).resolve().parent.parent
-
 
 settings.register_profile("light", max_examples=10, deadline=None)
 settings.register_profile("deep", max_examples=100, deadline=None)

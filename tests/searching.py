@@ -118,15 +118,15 @@ class MadeUpTrainer:
         return left
 
 
-def search(
+def new_search(
     folder: Path,
     curve: Callable[[Mapping[str, str]], Curve],
     *arguments: str,
     lanes: int = 48,
     trained: list[dict[str, str]] | None = None,
 ) -> Search:
-    """A search in the storage ``folder/a.db``, run to its end. curve: of a run, from its overrides by key. trained:
-    takes the overrides of each run that begins."""
+    """A search in the storage ``folder/a.db``. curve: of a run, from its overrides by key. trained: takes the overrides
+    of each run that begins."""
     cfg, found = read_settings(*arguments, lanes=lanes)
     mirror = MirroredStudy(
         BulkStorage(f"sqlite:///{folder / 'a.db'}"),
@@ -148,9 +148,14 @@ def search(
         made_up: Any = MadeUp(curve(values))
         return Run(values, str(number), overrides, (str(number), place.device), made_up, place, MadeUpTrainer)
 
-    made = Search(mirror, found.draw, found.objectives, found.seeds, found.budget, prepare, 0, elsewhere=False)
+    return Search(mirror, found.draw, found.objectives, found.seeds, found.budget, prepare, 0, elsewhere=False)
+
+
+def search(folder: Path, curve: Callable[[Mapping[str, str]], Curve], *arguments: str, **options: Any) -> Search:
+    """`new_search`, run to its end."""
+    made = new_search(folder, curve, *arguments, **options)
     with _quiet(), closing(made):
-        for number, outcome in scheduler.train(made, lanes):
+        for number, outcome in scheduler.train(made, options.get("lanes", 48)):
             made.ended(number, outcome)
     return made
 

@@ -1,0 +1,198 @@
+"""Contracts that a part of your own has to keep, as assertions for your tests.
+
+Each function returns if the part keeps its contract, and raises AssertionError with the reason if not:
+
+    from hpsearch import testing
+
+    def test_my_optimizer():
+        testing.check_optimizer(SignSGD(), beside=[Adam()])
+"""
+
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.options import Architecture
+from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.init import default_weight
+from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
+from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
+from hpsearch.components.schedule import SCHEDULES
+from hpsearch.engine.lane import is_trained, stacked
+from hpsearch.engine.randomness import generator
+from hpsearch.engine.result import History, Result
+from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.trainer import StackTrainer, Trainer
+from hpsearch.workers.run import Outcome, RunSource
+from hpsearch.workers.worker import Worker
+
+FEATURES, CLASSES, LANES = 12, 4, 3
+NET = MLP(FEATURES, CLASSES, (8,), NoNorm())
+
+
+def check_optimizer(optimizer: Optimizer, beside: Sequence[Optimizer] = ()) -> None:
+    """Check an optimizer, also in a stack with the optimizers `beside`."""
+    values = optimizer.values(np.array([0.1, 0.01]), np.array([1, 1000]))
+    for name, value in values.items():
+        numbers = np.shape(value) in ((), (2,)) and bool(np.isfinite(value).all())
+        _keep(numbers, f"values: {name}={value}: must be a finite number, or one for each step")
+    _keep(list(values) == value_names(optimizer), "values: the names must be the same at every step")
+    different = len(set(optimizer.buffers)) == len(optimizer.buffers)
+    _keep(different, f"buffers={optimizer.buffers}: must be different names")
+    copy: Optimizer = pickle.loads(pickle.dumps(optimizer))  # as a worker gets it
+    _keep({copy.kind} == {optimizer.kind}, f"kind={optimizer.kind}: a copy must have an equal one")
+    _check_lanes(NET, [optimizer, *beside, optimizer])
+
+
+def check_architecture(architecture: Architecture) -> None:
+    """Check a function of (inputs, outputs, normalization) that makes a model."""
+    for name, normalization in NORMALIZATIONS.items():
+        model = architecture(FEATURES, CLASSES, normalization())
+        runs = [model.tensors(default_weight, generator(seed, "init")) for seed in (*range(LANES), 0)]
+        again, tensors = runs.pop(), stacked(runs)
+        own = all(t.shape[0] == 1 and t.dtype == torch.float32 for t in again.values())
+        _keep(own, "tensors: each must be [1, …] in float32")
+        _keep(_equal(runs[0], again), "tensors: equal generators must give equal tensors")
+        count = sum(t.numel() for key, t in again.items() if is_trained(key))
+        _keep(name != "none" or count == model.parameters, f"parameters={model.parameters}: tensors has {count}")
+        for training in (False, True):
+            layers: list[int] = []
+
+            def note(h: Tensor, layer: int, layers: list[int] = layers) -> Tensor:
+                layers.append(layer)
+                return h
+
+            h = torch.randn(LANES, 8, FEATURES, generator=generator(0))
+            given = {key: t.clone() for key, t in tensors.items()}
+            logits = model.forward(given, h, note, training)
+            right = logits.shape == (LANES, 8, CLASSES) and bool(logits.isfinite().all())
+            _keep(right, f"forward: must give finite [K, B, outputs], not {tuple(logits.shape)}")
+            _keep(layers == list(range(model.dropouts)), f"forward: drops out in layers {layers} of {model.dropouts}")
+            _keep(training or _equal(given, tensors), "forward: must change no tensor unless it trains")
+        _check_lanes(model, [SGD(), Adam(), SGD()])
+
+
+def check_dataset(load: Callable[[], Dataset], equal_rows: int = 0) -> None:
+    """Check a function that loads a data set. equal_rows: the most rows of one split that another has, too."""
+    data, again = load(), load()
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    for name, split in splits.items():
+        x, y = split.x, split.y
+        shapes = x.ndim == 2 and y.ndim == 1 and 0 < len(x) == len(y) and x.shape[1] == data.features
+        _keep(shapes, f"{name}: x must be [n, features] and y [n], not {tuple(x.shape)} and {tuple(y.shape)}")
+        numbers = x.is_floating_point() and y.dtype == torch.int64 and bool(x.isfinite().all())
+        _keep(numbers, f"{name}: x must be finite floating point and y int64")
+        _keep(0 <= int(y.min()) <= int(y.max()) < data.classes, f"{name}: y must be between 0 and {data.classes - 1}")
+        other: Split = getattr(again, name)
+        _keep(torch.equal(x, other.x) and torch.equal(y, other.y), f"{name}: must be the same when loaded again")
+    _keep(len(data.train.y.unique()) == data.classes, "train: must have a sample of each class")
+    rows = {name: {row.tobytes() for row in split.x.numpy()} for name, split in splits.items()}
+    for one, other_name in combinations(splits, 2):
+        shared = len(rows[one] & rows[other_name])
+        _keep(shared <= equal_rows, f"{one} and {other_name}: {shared} rows are in both")
+
+
+def check_worker(worker: Worker) -> None:
+    """Check a worker that has no runs yet; end it yourself."""
+    stack, (long, short) = _stack(NET), _specs([SGD(), Adam()])
+    short = replace(short, epochs=1)
+    new = partial(StackTrainer, stack)
+    worker.ask_round([("a", new, [(0, long), (1, short)]), ("b", _broken, [(2, short)])])
+    answer = dict(worker.round())
+    broken, histories = answer.pop("b", None), answer.pop("a", None)
+    _keep(isinstance(broken, ArithmeticError), f"round: a stack that raises must give its error, not {broken!r}")
+    expected = dict(enumerate(_trained(stack, [long, short], epochs=1)))
+    _keep((histories, answer) == (expected, {}), "round: a stack must train an epoch, whatever another one raises")
+    worker.ask_leave([])
+    _keep([index for index, _ in worker.leave()] == [1], "leave: a run must leave after its last epoch")
+    worker.ask_round([("b", new, [(3, long)])])
+    answer = dict(worker.round())
+    _keep(answer.keys() == {"a", "b"}, "round: a stack that has raised must begin anew")
+    worker.ask_leave([0, 3])
+    left = {index: result.status for index, result in worker.leave()}
+    _keep(left == {0: "pruned", 3: "pruned"}, f"leave: pruned runs must leave, not {left}")
+    worker.ask_round([])
+    _keep(list(worker.round()) == [], "round: a stack without runs must be gone")
+
+
+def check_source(source: RunSource, lanes: int = 4, ended: Callable[[int, Outcome], object] | None = None) -> list[int]:
+    """Check a source of runs to its end, without training them; returns their numbers. ended: told of each end."""
+    training: dict[int, tuple[int, History]] = {}  # by number: epochs, history
+    numbers: list[int] = []
+    _keep(source.expected >= 0 and isinstance(source.adaptive, bool), "expected, adaptive: must be a number and a bool")
+    while (asked := source.next_runs(lanes - len(training))) or training:
+        results: list[tuple[int, Result]] = []
+        for number, run in asked:
+            _keep(number not in numbers, f"next_runs: {number} must not be given to two runs")
+            numbers.append(number)
+            if isinstance(run, Result):
+                results.append((number, run))
+            else:
+                training[number] = run.lane.epochs, History()
+        for number, (_, history) in training.items():
+            for curve in (history.train_loss, history.val_loss, history.val_accuracy):
+                curve.append((1 + len(curve) + number % 7) / 1000)
+        pruned = set(source.prune({number: history for number, (_, history) in training.items()}))
+        _keep(pruned <= training.keys(), "prune: must give runs that took part")
+        for number, (epochs, history) in list(training.items()):
+            done = len(history.train_loss) == epochs
+            if done or number in pruned:
+                del training[number]
+                results.append((number, Result("finished" if done else "pruned", None, history, 1.0, lanes)))
+        for number, result in results:
+            if ended is not None:
+                ended(number, result)
+    return numbers
+
+
+def _keep(kept: bool, contract: str) -> None:
+    if not kept:
+        raise AssertionError(contract)
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(t, other[name]) for name, t in one.items())
+
+
+def _stack(model: MLP) -> StackSpec:
+    draws = generator(0, "data")
+    x, y = torch.randn(90, FEATURES, generator=draws), torch.randint(CLASSES, (90,), generator=draws)
+    train, validation, test = map(Split, x.split([50, 20, 20]), y.split([50, 20, 20]))
+    return StackSpec(Dataset(train, validation, test, CLASSES), model, batch_size=16, device=torch.device("cpu"))
+
+
+def _specs(optimizers: Sequence[Optimizer]) -> list[LaneSpec]:
+    schedule = SCHEDULES["constant"]()
+    return [
+        LaneSpec(seed, 3, 0.01 / (1 + seed), optimizer, schedule, default_weight, dropout=0.2 * (seed % 2))
+        for seed, optimizer in enumerate(optimizers)
+    ]
+
+
+def _trained(stack: StackSpec, specs: Sequence[LaneSpec], epochs: int = 3) -> list[History]:
+    trainer = StackTrainer(stack)
+    for index, spec in enumerate(specs):
+        trainer.enter(index, spec)
+    for _ in range(epochs):
+        histories = trainer.epoch()
+    return [histories[index] for index in range(len(specs))]
+
+
+def _check_lanes(model: MLP, optimizers: Sequence[Optimizer]) -> None:
+    stack, specs = _stack(model), _specs(optimizers)
+    for spec, history in zip(specs, _trained(stack, specs), strict=True):
+        name = type(spec.optimizer).__name__
+        _keep(all(map(math.isfinite, history.train_loss)), f"the training loss of a lane of {name} must stay finite")
+        _keep(_trained(stack, [spec]) == [history], f"a lane of {name} must train as the run alone, bit for bit")
+
+
+def _broken() -> Trainer:
+    raise ArithmeticError("broken")
