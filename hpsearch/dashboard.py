@@ -1,4 +1,4 @@
-"""``python -m hpsearch.dashboard``: optuna-dashboard on this machine only, with every sweep and its figures."""
+"""``python -m hpsearch.dashboard``: serve optuna-dashboard with every sweep and its figures, on this machine only."""
 
 import argparse
 import os
@@ -37,7 +37,7 @@ def serve(folder: Path, url: str | None, port: int) -> None:
         raise UsageError([f"{file}: no such file; every sweep with report=true makes it, or name --storage"])
     require(0 < port < 65536, "--port", port, "between 1 and 65535")
     try:
-        with socket.socket() as probe:  # the server would say so only below the address
+        with socket.socket() as probe:  # first, because the server prints its error below the address
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
     except OSError as error:

@@ -1,9 +1,9 @@
-"""Numbers as people read them. Fractions come in, percent go out."""
+"""Write numbers for people. Accuracies are fractions here and percent in the text."""
 
 from math import floor, isnan, log10
 
 MISSING = "-"
-SPREADS = {  # what may stand behind the ±
+SPREADS = {  # the numbers that may follow the ±
     "seed_std": "standard deviation over seeds",
     "interval": "95 % t-interval of the mean",
     "test_se": "standard error of the test images",
@@ -20,14 +20,14 @@ def percent(mean: float, spread: float = float("nan")) -> str:
 
 def two_digits(value: float) -> str:
     """Two significant digits without an exponent: 0.2134 -> 0.21, 11.99 -> 12, 0 -> 0."""
-    if value < 1e-9:  # nothing but rounding
+    if value < 1e-9:  # a rounding error
         return "0"
     rounded = float(f"{value:.1e}")
     return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
 
 
 def points(difference: float) -> str:
-    """A difference of two accuracies in percentage points, with its sign."""
+    """0.0123 -> "+1.23": a difference of two accuracies in percentage points, with its sign."""
     return MISSING if isnan(difference) else f"{100 * difference:+.2f}"
 
 
@@ -39,7 +39,7 @@ def p_value(p: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that a person would take: 1.8 s, 4 min 10 s, 1 h 12 min."""
+    """Seconds with fitting units: 20 ms, 1.8 s, 4 min 10 s, 1 h 12 min."""
     if seconds < 59.95:
         return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.0f} ms"
     minutes, rest = divmod(round(seconds), 60)
@@ -47,5 +47,5 @@ def duration(seconds: float) -> str:
 
 
 def count(number: float, thing: str) -> str:
-    """1, "seed" -> "1 seed"; 5, "seed" -> "5 seeds". number: a whole one, of any type."""
+    """1, "seed" -> "1 seed"; 5, "seed" -> "5 seeds". number: whole, of any numeric type."""
     return f"{int(number):,} {thing}" + ("" if number == 1 else "s")

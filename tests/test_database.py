@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -16,16 +16,16 @@ import sqlalchemy as sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import ThresholdPruner
+from optuna.pruners import NopPruner, ThresholdPruner
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import BaseModel
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpsearch.search.bulk import BulkStorage
+from hpsearch.search import bulk
+from hpsearch.search.bulk import AGAIN, POINT, REPEATS, BulkStorage, counting
 from hpsearch.search.storage import StorageError, masked
+from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy, counted_in
 from tests.postgres import cluster, programs
 
-CLAIM = "point"
 NOW = datetime(2026, 3, 14, 12, 0, 0, 123456)
 WITHIN: dict[str, BaseDistribution] = {
     "lr": FloatDistribution(1e-4, 1.0, log=True),
@@ -44,11 +44,30 @@ def quiet() -> Iterator[None]:
     optuna.logging.set_verbosity(before)
 
 
+UNKNOWN = "a schema of the future"  # none of ours
+
+
+@pytest.fixture(params=["tables", "methods"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way of writing: into Optuna's tables, or by its methods as if the tables had an unknown schema."""
+    if request.param == "methods":
+        monkeypatch.setattr(bulk, "SCHEMA", UNKNOWN)
+    return str(request.param)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[BulkStorage]:
+def quick(tmp_path: Path) -> Iterator[BulkStorage]:
+    """A storage that is written into tables."""
     opened = BulkStorage(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def database(way: str, quick: BulkStorage) -> BulkStorage:
+    """A storage that is written in either way."""
+    assert type(quick._writer).__name__ == {"tables": "_Tables", "methods": "_Methods"}[way]
+    return quick
 
 
 def running(**attributes: Any) -> FrozenTrial:
@@ -106,28 +125,35 @@ def trials(draw: st.DrawFn, objectives: int) -> FrozenTrial:
     )
 
 
-def rows(engine: sql.Engine) -> dict[str, list[tuple[Any, ...]]]:
-    """What all tables hold; the order of a trial's parts is of no account."""
+def tables(engine: sql.Engine) -> list[sql.Table]:
+    """All tables but those of the schema's version."""
+    metadata = sql.MetaData()
+    metadata.reflect(engine)
+    return [table for table in metadata.sorted_tables if table.name not in ("version_info", "alembic_version")]
+
+
+def rows(engine: sql.Engine, but: Collection[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """What all tables hold, without the columns `but`; the order of a trial's parts is of no account."""
     with engine.connect() as connection:
         held = {}
-        for table in BaseModel.metadata.sorted_tables:
+        for table in tables(engine):
             columns = [column for column in table.c if column.name == "trial_id" or not column.primary_key]
-            held[table.name] = sorted((tuple(row) for row in connection.execute(sql.select(*columns))), key=repr)
+            asked = sql.select(*(column for column in columns if column.name not in but))
+            held[table.name] = sorted((tuple(row) for row in connection.execute(asked)), key=repr)
         return held
 
 
-def fields(trial: FrozenTrial) -> dict[str, Any]:
+def fields(trial: FrozenTrial, but: Collection[str] = ()) -> dict[str, Any]:
     """Comparable: NaN is its name."""
-    held = {name.lstrip("_"): value for name, value in vars(trial).items()}
+    held = {name.lstrip("_"): value for name, value in vars(trial).items() if name.lstrip("_") not in but}
     curve = {step: "nan" if math.isnan(value) else value for step, value in trial.intermediate_values.items()}
     return {**held, "intermediate_values": curve, "types": {name: type(v) for name, v in trial.params.items()}}
 
 
 def wipe(engine: sql.Engine) -> None:
     with engine.begin() as connection:
-        for table in reversed(BaseModel.metadata.sorted_tables):
-            if table.name != "version_info":
-                connection.execute(table.delete())
+        for table in reversed(tables(engine)):
+            connection.execute(table.delete())
 
 
 def earlier(trial: FrozenTrial) -> FrozenTrial:
@@ -142,43 +168,49 @@ def earlier(trial: FrozenTrial) -> FrozenTrial:
     )
 
 
-def compare(bulk: BulkStorage, own: RDBStorage, given: Sequence[FrozenTrial], objectives: int, grown: bool) -> None:
-    """Write trials both ways; `grown`: first as they were earlier."""
+def compare(ours: BulkStorage, own: RDBStorage, given: Sequence[FrozenTrial], objectives: int, grown: bool) -> None:
+    """Write trials by a BulkStorage and by Optuna's; `grown`: by the first as they were earlier, and once more."""
     directions = ["maximize", "minimize"][:objectives]
-    study = bulk.study("s", directions, ["a", "b"][:objectives])
+    study = ours.study("s", directions, ["a", "b"][:objectives])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = optuna.create_study(storage=own, study_name="s", directions=directions)
         theirs.set_metric_names(["a", "b"][:objectives])
     for trial in given:
         own.create_new_trial(theirs._study_id, trial)
-    ids = [row for row in bulk.begin(study._study_id, [earlier(t) if grown else t for t in given]) if row is not None]
+    ids = [id for id in ours.begin(study._study_id, [earlier(t) if grown else t for t in given]) if id is not None]
     for _ in range(2):  # the second time there is nothing to write
-        bulk.save(list(zip(ids, given, strict=True)))
-    wanted = [fields(trial) for trial in optuna.load_study(study_name="s", storage=own).trials]
-    loaded = optuna.load_study(study_name="s", storage=bulk.rdb).trials
-    assert [fields(trial) for trial in loaded] == wanted
-    assert [fields(trial) for trial in bulk.trials(study._study_id)] == wanted
-    assert rows(bulk.rdb.engine) == rows(own.engine)
+        ours.save(dict(zip(ids, given, strict=True)))
+    times = ("datetime_start", "datetime_complete") if grown and bulk.SCHEMA == UNKNOWN else ()
+    wanted = [fields(trial, times) for trial in optuna.load_study(study_name="s", storage=own).trials]
+    loaded = optuna.load_study(study_name="s", storage=ours.rdb).trials
+    assert [fields(trial, times) for trial in loaded] == wanted
+    assert [fields(trial, times) for trial in ours.trials(study._study_id).values()] == wanted
+    assert list(ours.trials(study._study_id)) == ids
+    assert rows(ours.rdb.engine, times) == rows(own.engine, times)
 
 
 @pytest.mark.parametrize("objectives", [1, 2])
-def test_the_rows_are_those_of_optuna(tmp_path: Path, objectives: int) -> None:
+def test_the_rows_are_those_of_optuna(tmp_path: Path, objectives: int, way: str) -> None:
     BulkStorage(f"sqlite:///{tmp_path}/own.db").close()  # with a write-ahead log Optuna is faster, too
-    bulk, own = BulkStorage(f"sqlite:///{tmp_path}/bulk.db"), RDBStorage(f"sqlite:///{tmp_path}/own.db")
+    ours, own = BulkStorage(f"sqlite:///{tmp_path}/bulk.db"), RDBStorage(f"sqlite:///{tmp_path}/own.db")
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(st.lists(trials(objectives), max_size=3), st.booleans())
     def check(given: list[FrozenTrial], grown: bool) -> None:
-        wipe(bulk.rdb.engine)
+        wipe(ours.rdb.engine)
         wipe(own.engine)
-        compare(bulk, own, given, objectives, grown)
+        compare(ours, own, given, objectives, grown)
 
     try:
         check()
     finally:
-        bulk.close()
+        ours.close()
         own.engine.dispose()
+
+
+def read(database: BulkStorage, study: optuna.Study) -> list[FrozenTrial]:
+    return list(database.trials(study._study_id).values())
 
 
 def statements(engine: sql.Engine) -> list[tuple[str, int]]:
@@ -193,38 +225,38 @@ def statements(engine: sql.Engine) -> list[tuple[str, int]]:
 
 
 class TestSave:
-    def test_only_what_is_new_is_written(self, database: BulkStorage) -> None:
-        study = database.study("s", ["maximize"])
+    def test_only_what_is_new_is_written(self, quick: BulkStorage) -> None:
+        study = quick.study("s", ["maximize"])
         trial = running(seed=1)
-        (row,) = database.begin(study._study_id, [trial])
+        (row,) = quick.begin(study._study_id, [trial])
         assert row is not None
-        seen = statements(database.rdb.engine)
+        seen = statements(quick.rdb.engine)
         for step in range(1, 21):
             trial.intermediate_values[step] = step / 20
-            database.save([(row, trial)])
+            quick.save({row: trial})
         assert seen == [("INSERT INTO trial_intermediate_values", 1)] * 20
-        assert database.trials(study._study_id)[0].intermediate_values == trial.intermediate_values
+        assert read(quick, study)[0].intermediate_values == trial.intermediate_values
 
     def test_a_list_that_has_grown_in_place_is_written_again(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         trial = running(folders=["a"])
         (row,) = database.begin(study._study_id, [trial])
         trial.user_attrs["folders"].append("b")
-        database.save([(row or 0, trial)])
-        assert database.trials(study._study_id)[0].user_attrs == {"folders": ["a", "b"]}
+        database.save({row or 0: trial})
+        assert read(database, study)[0].user_attrs == {"folders": ["a", "b"]}
 
-    def test_all_trials_are_one_transaction(self, database: BulkStorage) -> None:
-        study = database.study("s", ["maximize"])
+    def test_all_trials_are_one_transaction(self, quick: BulkStorage) -> None:
+        study = quick.study("s", ["maximize"])
         commits: list[Any] = []
-        sql.event.listen(database.rdb.engine, "commit", commits.append)
-        ids = database.begin(study._study_id, [running(seed=seed) for seed in range(50)])
+        sql.event.listen(quick.rdb.engine, "commit", commits.append)
+        ids = quick.begin(study._study_id, [running(seed=seed) for seed in range(50)])
         assert len(commits) == 1
         ended = made(TrialState.COMPLETE, [0.5], intermediate_values={1: 0.5}, user_attrs={"seed": 0, "more": 1})
-        seen = statements(database.rdb.engine)
-        database.save([(row, ended) for row in ids if row is not None])
+        seen = statements(quick.rdb.engine)
+        quick.save({row: ended for row in ids if row is not None})
         assert len(commits) == 2
         assert len(seen) == 5  # curves, values, new attributes, changed attributes, states
-        database.save([])
+        quick.save({})
         assert len(commits) == 2
 
     def test_rows_of_another_process_are_read_first(self, database: BulkStorage) -> None:
@@ -234,20 +266,25 @@ class TestSave:
         other = BulkStorage(database.url)
         trial.intermediate_values[2] = float("nan")
         trial.system_attrs["b"] = 2
-        other.save([(row or 0, trial)])
+        other.save({row or 0: trial})
         other.close()
-        (read,) = database.trials(study._study_id)
-        assert list(read.intermediate_values) == [1, 2]
-        assert read.system_attrs == {"b": 2}
+        (found,) = read(database, study)
+        assert list(found.intermediate_values) == [1, 2]
+        assert found.system_attrs == {"b": 2}
 
     def test_an_ended_trial_stays_as_it_has_ended(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         (row,) = database.begin(study._study_id, [running()])
         assert row is not None
-        database.save([(row, made(TrialState.FAIL))])
-        database.save([(row, made(TrialState.COMPLETE, [0.5], user_attrs={"again": "failed"}))])
-        (read,) = database.trials(study._study_id)
-        assert (read.state, read.values, read.user_attrs) == (TrialState.FAIL, None, {"again": "failed"})
+        database.save({row: made(TrialState.FAIL)})
+        late = made(TrialState.COMPLETE, [0.5], user_attrs={"again": "failed"}, intermediate_values={1: 0.5})
+        database.save({row: late})
+        other = BulkStorage(database.url)
+        other.save({row: late})
+        other.close()
+        (found,) = read(database, study)
+        assert (found.state, found.values, found.user_attrs) == (TrialState.FAIL, None, {})
+        assert not found.intermediate_values
 
     def test_what_could_not_be_written_is_written_the_next_time(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
@@ -260,11 +297,11 @@ class TestSave:
                 connection.exec_driver_sql("PRAGMA busy_timeout=10")
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StorageError, match="locked"):
-                database.save([(row, trial)])
+                database.save({row: trial})
             other.execute("ROLLBACK")
         other.close()
-        database.save([(row, trial)])
-        assert database.trials(study._study_id)[0].intermediate_values == {1: 0.5}
+        database.save({row: trial})
+        assert read(database, study)[0].intermediate_values == {1: 0.5}
 
     def test_another_process_goes_on_with_a_running_trial(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
@@ -283,7 +320,7 @@ class TestSave:
         grown = database.trial(row or 0)
         assert grown.intermediate_values == {1: 0.9, 2: 0.8, 3: 0.1}
         grown.intermediate_values[4] = 0.2
-        database.save([(row or 0, grown)])
+        database.save({row or 0: grown})
         assert database.trial(row or 0).intermediate_values[4] == 0.2
 
 
@@ -294,80 +331,149 @@ class TestBegin:
         database.begin(two._study_id, [running()])
         database.begin(one._study_id, [running(), running()])
         assert one.ask().number == 3
-        assert [trial.number for trial in database.trials(one._study_id)] == [0, 1, 2, 3]
+        assert [trial.number for trial in read(database, one)] == [0, 1, 2, 3]
 
     def test_a_point_is_claimed_once_unless_it_failed(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
-        failed, another = made(TrialState.FAIL, user_attrs={CLAIM: "a"}), database.study("t", ["maximize"])
-        database.begin(another._study_id, [running(**{CLAIM: "a"})], claim=CLAIM)
+        failed, another = made(TrialState.FAIL, user_attrs={POINT: "a"}), database.study("t", ["maximize"])
+        database.begin(another._study_id, [running(**{POINT: "a"})])
         entered = database.begin(
-            study._study_id, [failed, *(running(**{CLAIM: point}) for point in ["a", "a", "b", "A"])], claim=CLAIM
+            study._study_id, [failed, *(running(**{POINT: point}) for point in ["a", "a", "b", "A"])]
         )
         assert [row is not None for row in entered] == [True, True, False, True, True]
-        database.save([(entered[3] or 0, made(TrialState.FAIL))])
-        again = database.begin(
-            study._study_id, [running(**{CLAIM: point}) for point in ["a", "b", "b", "c"]], claim=CLAIM
-        )
+        database.save({entered[3] or 0: made(TrialState.FAIL)})
+        again = database.begin(study._study_id, [running(**{POINT: point}) for point in ["a", "b", "b", "c"]])
         assert [row is not None for row in again] == [False, True, False, True]
-        assert [trial.number for trial in database.trials(study._study_id)] == list(range(6))
+        assert [trial.number for trial in read(database, study)] == list(range(6))
 
-    def test_no_more_trials_than_the_limit_without_the_uncounted(self, database: BulkStorage) -> None:
+    def test_no_more_trials_than_the_limit_without_those_that_are_repeated(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
-        database.begin(study._study_id, [running(again="failed"), running()])
-        entered = database.begin(study._study_id, [running(), running(), running()], limit=3, uncounted="again")
-        assert [row is not None for row in entered] == [True, True, False]
+        first, second = database.begin(study._study_id, [running(**{AGAIN: "failed"}), running()])
+        repetitions = [running(**{REPEATS: first}), running(**{REPEATS: second})]
+        entered = database.begin(study._study_id, [running(), *repetitions, running(), running()], limit=3)
+        assert [row is not None for row in entered] == [True, True, True, False, False]
+        assert len(counting(database.trials(study._study_id))) == 3
 
     def test_a_study_that_was_deleted(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
         optuna.delete_study(study_name="s", storage=database.rdb)
-        with pytest.raises(StorageError, match="deleted"):
-            database.begin(study._study_id, [running()])
+        for use in (lambda: database.begin(study._study_id, [running()]), lambda: database.trials(study._study_id)):
+            with pytest.raises(StorageError, match="deleted"):
+                use()
 
 
-def begin_many(url: str, barrier: Any, claimed: Any) -> None:
+def begin_many(url: str, schema: str, barrier: Any, claimed: Any) -> None:
     """15 rounds of 4 trials, 2 of points that the others claim, too."""
+    bulk.SCHEMA = schema
     barrier.wait()
     database = BulkStorage(url)
     study = database.study("s", ["maximize"])
     mine = []
     for number in range(15):
         points = [f"{number}-{i}" for i in range(2)] + [f"{os.getpid()}-{number}-{i}" for i in range(2)]
-        rows = database.begin(study._study_id, [running(**{CLAIM: point}) for point in points], claim=CLAIM)
+        rows = database.begin(study._study_id, [running(**{POINT: point}) for point in points])
         mine += [(row, point) for row, point in zip(rows, points, strict=True) if row is not None]
-        database.save([(row, made(TrialState.COMPLETE, [0.5])) for row, _ in mine[-2:]])
+        database.save({row: made(TrialState.COMPLETE, [0.5]) for row, _ in mine[-2:]})
     claimed.put(mine)
     database.close()
 
 
-def begin_at_once(url: str) -> None:
-    """Two processes on a new database: whatever they are told they have is theirs alone."""
+def begin_at_once(url: str, way: str) -> None:
+    """Two processes on a new database: whatever they are told they have is theirs alone. Optuna's methods may give a
+    point to both, but not a trial."""
     context = multiprocessing.get_context("spawn")
     barrier, claimed = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=begin_many, args=(url, barrier, claimed)) for _ in range(2)]
+    arguments = (url, bulk.SCHEMA, barrier, claimed)
+    processes = [context.Process(target=begin_many, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
     told = [one for _ in processes for one in claimed.get(timeout=60)]
     for process in processes:
         process.join()
     database = BulkStorage(url)
-    read = database.trials(database.study("s", ["maximize"])._study_id)
+    found = database.trials(database.study("s", ["maximize"])._study_id)
     database.close()
     assert [process.exitcode for process in processes] == [0, 0]
-    assert sorted(trial.number for trial in read) == list(range(2 * 15 + 2 * 15 * 2))
-    assert sorted(told) == sorted((trial._trial_id, trial.user_attrs[CLAIM]) for trial in read)
-    assert len({point for _, point in told}) == len(told)
+    assert sorted(trial.number for trial in found.values()) == list(range(len(found)))
+    assert sorted(told) == sorted((id, trial.user_attrs[POINT]) for id, trial in found.items())
+    assert len({point for _, point in told}) == 2 * 15 + 2 * 15 * 2
+    if way == "tables":
+        assert len(told) == 2 * 15 + 2 * 15 * 2
 
 
-def test_processes_do_not_share_numbers_or_points(tmp_path: Path) -> None:
-    begin_at_once(f"sqlite:///{tmp_path}/a.db")
+def test_processes_do_not_share_numbers_or_points(tmp_path: Path, way: str) -> None:
+    begin_at_once(f"sqlite:///{tmp_path}/a.db", way)
 
 
 def test_the_states_are_those_now(database: BulkStorage) -> None:
     study = database.study("s", ["maximize"])
     ids = database.begin(study._study_id, [made(TrialState.WAITING), running()])
-    database.save([(ids[0] or 0, made(TrialState.PRUNED))])
+    database.save({ids[0] or 0: made(TrialState.PRUNED)})
     database.study("another", ["maximize"]).ask()
     assert database.states(study._study_id) == {ids[0]: TrialState.PRUNED, ids[1]: TrialState.RUNNING}
+
+
+def opened(database: BulkStorage, retry_failed: int = 0) -> MirroredStudy:
+    """The study m as another command opens it."""
+    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), retry_failed)
+
+
+def begun(mirror: MirroredStudy, point: str | None = None, limit: int = 1) -> Trial:
+    """A trial of a choice, or of the first point in the queue, that this process evaluates."""
+    trial = mirror.study.ask()
+    choice = trial.suggest_categorical("choice", ["a", "b", "c"])
+    for key, value in {POINT: point or choice, WORKER: ME, ATTEMPT: trial.user_attrs.get(ATTEMPT, 0)}.items():
+        trial.set_user_attr(key, value)
+    assert mirror.begin([trial], limit) == [True]
+    return trial
+
+
+def ended(mirror: MirroredStudy, trial: Trial, value: float | None) -> None:
+    mirror.study.tell(trial, value, TrialState.FAIL if value is None else TrialState.COMPLETE)
+    mirror.changed(trial)
+    mirror.save()
+
+
+class TestMirroredStudy:
+    def test_a_failed_trial_that_a_later_command_repeats_counts_once(self, database: BulkStorage) -> None:
+        first = opened(database)
+        failed = begun(first)
+        ended(first, failed, None)
+        assert (len(opened(database).counted()), counted_in(database, "m", {})) == (1, 1)
+        second = opened(database, retry_failed=1)
+        assert second.counted() == []
+        repeated = begun(second, point=failed.user_attrs[POINT])
+        assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (failed.params, 1)
+        ended(second, repeated, 0.5)
+        for retry_failed in (0, 1, 2):
+            third = opened(database, retry_failed)
+            assert [trial.value for trial in third.counted()] == [0.5]
+            assert not third.study.get_trials(states=[TrialState.WAITING])
+        assert counted_in(database, "m", {}) == 1
+
+    def test_a_trial_whose_process_died_is_failed_and_repeated(self, database: BulkStorage) -> None:
+        trial = begun(opened(database))
+        again = opened(database)  # a trial of an earlier search of this process counts as one of a dead process
+        (found,) = database.trials(again.id).values()
+        assert (found.state, found.user_attrs[AGAIN]) == (TrialState.FAIL, "its process ended")
+        assert (again.counted(), counted_in(database, "m", {})) == ([], 0)
+        repeated = begun(again)
+        assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (trial.params, 0)
+
+    def test_the_trials_of_another_process_are_read(
+        self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hpsearch.search.study.SECONDS_BETWEEN_LOOKS", 0.0)
+        here, there = opened(database), opened(BulkStorage(database.url))
+        trial = begun(there)
+        here.look()
+        assert [found.state for found in here.counted()] == [TrialState.RUNNING]
+        trial.report(0.25, 1)
+        ended(there, trial, 0.5)
+        here.look()
+        (found,) = here.counted()
+        assert (found.value, found.params, found.intermediate_values) == (0.5, trial.params, {1: 0.25})
+        there.storage.close()
 
 
 class TestOpening:
@@ -505,11 +611,12 @@ class TestPostgres:
         engine.dispose()
         return server
 
-    def test_processes_do_not_share_numbers_or_points(self, url: str) -> None:
-        begin_at_once(url)
+    def test_processes_do_not_share_numbers_or_points(self, url: str, way: str) -> None:
+        begin_at_once(url, way)
 
-    def test_the_rows_are_those_of_optuna(self, url: str, tmp_path: Path) -> None:
-        bulk, own = BulkStorage(url), RDBStorage(f"sqlite:///{tmp_path}/own.db")
+    @pytest.mark.parametrize("grown", [False, True])
+    def test_the_rows_are_those_of_optuna(self, url: str, tmp_path: Path, grown: bool, way: str) -> None:
+        ours, own = BulkStorage(url), RDBStorage(f"sqlite:///{tmp_path}/own.db")
         given = [
             made(
                 TrialState.COMPLETE,
@@ -523,8 +630,8 @@ class TestPostgres:
             made(TrialState.RUNNING, intermediate_values={1: 0.1}),
             made(TrialState.FAIL),
         ]
-        compare(bulk, own, given, 1, grown=True)
-        bulk.close()
+        compare(ours, own, given, 1, grown)
+        ours.close()
         own.engine.dispose()
 
     def test_a_wrong_password(self, url: str) -> None:

@@ -22,7 +22,7 @@ def arguments(sweep: Path, found: Findings, winner: int, hydra_cfg: DictConfig) 
     first = int(found.runs.frame.seed.max()) + 1
     return [
         "-m",
-        *(line for line in found.runs.one_of(winner)["overrides"] if not OF_THE_SWEEP.match(line)),
+        *(line for line in found.runs.records_of(winner)[0]["overrides"] if not OF_THE_SWEEP.match(line)),
         *(line for line in hydra_cfg.hydra.overrides.hydra if LAUNCHER.match(line)),
         f"seed=range({first},{first + hydra_cfg.confirm})",
         "confirm=0",

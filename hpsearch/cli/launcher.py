@@ -60,7 +60,7 @@ class StackedLauncher(Launcher):
         self.lanes = lanes
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As `Launcher.setup`. Raises UsageError for settings that a stacked run cannot honour."""
+        """Raises UsageError for settings that a stacked run cannot honour."""
         self.hydra_cfg, self._context, self._task_function = config, hydra_context, task_function
         self.sweep = Path(config.hydra.sweep.dir)
         self.stacks = is_ours(task_function)
@@ -72,7 +72,7 @@ class StackedLauncher(Launcher):
             self._has_callbacks = len(config.hydra.callbacks) > 1  # than ours, which has none for a stacked run
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """As `Launcher.launch`. After Ctrl-C only the runs that have ended are returned."""
+        """After Ctrl-C only the runs that have ended are returned."""
         numbered = dict(enumerate(map(list, job_overrides), start=initial_job_idx))
         if not self.stacks:
             return [self._run_job(number, overrides) for number, overrides in numbered.items()]

@@ -1,42 +1,37 @@
-"""A finished sweep in the dashboard: a grid becomes a study, a study gets a note and the report's figures."""
+"""Enter a sweep into the dashboard: a grid becomes a study; every study gets a note and the report's figures."""
 
 import statistics
 import warnings
-from datetime import datetime
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
-from optuna.distributions import BaseDistribution
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
+from optuna_dashboard import save_note
 
 from hpsearch.report import search_figures
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
-from hpsearch.search.bulk import BulkStorage
-from hpsearch.search.study import POINT
+from hpsearch.search.bulk import POINT, BulkStorage
 
 ARTIFACTS = "artifacts"  # folder beside the sweeps'
-MADE_OF = "made of"  # user attribute of a study that is written from records, anew with every report
+MADE_OF = "made of"  # user attribute of a study that each report rebuilds from records
 
 
 def publish(found: Findings, sweep: Path, report: Path, url: str, name: str, command: str) -> None:
     """Enter the sweep into the storage at `url`, as the study `name`. Raises StorageError."""
-    storage = BulkStorage(url)
-    try:
-        with storage.errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
-            study = _study(found, storage, name)
-            _note(study, found, sweep, command)
-            _figures(study, report, sweep.parent / ARTIFACTS)
-    finally:
-        storage.close()
+    with closing(BulkStorage(url)) as storage, storage.errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some of these functions of Optuna are experimental
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = _study(found, storage, name)
+        save_note(study, "\n\n".join([*found.paragraphs, f"`{command}`", f"Records and report: `{sweep}`"]))
+        _upload(study, report, sweep.parent / ARTIFACTS)
 
 
 def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
-    """The study of a search as it is; that of a grid made anew from its records."""
+    """The study of a search as it is, or the study of a grid, rebuilt from its records."""
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(storage.rdb)}
     if name in studies and MADE_OF not in studies[name].user_attrs:
         return optuna.load_study(study_name=name, storage=storage.rdb)
@@ -45,60 +40,32 @@ def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
     study = storage.study(name, ["maximize"], ["val_accuracy"])
     study.set_user_attr(MADE_OF, "records")
     trials = _trials(found)
-    storage.begin(study._study_id, trials, claim=POINT, limit=len(trials), uncounted="")
+    storage.begin(storage.study_id(name), trials, limit=len(trials))
     return study
 
 
 def _trials(found: Findings) -> list[FrozenTrial]:
     """A trial per configuration: mean validation accuracy over its seeds, and the mean curve."""
-    runs, table = found.runs, found.table
-    distributions = search_figures.distributions(runs, table)
-    trials = []
-    for configuration, row in table.iterrows():
-        entries = [runs.records[i] for i in runs.frame.index[runs.frame.configuration == configuration]]
-        done = [entry for entry in entries if entry["status"] == "finished"]
-        params = search_figures.params(row, distributions)
-        present: dict[str, BaseDistribution] = {key: distributions[key] for key in params}
-        curves = [entry["history"]["val_accuracy"] for entry in done]
-        by_seed = {str(entry["config"]["seed"]): entry["metrics"]["val_accuracy"] for entry in done}
-        attributes = {
-            POINT: label(row, runs.swept),
-            "seeds": by_seed,
-            "folders": list(runs.frame.folder[runs.frame.configuration == configuration]),
-        }
+    runs, trials = found.runs, search_figures.trials(found.runs, found.table)
+    for trial, (configuration, row) in zip(trials, found.table.iterrows(), strict=True):
+        done = [record for record in runs.records_of(configuration) if record["status"] == "finished"]
+        by_seed = {str(record["config"]["seed"]): record["metrics"]["val_accuracy"] for record in done}
+        trial.set_user_attr(POINT, label(row, runs.swept))
+        trial.set_user_attr("seeds", by_seed)
+        trial.set_user_attr("folders", list(runs.frame.folder[runs.frame.configuration == configuration]))
         if len(by_seed) > 1:
-            attributes["std"] = statistics.stdev(by_seed.values())
-        trial = create_trial(
-            state=TrialState.COMPLETE if done else TrialState.FAIL,
-            value=float(row.val_mean) if done else None,
-            params=params,
-            distributions=present,
-            user_attrs=attributes,
-            intermediate_values={i: statistics.fmean(at) for i, at in enumerate(zip(*curves, strict=False), start=1)},
-        )
-        trial.datetime_start = trial.datetime_complete = datetime.now()
-        trials.append(trial)
+            trial.set_user_attr("std", statistics.stdev(by_seed.values()))
+        curves = zip(*(record["history"]["val_accuracy"] for record in done), strict=False)
+        trial.intermediate_values = {epoch: statistics.fmean(values) for epoch, values in enumerate(curves, start=1)}
     return trials
 
 
-def _note(study: Study, found: Findings, sweep: Path, command: str) -> None:
-    from optuna_dashboard import save_note
-
-    text = "\n\n".join([*found.paragraphs, f"`{command}`", f"Records and report: `{sweep}`"])
-    save_note(study, text)
-
-
-def _figures(study: Study, report: Path, folder: Path) -> None:
-    """The report's figures, each once: a newer one takes the place of an older."""
+def _upload(study: Study, report: Path, folder: Path) -> None:
+    """Upload the report's figures. A figure takes the place of an earlier figure with its name."""
     folder.mkdir(exist_ok=True)
-    known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study, storage=study._storage)}
+    store, known = FileSystemArtifactStore(folder), {meta.filename: meta for meta in get_all_artifact_meta(study)}
     for picture in sorted(report.glob("*.png")):
         if picture.name in known:
-            (folder / known[picture.name]).write_bytes(picture.read_bytes())
+            (folder / known[picture.name].artifact_id).write_bytes(picture.read_bytes())
         else:
-            upload_artifact(
-                artifact_store=FileSystemArtifactStore(folder),
-                file_path=str(picture),
-                study_or_trial=study,
-                storage=study._storage,
-            )
+            upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=study)

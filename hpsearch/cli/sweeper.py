@@ -44,7 +44,6 @@ class OptunaSweeper(Sweeper):
         pass  # `setup` reads the same from the whole configuration, where interpolations can be resolved
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As `Sweeper.setup`."""
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
         self.folder = Path(config.hydra.sweep.dir)
         self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
@@ -59,7 +58,7 @@ class OptunaSweeper(Sweeper):
         self.context = hydra_context
 
     def sweep(self, arguments: list[str]) -> None:
-        """As `Sweeper.sweep`. Raises UsageError before anything trains, SweepError if trials have failed."""
+        """Raises UsageError before anything trains, SweepError if trials have failed."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             grid = self._grid(arguments)

@@ -1,7 +1,7 @@
 """Initialisers: `torch.nn.init` for the weights of one run; biases keep PyTorch's default.
 
-That is what ``torch.nn.init.xavier_uniform_(layer.weight)`` on a fresh `nn.Linear` gives. To add a scheme,
-write a function of (weight [out, in] to fill, **options, generator), name it in `INITS` and add
+So a layer begins like a fresh `nn.Linear` after ``torch.nn.init.xavier_uniform_(layer.weight)``. To add a scheme, write
+a function that fills a weight [out, in] from (weight, **options, generator), name it in `INITS` and add
 ``conf/init/<name>.yaml``.
 """
 
@@ -12,12 +12,12 @@ from torch import Generator, Tensor, nn
 
 
 def default_weight(weight: Tensor, generator: Generator) -> None:
-    """`nn.Linear`'s own: uniform within ±1/sqrt(fan_in). weight: [out, in], filled in place."""
+    """Fill weight [out, in] like `nn.Linear`: uniform within ±1/sqrt(fan_in)."""
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
 
 
 def default_bias(bias: Tensor, fan_in: int, generator: Generator) -> None:
-    """`nn.Linear`'s own: uniform within ±1/sqrt(fan_in). bias: any shape, filled in place."""
+    """Fill a bias of any shape like `nn.Linear`: uniform within ±1/sqrt(fan_in)."""
     bound = 1 / math.sqrt(fan_in)
     nn.init.uniform_(bias, -bound, bound, generator=generator)
 

@@ -1,7 +1,7 @@
 """Layers with a lane axis: every weight has a leading axis K, and no number crosses from one lane to another.
 
-Axes: K lanes, B batch, H features. On the CPU in float32 every function gives a lane of a stack bit for bit
-what it gives that lane alone, at the same number of threads. That decides how some of them are written.
+Axes: K lanes, B batch, H features. On the CPU in float32, at the same number of threads, every function gives the same
+bits for a lane in a stack and for the lane alone. Some functions are written in an unusual way because of that.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ Tensors = dict[str, Tensor]
 def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a @ b (+ bias) for each lane: [K, M, C] @ [K, C, N] (+ [K, 1, N]) -> [K, M, N].
 
-    With fewer lanes than threads MKL may split one small product over several threads, which adds in another
-    order than a whole stack does. Such a product is repeated until each thread has one of its own; the threads
-    would have idled. (Products too large for the bound below gave equal bits for 1 to 8 threads.)
+    With fewer lanes than threads, MKL may split a small product over several threads and then adds in another order
+    than in a large stack. So a small product is repeated until each thread has one, which costs no time because these
+    threads would idle. (Products above the bound gave equal bits for 1 to 8 threads.)
     """
     lanes, rows, columns = a.shape[0], a.shape[1], b.shape[2]
     copies = 1
@@ -31,10 +31,8 @@ def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
             copies = max(copies, 2)
     if lanes < copies:
         if lanes > 1:
-            parts = [
-                matmul(a[k : k + 1], b[k : k + 1], None if bias is None else bias[k : k + 1]) for k in range(lanes)
-            ]
-            return torch.cat(parts)
+            biases = [None] * lanes if bias is None else bias.split(1)
+            return torch.cat(list(map(matmul, a.split(1), b.split(1), biases)))
         a, b = a.expand(copies, -1, -1), b.expand(copies, -1, -1)
     product = torch.bmm(a, b) if bias is None else torch.baddbmm(bias.expand(len(a), rows, columns), a, b)
     return product[:lanes]
@@ -61,8 +59,8 @@ def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def sigmoid(h: Tensor) -> Tensor:
-    """1 / (1 + exp(-h)). `torch.sigmoid` rounds the last few elements of a tensor otherwise than the rest, so
-    a lane's bits would depend on its place; `torch.tanh` does not."""
+    """1 / (1 + exp(-h)), by `torch.tanh`. `torch.sigmoid` rounds the last few elements of a tensor in another way, so a
+    lane's bits would depend on its place in the stack."""
     return torch.tanh(h * 0.5) * 0.5 + 0.5
 
 
@@ -73,6 +71,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "tanh": lambda h, slope: torch.tanh(h),
     "sigmoid": lambda h, slope: sigmoid(h),
     "identity": lambda h, slope: h,
-    "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # no gradient passes: what lies below it is not trained
+    "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # its gradient is 0: the layers below are not trained
     "gelu": lambda h, slope: F.gelu(h),
 }

@@ -13,7 +13,7 @@ from hpsearch.errors import require
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Batch normalisation over each lane's own batch; as `torch.nn.BatchNorm1d`, running statistics included."""
+    """`torch.nn.BatchNorm1d`, running statistics included, over the batch of each lane."""
 
     momentum: float = 0.1
     eps: float = 1e-5
@@ -24,15 +24,15 @@ class BatchNorm:
         require(self.eps > 0, "eps", self.eps, "above 0")
 
     def tensors(self, width: int) -> Tensors:
-        """Parameters and running statistics of a layer of one lane, by name, [1, 1, width] each."""
+        """Parameters and running statistics of one lane's layer by name, [1, 1, width] each."""
         ones, zeros = torch.ones(1, 1, width), torch.zeros(1, 1, width)
         return {"weight": ones, "bias": zeros, "running_mean": zeros.clone(), "running_var": ones.clone()}
 
     def __call__(self, h: Tensor, tensors: Tensors, prefix: str, training: bool) -> Tensor:
-        """h: [K, B, H]; in training also moves the running statistics in `tensors`."""
+        """h: [K, B, H] -> [K, B, H]. In training, also update the running statistics in `tensors`."""
         running_mean, running_var = tensors[f"{prefix}.running_mean"], tensors[f"{prefix}.running_var"]
         mean, var = running_mean, running_var
-        x = h.to(running_mean.dtype)  # bfloat16 is too coarse for statistics
+        x = h.to(running_mean.dtype)  # because bfloat16 is too coarse for statistics
         if training:
             samples = h.shape[1]
             mean = x.mean(1, keepdim=True)
@@ -46,7 +46,7 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class LayerNorm:
-    """Layer normalisation over the features of each sample; as `torch.nn.LayerNorm`."""
+    """`torch.nn.LayerNorm` over the features of each sample."""
 
     eps: float = 1e-5
     needs_two_samples = False
@@ -55,11 +55,11 @@ class LayerNorm:
         require(self.eps > 0, "eps", self.eps, "above 0")
 
     def tensors(self, width: int) -> Tensors:
-        """Parameters of a layer of one lane, by name, [1, 1, width] each."""
+        """Parameters of one lane's layer by name, [1, 1, width] each."""
         return {"weight": torch.ones(1, 1, width), "bias": torch.zeros(1, 1, width)}
 
     def __call__(self, h: Tensor, tensors: Tensors, prefix: str, training: bool) -> Tensor:
-        """h: [K, B, H]."""
+        """h: [K, B, H] -> [K, B, H]."""
         normalised = F.layer_norm(h, h.shape[-1:], eps=self.eps)
         return (normalised * tensors[f"{prefix}.weight"] + tensors[f"{prefix}.bias"]).to(h.dtype)
 
@@ -78,6 +78,4 @@ class NoNorm:
 
 
 Normalization = BatchNorm | LayerNorm | NoNorm
-
-
 NORMALIZATIONS: dict[str, Callable[..., Normalization]] = {"none": NoNorm, "batch": BatchNorm, "layer": LayerNorm}

@@ -1,12 +1,12 @@
 """Optimizers with a lane axis: `torch.optim`'s formulas, every hyperparameter a value per lane.
 
-`torch.optim` takes one learning rate for a whole tensor, and one parameter group per lane would make the
-number of launches grow with the lanes. Here a hyperparameter is a tensor [K, 1, 1] that broadcasts over the
-stacked weights. `torch.optim` is the oracle in the tests.
+`torch.optim` has one learning rate per tensor; a parameter group per lane would multiply the launches by the lanes.
+Here a hyperparameter is a tensor [K, 1, 1] that broadcasts over the stacked weights. The tests compare with
+`torch.optim`.
 
-An optimizer object holds the hyperparameters of one run. Its `kind` names the arithmetic that it needs; lanes
-of equal kind are updated together, so a lane never computes a term that it would not compute alone. To add
-one, write such a class, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
+An optimizer object holds the hyperparameters of one run. Lanes whose optimizers have the same `kind` are updated
+together; so a lane computes the same terms as it would alone. To add an optimizer, write a class with the methods of
+`Optimizer`, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from hpsearch.errors import require
 
-if TYPE_CHECKING:  # a value out of range is found without torch, which takes a second
+if TYPE_CHECKING:  # torch takes a second, and checking a configuration must not wait for it
     from torch import Tensor
 
     Values = dict[str, np.ndarray | float]
@@ -27,26 +27,26 @@ if TYPE_CHECKING:  # a value out of range is found without torch, which takes a 
 
 
 class Optimizer(Protocol):
-    """What the engine asks of an optimizer."""
+    """The protocol of an optimizer."""
 
     @property
     def kind(self) -> Hashable:
-        """Lanes of equal kind can be updated by any one of their optimizers."""
+        """Equal for optimizers with the same arithmetic: any of them can update the lanes of all."""
 
     @property
     def buffers(self) -> tuple[str, ...]:
-        """Names of the state tensors that each parameter needs; they start at zero."""
+        """The names of the state tensors of each parameter; they start at zero."""
 
     def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
-        """The numbers that `update` needs in each step, in float64.
+        """The numbers that `update` reads in each step, by name: float64, [steps] or one for all steps.
 
-        lr: [steps] learning rates; step: [steps] the run's step numbers, from 1.
+        lr: [steps] learning rates. step: [steps] the run's step numbers, from 1.
         """
 
     def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
-        """One step, in place. p, g and each buffer: [K, ...]; each of v: [K, 1, 1].
+        """Update p and the buffers in place. p, gradient g and each buffer: [K, ...]; each value of v: [K, 1, 1].
 
-        On a CUDA device `engine/cuda_fused.py` makes one kernel of it, if it knows each operation.
+        On a CUDA device `engine/cuda_fused.py` compiles this method into one kernel, if it knows each operation.
         """
 
 
@@ -86,8 +86,9 @@ class SGD:
 
 @dataclass(frozen=True)
 class RMSprop:
-    """`torch.optim.RMSprop` without momentum and not centered, its defaults."""
+    """`torch.optim.RMSprop` with its defaults: without momentum, not centered."""
 
+    buffers = ("square_avg",)
     alpha: float = 0.99
     eps: float = 1e-8
     weight_decay: float = 0.0
@@ -100,10 +101,6 @@ class RMSprop:
     @property
     def kind(self) -> Hashable:
         return RMSprop, bool(self.weight_decay)
-
-    @property
-    def buffers(self) -> tuple[str, ...]:
-        return ("square_avg",)
 
     def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
         alpha = self.alpha
@@ -120,23 +117,20 @@ class RMSprop:
 class Adam:
     """`torch.optim.Adam`; weight decay as an L2 penalty on the gradient."""
 
+    buffers = ("exp_avg", "exp_avg_sq")
     betas: Sequence[float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas={list(self.betas)}: must be two numbers, at least 0 and below 1")
+        valid = len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
+        require(valid, "betas", list(self.betas), "two numbers, at least 0 and below 1")
         require(0 < self.eps < np.inf, "eps", self.eps, "above 0")
         require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "at least 0")
 
     @property
     def kind(self) -> Hashable:
         return type(self), bool(self.weight_decay)
-
-    @property
-    def buffers(self) -> tuple[str, ...]:
-        return "exp_avg", "exp_avg_sq"
 
     def values(self, lr: np.ndarray, step: np.ndarray) -> Values:
         beta1, beta2 = self.betas
@@ -152,7 +146,7 @@ class Adam:
         }
 
     def decay(self, p: Tensor, g: Tensor, v: dict[str, Tensor]) -> Tensor:
-        """Apply the weight decay; returns the gradient to go on with."""
+        """Apply the weight decay to p or to the gradient g; return the gradient."""
         return g.addcmul(p, v["weight_decay"])
 
     def update(self, p: Tensor, g: Tensor, buffers: Buffers, v: dict[str, Tensor]) -> None:
@@ -166,7 +160,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """`torch.optim.AdamW`: weight decay shrinks the weights themselves (Loshchilov and Hutter, 2019)."""
+    """`torch.optim.AdamW`: weight decay shrinks the weights directly (Loshchilov and Hutter, 2019)."""
 
     weight_decay: float = 0.01
 
@@ -176,7 +170,7 @@ class AdamW(Adam):
 
 
 def value_names(optimizer: Optimizer) -> list[str]:
-    """What `Optimizer.values` gives, in its order."""
+    """The names of `Optimizer.values`, in order."""
     return list(optimizer.values(np.zeros(1), np.ones(1)))
 
 

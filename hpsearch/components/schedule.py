@@ -1,11 +1,11 @@
 """Learning-rate schedules: the factor on lr at each step of a run.
 
-A schedule is a function of (step, steps): step [n] numbers from 0, steps the run's total; it returns the
-factors, [n] float64. To add one, write it, name it in `SCHEDULES` and add ``conf/schedule/<name>.yaml``.
+A schedule maps (step, steps) to factors [n] float64. step: [n] step numbers from 0; steps: the run's total. To add one,
+write a class like `Cosine`, name it in `SCHEDULES` and add ``conf/schedule/<name>.yaml``.
 """
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,45 +14,52 @@ from hpsearch.errors import require
 Schedule = Callable[[np.ndarray, int], np.ndarray]
 
 
-def _cosine(start: float, end: float, fraction: np.ndarray) -> np.ndarray:
+def _half_cosine(start: float, end: float, fraction: np.ndarray) -> np.ndarray:
     return end + (start - end) * (1 + np.cos(np.pi * fraction)) / 2
 
 
-def _constant(step: np.ndarray, steps: int) -> np.ndarray:
-    return np.ones(len(step))
+@dataclass(frozen=True)
+class Constant:
+    """The factor 1 throughout."""
+
+    def __call__(self, step: np.ndarray, steps: int) -> np.ndarray:
+        return np.ones(len(step))
 
 
-def constant() -> Schedule:
-    """lr throughout."""
-    return _constant
+@dataclass(frozen=True)
+class Cosine:
+    """From 1 to `final` along half a cosine: `torch.optim.lr_scheduler.CosineAnnealingLR`, stepped after each batch."""
+
+    final: float
+
+    def __post_init__(self) -> None:
+        require(0 <= self.final < np.inf, "final", self.final, "at least 0")
+
+    def __call__(self, step: np.ndarray, steps: int) -> np.ndarray:
+        return _half_cosine(1, self.final, step / steps)
 
 
-def _cosine_annealing(step: np.ndarray, steps: int, final: float) -> np.ndarray:
-    return _cosine(1, final, step / steps)
-
-
-def cosine(final: float) -> Schedule:
-    """From 1 to `final` along half a cosine: `torch.optim.lr_scheduler.CosineAnnealingLR`, stepped each batch."""
-    require(0 <= final < np.inf, "final", final, "at least 0")
-    return partial(_cosine_annealing, final=final)
-
-
-def _one_cycle(step: np.ndarray, steps: int, warmup: float, start: float, final: float) -> np.ndarray:
-    peak = warmup * steps - 1
-    up = _cosine(start, 1, step / peak) if peak > 0 else np.ones(len(step))
-    down = _cosine(1, final, np.clip((step - peak) / max(steps - 1 - peak, 1), 0, 1))
-    return np.where(step <= peak, up, down)
-
-
-def one_cycle(warmup: float, start: float, final: float) -> Schedule:
-    """Up to lr over the first `warmup` of the steps and down to `final`, both along half a cosine.
+@dataclass(frozen=True)
+class OneCycle:
+    """From `start` to 1 in the first fraction `warmup` of the steps, then to `final`, each along half a cosine.
 
     `torch.optim.lr_scheduler.OneCycleLR` with cycle_momentum=False (Smith and Topin, 2018).
     """
-    require(0 <= warmup < 1, "warmup", warmup, "at least 0 and below 1")
-    require(0 < start < np.inf, "start", start, "above 0")
-    require(0 <= final < np.inf, "final", final, "at least 0")
-    return partial(_one_cycle, warmup=warmup, start=start, final=final)
+
+    warmup: float
+    start: float
+    final: float
+
+    def __post_init__(self) -> None:
+        require(0 <= self.warmup < 1, "warmup", self.warmup, "at least 0 and below 1")
+        require(0 < self.start < np.inf, "start", self.start, "above 0")
+        require(0 <= self.final < np.inf, "final", self.final, "at least 0")
+
+    def __call__(self, step: np.ndarray, steps: int) -> np.ndarray:
+        peak = self.warmup * steps - 1
+        up = _half_cosine(self.start, 1, step / peak) if peak > 0 else np.ones(len(step))
+        down = _half_cosine(1, self.final, np.clip((step - peak) / max(steps - 1 - peak, 1), 0, 1))
+        return np.where(step <= peak, up, down)
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle}
+SCHEDULES: dict[str, Callable[..., Schedule]] = {"constant": Constant, "cosine": Cosine, "one_cycle": OneCycle}

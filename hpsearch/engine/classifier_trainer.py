@@ -46,15 +46,13 @@ class ClassifierTrainer:
 
     @property
     def indices(self) -> list[int]:
-        """As `Trainer.indices`."""
         return [index for index, _ in self._waiting]
 
     def enter(self, index: int, spec: ClassifierSpec) -> None:
-        """As `Trainer.enter`."""
         self._waiting.append((index, spec))
 
     def epoch(self) -> dict[int, History]:
-        """As `Trainer.epoch`: fit the first run that waits."""
+        """Fit the first run that waits."""
         index, spec = self._waiting[0]
         result = _fit(spec, self._data)
         self._waiting.popleft()
@@ -62,7 +60,7 @@ class ClassifierTrainer:
         return {index: result.history}
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
-        """As `Trainer.leave`. A classifier is finished after its only epoch."""
+        """A classifier is finished after its only epoch."""
         fitted, self._fitted = self._fitted, []
         return fitted
 

@@ -1,8 +1,8 @@
-"""An optimizer's step as one kernel, on a CUDA device.
+"""Compile an optimizer's step into one kernel for a CUDA device.
 
-Each operation of `Optimizer.update` reads and writes whole tensors: Adam's, some two dozen of the weights' size in all.
-A GPU waits for its memory each time, and with a small net for each launch. So `update` is called once with names in
-place of tensors; what it asks for becomes the lines of a Triton kernel, which reads and writes each tensor once.
+Each operation of `Optimizer.update` reads and writes whole tensors; Adam moves about two dozen of the weights' size.
+The GPU waits for its memory each time, and with a small net for each launch. So `update` is called once with names in
+place of tensors. Its operations become the lines of a Triton kernel, which reads and writes each tensor once.
 """
 
 import linecache
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Update = Callable[[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]], None]
 
-BLOCK = 1024  # numbers of one lane that an instance of the kernel updates
+BLOCK = 1024  # numbers of one lane that a program of the kernel updates
 
 KERNEL = """\
 import triton
@@ -37,57 +37,46 @@ def kernel({arguments}, size, BLOCK: tl.constexpr):
 """
 
 
+def _operation(expression: Callable[..., str], in_place: bool = False) -> Any:
+    """A method of `_Number` that appends a line and returns its result. expression: of the operands, self first."""
+
+    def method(number: "_Number", *others: Any) -> "_Number":
+        result = number if in_place else _Number(f"t{len(number.lines)}", number.lines)
+        number.lines.append(f"{result} = {expression(number, *others)}")
+        return result
+
+    return method
+
+
 class _Number:
-    """Stands for a tensor in `Optimizer.update`, with the operations that are known; each becomes a line."""
+    """A name in place of a tensor in `Optimizer.update`. Each known operation appends a line."""
 
     def __init__(self, name: str, lines: list[str]) -> None:
-        self._name, self._lines = name, lines
+        self.name, self.lines = name, lines
 
     def __str__(self) -> str:
-        return self._name
+        return self.name
 
-    def _set(self, expression: str) -> "_Number":
-        self._lines.append(f"{self} = {expression}")
-        return self
-
-    def _new(self, expression: str) -> "_Number":
-        return _Number(f"t{len(self._lines)}", self._lines)._set(expression)
-
-    def __mul__(self, other: "_Number") -> "_Number":
-        return self._new(f"{self} * {other}")
-
-    def mul_(self, other: "_Number") -> "_Number":
-        return self._set(f"{self} * {other}")
-
-    def add_(self, other: "_Number") -> "_Number":
-        return self._set(f"{self} + {other}")
-
-    def div_(self, other: "_Number") -> "_Number":
-        return self._set(f"tl.div_rn({self}, {other})")
-
-    def sqrt(self) -> "_Number":
-        return self._new(f"tl.sqrt_rn({self})")
-
-    def addcmul(self, one: "_Number", other: "_Number") -> "_Number":
-        return self._new(f"{self} + {one} * {other}")
-
-    def addcmul_(self, one: "_Number", other: "_Number") -> "_Number":
-        return self._set(f"{self} + {one} * {other}")
-
-    def lerp_(self, end: "_Number", weight: "_Number") -> "_Number":
-        return self._set(f"{self} + {weight} * ({end} - {self})")
+    __mul__ = _operation(lambda a, b: f"{a} * {b}")
+    mul_ = _operation(lambda a, b: f"{a} * {b}", in_place=True)
+    add_ = _operation(lambda a, b: f"{a} + {b}", in_place=True)
+    div_ = _operation(lambda a, b: f"tl.div_rn({a}, {b})", in_place=True)
+    sqrt = _operation(lambda a: f"tl.sqrt_rn({a})")
+    addcmul = _operation(lambda a, b, c: f"{a} + {b} * {c}")
+    addcmul_ = _operation(lambda a, b, c: f"{a} + {b} * {c}", in_place=True)
+    lerp_ = _operation(lambda a, end, weight: f"{a} + {weight} * ({end} - {a})", in_place=True)
 
 
 def names(optimizer: Optimizer) -> tuple[list[str], list[str]]:
-    """What the tensors that `update` writes, the weights first, and a lane's numbers are called in `lines`."""
+    """The names in `lines` of the tensors that `update` writes (the weights first) and of a lane's numbers."""
     values = [f"v{i}" for i in range(len(value_names(optimizer)))]
     return ["p", *(f"b{i}" for i in range(len(optimizer.buffers)))], values
 
 
 def lines(optimizer: Optimizer) -> list[str]:
-    """The statements of `update` for one number of one lane, whose gradient is called g.
+    """The statements of `update` for one number of one lane; g is its gradient.
 
-    AttributeError: it asks for an operation that `_Number` does not know.
+    Raises AttributeError if `update` uses an operation that `_Number` does not know.
     """
     asked: list[str] = []
     written, values = names(optimizer)
@@ -103,23 +92,23 @@ def lines(optimizer: Optimizer) -> list[str]:
 
 
 def fused(optimizer: Optimizer, device: torch.device) -> Update:
-    """`optimizer.update` as one kernel for each tensor. As it is on the CPU, without Triton (PyTorch for CUDA brings it
-    on Linux), and, with a warning, where no kernel can be made: Triton needs a C compiler, `_Number` to know each
-    operation."""
+    """`optimizer.update` as one kernel per tensor, or unchanged on the CPU and without Triton, which PyTorch for CUDA
+    installs on Linux. Also unchanged, with a warning, if no kernel can be made: Triton needs a C compiler, and
+    `_Number` must know each operation."""
     if device.type != "cuda" or find_spec("triton") is None:
         return optimizer.update
     try:
         update = by_kernel(optimizer)
         with torch.cuda.device(device):
             _try(update, optimizer, device)
-    except Exception as error:  # whatever it is, there is a way without
+    except Exception as error:  # of any type, because the step also runs without a kernel
         _warn(f"{type(optimizer).__name__}'s step is not fused, which is slower: {type(error).__name__}: {error}")
         return optimizer.update
     return update
 
 
 def by_kernel(optimizer: Optimizer) -> Update:
-    """`optimizer.update` as one kernel for each tensor. AttributeError: as `lines`."""
+    """`optimizer.update` as one kernel per tensor. Raises AttributeError like `lines`."""
     kernel = _compiled(source(optimizer))
 
     def update(p: Tensor, g: Tensor, buffers: dict[str, Tensor], v: dict[str, Tensor]) -> None:
@@ -131,7 +120,7 @@ def by_kernel(optimizer: Optimizer) -> Update:
 
 
 def _try(update: Update, optimizer: Optimizer, device: torch.device) -> None:
-    """A step that is not needed: what cannot be compiled is found before a graph is recorded."""
+    """Compile and run one step on other tensors, because a recording cannot recover from a failure."""
     ones = torch.ones(1, BLOCK, device=device)
     buffers = {name: ones.clone() for name in optimizer.buffers}
     update(ones.clone(), ones, buffers, dict.fromkeys(value_names(optimizer), ones))
@@ -139,25 +128,25 @@ def _try(update: Update, optimizer: Optimizer, device: torch.device) -> None:
 
 @cache
 def _warn(message: str) -> None:
-    """Once, not for each stack."""
+    """Log a warning once, not for each stack."""
     log.warning(message.splitlines()[0])
 
 
 def source(optimizer: Optimizer) -> str:
-    """The kernel's text. Its arguments are addresses: what is written, the gradient, a lane's numbers."""
+    """The kernel's text. Its arguments are addresses: the written tensors, the gradient, a lane's numbers."""
     written, values = names(optimizer)
     body = [f"{name} = tl.load({name}_ + at, inside)" for name in (*written, "g")]
     body += [f"{name} = tl.load({name}_ + lane)" for name in values]
     body += lines(optimizer)
     body += [f"tl.store({name}_ + at, {name}, inside)" for name in written]
     arguments = ", ".join(f"{name}_" for name in (*written, "g", *values))
-    unaligned = [f"{name}_" for name in values]  # or a graph's recording may find a kernel that is not loaded yet
+    unaligned = [f"{name}_" for name in values]  # else a recording may need a variant that is not loaded yet
     return KERNEL.format(arguments=arguments, unaligned=unaligned, lines="\n    ".join(body))
 
 
 @cache
 def _compiled(text: str) -> Any:
-    """Triton reads a kernel's text from the file that it was defined in: here from Python's cache of such files."""
+    """Triton reads a kernel's text from its source file; `linecache` provides a file that does not exist."""
     file = f"<{hash(text)}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
     module: dict[str, Any] = {"__name__": __name__}

@@ -1,7 +1,7 @@
-"""CUDA graphs: a function of tensors whose kernels are recorded once and then launched as a whole.
+"""CUDA graphs: record the kernels of a function once, then launch them together.
 
-A step of a small net is some hundred kernels of a few microseconds each; launching them one by one takes the host
-longer than the device takes to run them. On the CPU there is nothing to record: the function is called as it is.
+A step of a small net runs about a hundred kernels of a few microseconds. Launching them one by one takes the host
+longer than the device needs to run them. On the CPU the function stays as it is.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,21 @@ Output = TypeVar("Output")
 
 
 def graphed(function: Callable[..., Output], device: torch.device) -> Callable[..., Output]:
-    """The same function, as graphs where `device` is a CUDA device.
+    """The function as a CUDA graph if `device` is a CUDA device, else unchanged.
 
-    Its arguments are tensors; whatever else it reads or writes must stay where it is. It may wait for nothing, and its
-    outputs are overwritten by the next call.
+    Its arguments are tensors. All other tensors that it reads or writes must keep their memory. The function must not
+    synchronize with the host. The next call overwrites its output.
     """
     return _Graphed(function, device) if device.type == "cuda" else function
 
 
 class _Graphed(Generic[Output]):
-    """A graph for each combination of the arguments' shapes. Its first call runs as it is, which also is the warm-up
-    that recording needs; the second records."""
+    """A graph for each combination of the arguments' shapes. The first call runs the function as the warm-up that
+    recording needs; the second call records."""
 
     def __init__(self, function: Callable[..., Output], device: torch.device) -> None:
         self._function = function
-        self._stream = torch.cuda.Stream(device)  # to record on: not possible on the default one
+        self._stream = torch.cuda.Stream(device)  # because the default stream cannot record
         self._graphs: dict[tuple[torch.Size, ...], tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...], Output] | None] = {}
 
     def __call__(self, *arguments: Tensor) -> Output:

@@ -1,7 +1,7 @@
-"""Every random number of a run, from its seed alone.
+"""The random numbers of a run, from its seed alone.
 
-A run draws for three purposes: initial weights, data order and dropout masks. Each draw is keyed by (seed,
-purpose, step), never by a running state, so a run gives the same numbers alone or in a stack, on CPU or CUDA.
+A run draws for three purposes: initial weights, data order and dropout masks. Each draw depends on (seed, purpose,
+step) and on no earlier draw. So a run gets the same numbers alone or in a stack, on CPU or CUDA.
 
 Axes: K lanes, B batch, H features.
 """
@@ -13,40 +13,39 @@ from torch import Tensor
 
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:
-    """A CPU generator for one draw of one run, e.g. ``generator(3, "order", epoch)``."""
+    """A CPU generator for one draw of a run, e.g. ``generator(3, "order", epoch)``."""
     digest = hashlib.blake2b(repr((seed, *purpose)).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
 
 
 def order(seed: int, epoch: int, samples: int) -> Tensor:
-    """The order in which a run sees its samples in one epoch: a permutation, [samples] int64."""
+    """The order of the samples in one epoch of a run: a permutation, [samples] int64."""
     return torch.randperm(samples, generator=generator(seed, "order", epoch))
 
 
 def dropout_keys(seed: int, epoch: int, steps: int, layers: int) -> Tensor:
-    """The keys of a run's dropout masks in one epoch, [steps, layers, 2] int32: see `keep_mask`."""
-    keys = torch.randint(
-        -(2**31), 2**31, (steps, layers, 2), generator=generator(seed, "dropout", epoch), dtype=torch.int32
-    )
-    keys[..., 1] |= 1  # the multiplier: odd, so that no two positions share a number
+    """The keys of a run's dropout masks in one epoch for `keep_mask`: [steps, layers, 2] int32."""
+    source = generator(seed, "dropout", epoch)
+    keys = torch.randint(-(2**31), 2**31, (steps, layers, 2), generator=source, dtype=torch.int32)
+    keys[..., 1] |= 1  # an odd multiplier, because then no two positions share a number
     return keys
 
 
 def keep_threshold(p: float) -> int:
-    """The int32 up to which lies a fraction 1 - p of all int32; p = 0 keeps every unit."""
+    """The (1 - p) quantile of all int32: a unit stays if its number is not above it. p = 0 keeps every unit."""
     return round((1 - p) * 2**32) - 2**31 - 1
 
 
 def keep_mask(keys: Tensor, threshold: Tensor, batch: int, features: int) -> Tensor:
-    """Which units stay, [K, B, H] bool: the unit at position i stays where hash(keys, i) <= threshold.
-
-    A counter-based generator, as in Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011): a
-    number is a hash of its position, so no lane has to wait for another and a stack needs no more launches
-    than a run. The hash is the 32-bit multiply-xorshift finaliser with the constants of Wellons, "Prospecting
-    for hash functions" (2018); its last shift would change only low bits, which a threshold does not see.
+    """The units that stay, [K, B, H] bool: True at position i if hash(keys, i) <= threshold.
 
     keys: [K, 2] int32, the offset and the odd multiplier of each lane's sequence of positions.
     threshold: [K, 1, 1] int32, see `keep_threshold`.
+
+    A counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): a number is a hash
+    of its position. So no lane waits for another, and a stack needs no more launches than a run. The hash is the 32-bit
+    multiply-xorshift finaliser with the constants of Wellons, "Prospecting for hash functions" (2018), without its last
+    shift, which changes only low bits that hardly matter to a threshold.
     """
     positions = torch.arange(batch * features, dtype=torch.int32, device=keys.device)
     bits = positions * keys[:, 1:] + keys[:, :1]

@@ -1,40 +1,40 @@
-"""How many lanes a stack should have: found while they train.
+"""Find the best number of lanes of a stack, while the lanes train.
 
-The more lanes, the less of a step's launches each of them pays. But where their weights and the optimizer's numbers no
-longer fit the processor's cache, every operation waits for the memory, and two stacks of half the lanes, one after the
-other, take less time. Where that begins depends on the net, the processor and who else uses it.
+More lanes share the launches of a step. But once the weights and the optimizer's numbers outgrow the processor's cache,
+every operation waits for the memory, and two stacks of half the lanes, one after the other, take less time. The limit
+depends on the net, the processor and its other users.
 """
 
 import math
 from collections.abc import Generator
 
-GAIN = 0.9  # of the time before, at most, that a smaller size has to take: less may be chance
+GAIN = 0.9  # a smaller size must take at most this fraction of the time, because less gain may be chance
 
 
 class StackSize:
-    """Asked before each epoch and told its time. tries: whether it tries others than all lanes."""
+    """Call `next` before each epoch and `took` after it. tries: True to try smaller sizes than all lanes."""
 
     def __init__(self, tries: bool) -> None:
         self._tries = tries
-        self._lanes = 0  # the most that there were
+        self._lanes = 0  # the largest number so far
 
     def next(self, lanes: int) -> int:
-        """The most lanes of a stack in the next epoch of so many."""
+        """The largest size of a stack in the next epoch, of `lanes` lanes in all."""
         if lanes > self._lanes:
             self._lanes, self._search = lanes, _search(lanes, self._tries)
             self._size = next(self._search)
         return self._size
 
     def took(self, lanes: int, seconds: float) -> None:
-        """What that epoch took."""
+        """Take the time of that epoch."""
         self._size = self._search.send(seconds / lanes)
 
 
 def _search(size: int, tries: bool) -> Generator[int, float, None]:
-    """Yields sizes and is sent the seconds a lane: all lanes, then half of that, as long as it takes less.
+    """Yields a size for each epoch and receives its seconds per lane. Halves the size while that saves time.
 
-    Two epochs in each size, of which the better one counts: the first also has to find its memory. The first two of all
-    do not count, in which a process warms up.
+    The better of two epochs counts for a size, because the first also allocates memory. The first two epochs of all do
+    not count, because the process warms up.
     """
     best, least = size, math.inf
     yield size

@@ -1,4 +1,4 @@
-"""How many threads PyTorch's operations use."""
+"""Set the number of threads of PyTorch's operations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Inside, the operations of this thread use so many."""
+    """Inside, operations called from this thread use `count` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -56,16 +56,13 @@ class StackTrainer:
 
     @property
     def indices(self) -> list[int]:
-        """As `Trainer.indices`."""
         return [lane.index for lane in self._lanes]
 
     def enter(self, index: int, spec: LaneSpec) -> None:
-        """As `Trainer.enter`."""
         self._lanes.append(new_lane(index, spec, self._spec))
         self._stacks = []
 
     def epoch(self) -> dict[int, History]:
-        """As `Trainer.epoch`."""
         lanes = len(self._lanes)
         count = -(-lanes // self._sizes.next(lanes))
         if len(self._stacks) != count:
@@ -80,7 +77,6 @@ class StackTrainer:
         return {lane.index: lane.history for lane in self._lanes}
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
-        """As `Trainer.leave`."""
         leaving: list[tuple[Lane, str, str | None]] = []
         for lane in self._lanes:
             if reason := lane.divergence:

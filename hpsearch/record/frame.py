@@ -1,8 +1,8 @@
-"""Folders of runs become one table, a row per run, and a line for whatever had to be left out."""
+"""Records become one table with a row per run, and a line for each record that had to be left out."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from hpsearch.record.folders import run_folders
 
 SHOWN_NOTES = 10
 NUMBER, WORDS = (int, float, type(None)), (str, type(None))
-PARTS = {  # of a record, as far as a report reads it
+SHAPE = {  # of a record, as far as a report reads it
     "config": {"data": {"name": str}, "seed": int},
     "overrides": [str],
     "reason": WORDS,
@@ -29,12 +29,12 @@ PARTS = {  # of a record, as far as a report reads it
 
 @dataclass(frozen=True)
 class Runs:
-    """What the records of one or more sweeps say.
+    """The runs of one or more sweeps.
 
     frame: a row per run: sweep, folder, number, key, data_set, configuration, status, seed, metrics, test_images,
-    batch_std, seconds, reason, the swept keys. configuration: equal for runs that differ only in their seed. records:
-    of the rows, in their order. swept: what differs between configurations, by its names on the command line. missing:
-    the folders without a record. notes: a line for everything that was left out.
+    batch_std, seconds, reason, the swept keys. Runs that differ only in their seed have the same configuration.
+    records: of the rows, in the same order. swept: the keys that differ between configurations, as on the command
+    line. missing: the folders without a record. notes: a line for each record that was left out.
     """
 
     frame: pd.DataFrame
@@ -43,16 +43,20 @@ class Runs:
     missing: list[str]
     notes: list[str]
 
-    def one_of(self, configuration: int) -> Record:
-        """A record of a configuration."""
-        return self.records[int((self.frame.configuration == configuration).argmax())]
+    def records_of(self, configuration: int) -> list[Record]:
+        """The records of a configuration."""
+        return [self.records[i] for i in self.frame.index[self.frame.configuration == configuration]]
+
+    @property
+    def finished(self) -> Any:
+        """The finished runs, a group per configuration."""
+        return self.frame[self.frame.status == "finished"].groupby("configuration")
 
 
 def gather(sweeps: Sequence[Path]) -> Runs:
     """Read every run's record below the sweeps' folders. The order of folders and files changes nothing."""
     rows: dict[tuple[str, int], dict[str, Any]] = {}  # by configuration and seed
     records: list[Record] = []
-    flats: list[dict[str, Any]] = []
     numbers: dict[str, int] = {}
     missing: list[str] = []
     notes: list[str] = []
@@ -60,26 +64,25 @@ def gather(sweeps: Sequence[Path]) -> Runs:
         for folder in run_folders(sweep):
             where = f"{sweep.name}/{folder}"
             try:
-                entry = load_record(sweep / folder)
-                row = _row(sweep.name, folder, entry)
+                record = load_record(sweep / folder)
+                row = _row(sweep.name, folder, record)
             except FileNotFoundError:
                 missing.append(where)
                 continue
             except Unreadable as error:
                 notes.append(f"{where}: left out: {error}")
                 continue
-            flat = _flat(entry["config"])
-            configuration = configuration_of(entry)
-            run = configuration, entry["config"]["seed"]
-            if run in rows:
-                same = all(rows[run][m] == row[m] or rows[run][m] != rows[run][m] for m in METRICS)
+            configuration = configuration_of(record)
+            if first := rows.get((configuration, row["seed"])):
+                same = all(first[metric] == row[metric] or first[metric] != first[metric] for metric in METRICS)
                 results = "the same results" if same else "OTHER RESULTS (another machine or version?)"
-                first = f"{rows[run]['sweep']}/{rows[run]['folder']}"
-                notes.append(f"{where}: left out: the same configuration and seed as {first}, with {results}")
+                run = f"{first['sweep']}/{first['folder']}"
+                notes.append(f"{where}: left out: the same configuration and seed as {run}, with {results}")
                 continue
-            rows[run] = row | {"configuration": numbers.setdefault(configuration, len(numbers))}
-            records.append(entry)
-            flats.append(flat)
+            row["configuration"] = numbers.setdefault(configuration, len(numbers))
+            rows[configuration, row["seed"]] = row
+            records.append(record)
+    flats = [_flat(record["config"]) for record in records]
     swept = _swept_keys(flats)
     frame = pd.DataFrame(list(rows.values()))
     for key, name in swept.items():
@@ -89,9 +92,9 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     return Runs(frame, records, list(swept.values()), missing, notes)
 
 
-def configuration_of(entry: Record) -> str:
-    """Equal for records that differ only in their seed."""
-    flat = _flat(entry["config"])
+def configuration_of(record: Record) -> str:
+    """A text that is equal for records that differ only in their seed."""
+    flat = _flat(record["config"])
     return json.dumps([[key, _plain(flat[key])] for key in sorted(flat) if key != "seed"])
 
 
@@ -111,52 +114,48 @@ def write_runs(sweep: Path, runs: Runs) -> None:
 
 
 def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:
-    """Standard deviation of accuracy over test batches, unweighted, n in the denominator: the paper's ±."""
+    """Standard deviation of accuracy over test batches, unweighted, with n in the denominator: the paper's ±."""
     return float((np.asarray(correct, float) / np.asarray(total, float)).std())
 
 
-def _row(sweep: str, folder: str, entry: Record) -> dict[str, Any]:
-    """What the table says of a run. Raises Unreadable where the record is not what its schema promises."""
-    if misfit := _misfit(entry, PARTS):
+def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
+    """The run's row of the frame. Raises Unreadable if a value of the record has another type, length or range."""
+    if misfit := next(_misfits(record, SHAPE), None):
         raise Unreadable(f"{misfit} is not what schema={SCHEMA} promises")
-    correct, total = entry["test_batches"]["correct"], entry["test_batches"]["total"]
-    history = entry["history"]
+    correct, total = record["test_batches"]["correct"], record["test_batches"]["total"]
+    history = record["history"]
     if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history["val_accuracy"]):
         raise Unreadable("its lists do not fit together")
     row = {
         "sweep": sweep,
         "folder": folder,
         "number": int(folder.partition("_")[0]),
-        "key": entry["key"],
-        "data_set": entry["config"]["data"]["name"],
-        "status": entry["status"],
-        "seed": entry["config"]["seed"],
-        **{metric: _number(entry["metrics"][metric]) for metric in METRICS},
+        "key": record["key"],
+        "data_set": record["config"]["data"]["name"],
+        "status": record["status"],
+        "seed": record["config"]["seed"],
+        **{metric: _number(record["metrics"][metric]) for metric in METRICS},
         "test_images": sum(total),
         "batch_std": batch_std(correct, total) if total else math.nan,
-        "seconds": _number(entry["seconds"]),
-        "reason": entry["reason"],
+        "seconds": _number(record["seconds"]),
+        "reason": record["reason"],
     }
-    if row["status"] == "finished":
-        for name in ("val_accuracy", "test_accuracy"):
-            if not 0 <= row[name] <= 1:
-                raise Unreadable(f"finished with {name}={row[name]}, which is no accuracy")
+    for name in ("val_accuracy", "test_accuracy"):
+        if row["status"] == "finished" and not 0 <= row[name] <= 1:
+            raise Unreadable(f"finished with {name}={row[name]}, which is no accuracy")
     return row
 
 
-def _misfit(value: Any, shape: Any, path: str = "") -> str | None:
-    """Where a value is not of the shape: a dict by key, a list of one shape, or types."""
-    if isinstance(shape, dict):
-        inner = (
-            ((value.get(key), part, f"{path}.{key}") for key, part in shape.items())
-            if isinstance(value, dict)
-            else None
-        )
-    elif isinstance(shape, list):
-        inner = ((item, shape[0], path) for item in value) if isinstance(value, list) else None
-    else:
-        return None if isinstance(value, shape) else path[1:]
-    return path[1:] if inner is None else next((misfit for part in inner if (misfit := _misfit(*part))), None)
+def _misfits(value: Any, shape: Any, path: str = "") -> Iterator[str]:
+    """The path of each value without its shape. A shape: a dict by key, a list of one shape, or types."""
+    if isinstance(shape, dict) and isinstance(value, dict):
+        for key, inner in shape.items():
+            yield from _misfits(value.get(key), inner, f"{path}.{key}")
+    elif isinstance(shape, list) and isinstance(value, list):
+        for item in value:
+            yield from _misfits(item, shape[0], path)
+    elif isinstance(shape, (dict, list)) or not isinstance(value, shape):
+        yield path[1:]
 
 
 def _number(value: float | None) -> float:
@@ -164,7 +163,7 @@ def _number(value: float | None) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """1 and 1.0 are one value."""
+    """Make 1 and 1.0 one value."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -181,10 +180,10 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _swept_keys(configs: list[dict[str, Any]]) -> dict[str, str]:
-    """What differs between configurations, seed aside: key in the flat configuration -> its name on the command line.
+    """The keys that differ between configurations, without the seed: flat key -> its name on the command line.
 
-    A group's other options count only where they differ under one and the same choice, and a key that a
-    configuration does not have does not differ there.
+    A group's option counts only if it differs under the same choice of the group. A configuration without a key does
+    not count for that key.
     """
     keys = [key for key in dict.fromkeys(key for config in configs for key in config) if key != "seed"]
     swept: dict[str, str] = {}

@@ -22,26 +22,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sweeps", nargs="+", type=Path, metavar="FOLDER", help="a sweep's folder, multirun/<name>")
     parser.add_argument("--rows", default="", metavar="KEYS", help="swept keys that name the rows, with commas")
     parser.add_argument("--columns", metavar="KEY", help="the swept key that names the columns")
-    parser.add_argument(
-        "--spread", choices=list(SPREADS), default="seed_std", help="what stands behind the ± (seed_std)"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="FOLDER",
-        help="where to write (<sweep>/report; of several: <name>+<name>/report)",
-    )
+    spread = "what stands behind the ± (seed_std)"
+    parser.add_argument("--spread", choices=list(SPREADS), default="seed_std", help=spread)
+    output = "where to write (<sweep>/report; of several: <name>+<name>/report)"
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     return parser
 
 
 def main() -> None:
-    """Print and write a report. Exit code 1: it cannot be written. Exit code 2: wrong usage."""
+    """Print and write a report. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
     shell.begin()
     with shell.one_line_errors():
         options = _parser().parse_args()
         from rich.console import Console
 
-        from hpsearch.report import analysis, write  # pandas, which takes half a second
+        from hpsearch.report import analysis, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
         found = analysis.read(options.sweeps, rows, options.columns, options.spread)

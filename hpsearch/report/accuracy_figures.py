@@ -1,4 +1,4 @@
-"""Accuracies as pictures: the pivot, the seeds, a slice along one key, against time. Each function draws one."""
+"""Figures of accuracy: the pivot, the seeds, a slice along one key, accuracy against time."""
 
 from typing import Any
 
@@ -7,47 +7,40 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from hpsearch.record.frame import Runs
-from hpsearch.report import figure_style
-from hpsearch.report.summary_table import is_numeric, ordered_values, position, short_label, text
+from hpsearch.report.figure_style import COLOURS, COLUMN, NEAR, PAGE, SHOWN, SHOWN_ROWS, line_style, percents
+from hpsearch.report.stats import Floats
+from hpsearch.report.summary_table import best_first, is_numeric, ordered_values, position, short_label, text
 from hpsearch.report.tables import Layout
-
-Floats = NDArray[np.float64]
 
 
 def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
-    """The pivot of test accuracy; hatched where seeds did not finish, framed where the winner is. None
-    without a pivot, or where it is too large to read."""
+    """The pivot of test accuracy: the winner framed, cells with unfinished seeds hatched. None without a pivot, or for
+    one too large to read."""
     if layout.columns is None or len(layout.rows) != 1:
         return None
     row_key, column_key = layout.rows[0], layout.columns
     rows, columns = ordered_values(table, row_key), ordered_values(table, column_key)
-    if max(len(rows), len(columns)) > figure_style.SHOWN_ROWS:
+    if max(len(rows), len(columns)) > SHOWN_ROWS:
         return None
     values = np.full((len(rows), len(columns)), np.nan)
-    figure = Figure(
-        figsize=(max(figure_style.COLUMN, 0.62 * len(columns) + 1.2), 0.34 * len(rows) + 0.9), layout="constrained"
-    )
+    size = max(COLUMN, 0.62 * len(columns) + 1.2), 0.34 * len(rows) + 0.9
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    marks: list[Rectangle] = []
     for _, row in table.iterrows():
         y, x = position(rows, row[row_key]), position(columns, row[column_key])
         values[y, x] = row.test_mean
         if row.finished < row.n:
-            marks.append(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
+            axes.add_patch(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
         if row.best:
-            marks.append(_box(x, y, edgecolor=figure_style.COLOURS[1], linewidth=2))
+            axes.add_patch(_box(x, y, edgecolor=COLOURS[1], linewidth=2))
     image = axes.imshow(values, cmap="cividis", aspect="auto")
     for (y, x), value in np.ndenumerate(values):
         if not np.isnan(value):
             dark = float(image.norm(float(value))) < 0.55  # type: ignore[arg-type]
-            axes.text(
-                x, y, f"{100 * value:.2f}", ha="center", va="center", color="white" if dark else "black", fontsize=7
-            )
-    for mark in marks:
-        axes.add_patch(mark)
+            colour = "white" if dark else "black"
+            axes.text(x, y, f"{100 * value:.2f}", ha="center", va="center", color=colour, fontsize=7)
     axes.set_xticks(range(len(columns)), [text(value) for value in columns])
     axes.set_yticks(range(len(rows)), [text(value) for value in rows])
     axes.set(xlabel=column_key, ylabel=row_key)
@@ -57,7 +50,7 @@ def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
     bar = figure.colorbar(image, ax=axes)
     bar.set_label("test accuracy (%)")
     bar.outline.set_visible(False)
-    figure_style.percents(bar.ax.yaxis)
+    percents(bar.ax.yaxis)
     return figure
 
 
@@ -66,28 +59,26 @@ def _box(x: int, y: int, **style: Any) -> Rectangle:
 
 
 def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Test accuracy of every seed, with the mean and its 95 % t-interval; best validation on top. A second panel
-    shows those near the winner where the others lie far away."""
-    shown = (
-        table[table.finished > 0].sort_values("val_mean", ascending=False, kind="stable").head(figure_style.SHOWN_ROWS)
-    )
+    """Test accuracy of every seed, with the mean and its 95 % t-interval; best validation on top. If others lie far
+    away, a second panel shows the configurations near the winner."""
+    shown = best_first(table[table.finished > 0]).head(SHOWN_ROWS)
     if shown.empty:
         return None
-    done = runs.frame[runs.frame.status == "finished"].groupby("configuration").test_accuracy
+    done = runs.finished.test_accuracy
     accuracies = {c: done.get_group(c).to_numpy() for c in shown.index}
-    near = shown[(shown.test_mean - table[table.best].test_mean.max()).abs() <= figure_style.NEAR]
+    near = shown[(shown.test_mean - table[table.best].test_mean.max()).abs() <= NEAR]
     low, high = (f(f(accuracies[c]) for c in near.index) for f in (min, max))
     margin = 0.08 * max(high - low, 0.002)
     everything = np.concatenate(list(accuracies.values()))
     zoom = np.ptp(everything) > 3 * (high - low + 2 * margin)
-    figure = Figure(figsize=(figure_style.PAGE, 0.21 * len(shown) + 0.75), layout="constrained")
+    figure = Figure(figsize=(PAGE, 0.21 * len(shown) + 0.75), layout="constrained")
     panels = figure.subplots(1, 2 if zoom else 1, sharey=True, squeeze=False)[0]
     for axes in panels:
         for y, (c, row) in enumerate(shown.iterrows()):
-            _strip(axes, y, row, accuracies[c], figure_style.COLOURS[1] if row.best else figure_style.COLOURS[0])
+            _strip(axes, y, row, accuracies[c], COLOURS[1] if row.best else COLOURS[0])
         axes.set_xlabel("test accuracy (%)")
         axes.grid(axis="y", visible=False)
-        figure_style.percents(axes.xaxis)
+        percents(axes.xaxis)
     if zoom:
         panels[0].set_title("all")
         panels[1].set_title("near the best")
@@ -110,26 +101,22 @@ def _lost(row: "pd.Series[Any]") -> str:
 
 
 def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
-    """Validation accuracy along one numeric key: a line for each choice of the others where they are few, else
-    points. Dotted lines mark the ends of what was tried, a star the winner."""
-    if not is_numeric(table, key) or table[key].nunique() < 2:
-        return None
+    """Validation accuracy along one numeric key: a line for each choice of the other keys, or points if these are
+    many. Dotted lines mark the ends of the range tried, a star the winner. None without a range."""
     shown = table[(table.finished > 0) & table[key].notna()]
-    if shown.empty:
+    if not is_numeric(table, key) or table[key].nunique() < 2 or shown.empty:
         return None
-    figure = Figure(figsize=(figure_style.COLUMN, 2.4), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.4), layout="constrained")
     axes = figure.subplots()
     others = [other for other in runs.swept if other != key]
     groups = [((), shown)] if not others else list(shown.groupby(others, sort=False, dropna=False))
-    lines = len(groups) <= len(figure_style.COLOURS) and (not others or len(groups) < len(shown))
+    lines = len(groups) <= len(COLOURS) and (not others or len(groups) < len(shown))
     if lines:
         for i, (values, group) in enumerate(groups):
             group = group.sort_values(key)
             name = " ".join(f"{other}={text(value)}" for other, value in zip(others, values, strict=True))
             x, spread = group[key].astype(float), group.val_std.fillna(0)
-            axes.errorbar(
-                x, group.val_mean, spread, label=name or None, markersize=4, capsize=2, **figure_style.line(i)
-            )
+            axes.errorbar(x, group.val_mean, spread, label=name or None, markersize=4, capsize=2, **line_style(i))
     else:
         _points(axes, shown[key].astype(float), shown.val_mean)
     low, high = float(shown[key].min()), float(shown[key].max())
@@ -140,24 +127,24 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     best = shown[shown.best]
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key, ylabel="validation accuracy (%)")
-    figure_style.percents(axes.yaxis)
+    percents(axes.yaxis)
     if others and lines:
         axes.legend()
     return figure
 
 
 def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Test accuracy against the time of training a run: the means of each configuration. None where the runs of one
-    stack shared their time evenly, so that there is nothing to see."""
+    """Mean test accuracy of each configuration against the mean training time of its runs. None if all times are about
+    equal, because the runs shared one stack."""
     shown = table[table.finished > 0]
     if shown.empty or shown.seconds.max() < 1.05 * shown.seconds.min():
         return None
-    few = len(shown) <= figure_style.SHOWN
-    figure = Figure(figsize=(figure_style.COLUMN, 2.3 + 0.15 * len(shown) * few), layout="constrained")
+    few = len(shown) <= SHOWN
+    figure = Figure(figsize=(COLUMN, 2.3 + 0.15 * len(shown) * few), layout="constrained")
     axes = figure.subplots()
     if few:
         for i, (_, row) in enumerate(shown.iterrows()):
-            style = figure_style.line(i) | {"linestyle": "none"}
+            style = line_style(i) | {"linestyle": "none"}
             name, spread = short_label(row, runs.swept), 0 if np.isnan(row.test_std) else row.test_std
             axes.errorbar(row.seconds, row.test_mean, spread, label=name, markersize=5, capsize=2, **style)
     else:
@@ -167,11 +154,11 @@ def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
     if shown.seconds.max() > 10 * max(shown.seconds.min(), 1e-9):
         axes.set_xscale("log")
     axes.set(xlabel="training time of a run (s)", ylabel="test accuracy (%)")
-    figure_style.percents(axes.yaxis)
+    percents(axes.yaxis)
     if few:
         figure.legend(loc="outside lower center")
     return figure
 
 
 def _points(axes: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
-    axes.plot(x, y, "o", color=figure_style.COLOURS[0], markersize=3, alpha=0.5, markeredgewidth=0)
+    axes.plot(x, y, "o", color=COLOURS[0], markersize=3, alpha=0.5, markeredgewidth=0)

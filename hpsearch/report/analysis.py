@@ -1,4 +1,4 @@
-"""All that is known of some sweeps, as numbers and words; nothing printed or drawn yet."""
+"""All findings about some sweeps, as numbers and text; nothing is printed or drawn yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ import pandas as pd
 
 from hpsearch.errors import UsageError
 from hpsearch.formatting import count, duration
+from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import Runs, gather
-from hpsearch.report import tables, verdict_text
-from hpsearch.report.confirmation import confirmations
+from hpsearch.report import confirmation, tables, verdict_text
 from hpsearch.report.summary_table import summarise
-from hpsearch.report.tables import Display
 from hpsearch.report.verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
 class Findings:
-    """table: `configurations.summarise` of the runs, with the columns best and tie. verdicts: one per data set;
-    paragraphs, warnings: what they and the confirmations say. display: the table as it is shown, in `layout`."""
+    """table: `summary_table.summarise` of the runs, with the columns best and tie. verdicts: one per data set.
+    paragraphs, warnings: the text of the verdicts and confirmations. display: the table for reading, in `layout`."""
 
     sweeps: list[Path]
     runs: Runs
@@ -30,7 +29,7 @@ class Findings:
     paragraphs: list[str]
     warnings: list[str]
     layout: tables.Layout
-    display: Display
+    display: tables.Display
 
     @property
     def title(self) -> str:
@@ -38,8 +37,13 @@ class Findings:
         return " + ".join(sweep.name for sweep in self.sweeps)
 
     @property
+    def origins(self) -> list[Origin]:
+        """The origins of the sweeps, without a sweep that has lost its ``multirun.yaml``."""
+        return [origin for sweep in self.sweeps if (origin := of_sweep(sweep))]
+
+    @property
     def size(self) -> str:
-        """How many runs and how long they took."""
+        """A line with the numbers of runs and configurations, and the time in training."""
         runs, seconds = self.runs.frame, self.runs.frame.seconds
         pruned = (runs.status == "pruned").sum()
         early = f", {pruned:,} pruned early" if pruned else ""
@@ -53,7 +57,7 @@ class Findings:
 def read(
     sweeps: Sequence[Path], rows: Sequence[str] = (), columns: str | None = None, spread: str = "seed_std"
 ) -> Findings:
-    """Raises UsageError for a folder without records and for a key that was not swept."""
+    """Read and judge sweeps. Raises UsageError for a folder without records and for a key that was not swept."""
     runs = read_runs(sweeps)
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     table = summarise(runs)
@@ -61,20 +65,11 @@ def read(
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
     paragraphs = [verdict_text.paragraph(verdict, runs.swept) for verdict in verdicts]
-    paragraphs += [confirmation.paragraph for confirmation in confirmations(sweeps, runs, verdicts)]
+    paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
+    warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
     layout = tables.layout(table, runs.swept, list(rows), columns, spread)
-    title = " + ".join(sweep.name for sweep in sweeps)
-    display = tables.display(table, runs.swept, layout, title)
-    return Findings(
-        list(sweeps),
-        runs,
-        table,
-        verdicts,
-        paragraphs,
-        list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict))),
-        layout,
-        display,
-    )
+    display = tables.display(table, layout, " + ".join(sweep.name for sweep in sweeps))
+    return Findings(sweeps, runs, table, verdicts, paragraphs, warnings, layout, display)
 
 
 def read_runs(sweeps: Sequence[Path]) -> Runs:
@@ -91,14 +86,13 @@ def read_runs(sweeps: Sequence[Path]) -> Runs:
 
 
 def _fault(sweep: Path) -> str | None:
+    cure = "name the folder of a sweep, multirun/<name>"
     if not sweep.is_dir():
-        return f"{sweep}: no such folder; name the folder of a sweep, multirun/<name>"
+        return f"{sweep}: no such folder; {cure}"
     if run_folders(sweep):
         return None
     if (sweep / FILE).exists():
         return f"{sweep}: is the folder of one run; name its sweep's, {sweep.parent}"
-    inside = sorted(path.name for path in sweep.iterdir() if path.is_dir() and run_folders(path))
-    cure = (
-        f"name one of those in it: {', '.join(inside[:5])}" if inside else "name the folder of a sweep, multirun/<name>"
-    )
+    if inside := sorted(path.name for path in sweep.iterdir() if path.is_dir() and run_folders(path)):
+        cure = f"name one of those in it: {', '.join(inside[:5])}"
     return f"{sweep}: holds no runs of hpsearch; {cure}"

@@ -1,7 +1,6 @@
-"""The winner once more on seeds that the search did not use: what is left of its lead."""
+"""The winner trained again on seeds that the search did not use: an unbiased estimate of its accuracy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.formatting import count, percent, points
@@ -13,53 +12,29 @@ from hpsearch.report.verdict import Verdict
 FOLDER = "confirm"  # below the sweep's
 
 
-@dataclass(frozen=True)
-class Confirmation:
-    """Accuracies of a winner. search: its mean on validation in the search; the rest are the fresh seeds' own."""
-
-    name: str
-    search: float
-    validation: list[float]
-    test: list[float]
-
-    @property
-    def optimism(self) -> float:
-        """Validation of the search minus that of the re-run."""
-        return self.search - sum(self.validation) / len(self.validation)
-
-    @property
-    def paragraph(self) -> str:
-        low, high = stats.mean_interval(self.validation)
-        known = len(self.validation) > 1
-        interval = f" [95 % interval {points(self.search - high)} to {points(self.search - low)}]" if known else ""
-        validation, test = (
-            percent(sum(values) / len(values), stats.seed_std(values)) for values in (self.validation, self.test)
-        )
-        return (
-            f"Run again on {count(len(self.test), 'fresh seed')}, {self.name} reaches {validation} % on validation and "
-            f"{test} % on test. In the search its validation was {percent(self.search)} %: optimistic by "
-            f"{points(self.optimism)} points{interval}."
-        )
-
-
-def confirmations(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) -> list[Confirmation]:
-    """What the folders ``confirm`` below the sweeps say of the winners, on seeds that no run of the sweeps used."""
-    folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
-    again = gather(folders).records
+def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) -> list[str]:
+    """A paragraph for each winner with runs in a folder ``confirm``, on seeds that the sweeps did not use."""
+    again = gather([sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]).records
     used = set(runs.frame.seed)
     found = []
     for verdict in verdicts:
         if verdict.winner is None:
             continue
-        winner, row = configuration_of(runs.one_of(verdict.winner)), verdict.table.loc[verdict.winner]
-        fresh = [
-            entry["metrics"]
-            for entry in again
-            if configuration_of(entry) == winner
-            and entry["config"]["seed"] not in used
-            and entry["status"] == "finished"
-        ]
-        if fresh:
+        winner, row = configuration_of(runs.records_of(verdict.winner)[0]), verdict.table.loc[verdict.winner]
+        same = [record for record in again if configuration_of(record) == winner and record["status"] == "finished"]
+        if fresh := [record["metrics"] for record in same if record["config"]["seed"] not in used]:
             validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
-            found.append(Confirmation(label(row, runs.swept), float(row.val_mean), validation, test))
+            found.append(_paragraph(label(row, runs.swept), float(row.val_mean), validation, test))
     return found
+
+
+def _paragraph(name: str, searched: float, validation: list[float], test: list[float]) -> str:
+    """searched: the mean validation accuracy in the search. validation, test: the accuracies on fresh seeds."""
+    low, high = stats.mean_interval(validation)
+    interval = f" [95 % interval {points(searched - high)} to {points(searched - low)}]" if len(validation) > 1 else ""
+    again, on_test = (percent(sum(values) / len(values), stats.seed_std(values)) for values in (validation, test))
+    return (
+        f"Run again on {count(len(test), 'fresh seed')}, {name} reaches {again} % on validation and {on_test} % on "
+        f"test. In the search its validation was {percent(searched)} %: optimistic by "
+        f"{points(searched - sum(validation) / len(validation))} points{interval}."
+    )

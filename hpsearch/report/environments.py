@@ -1,16 +1,14 @@
-"""Where the runs come from: the commands that repeat them, versions, machine."""
-
-from typing import Any
+"""The software and hardware that the runs were computed with."""
 
 from hpsearch.record.frame import Runs
 
 
 def environments(runs: Runs) -> dict[str, str]:
-    """What the runs were computed with, one value or the several that there are."""
+    """Versions, git commit, device and threads: one value each, or all the different ones."""
     found: dict[str, dict[str, None]] = {}
-    for entry in runs.records:
-        environment = entry["environment"]
-        flat: dict[str, Any] = environment["versions"] | {
+    for record in runs.records:
+        environment = record["environment"]
+        flat = environment["versions"] | {
             "git commit": environment["git_commit"],
             "device": f"{environment['device_name']} ({environment['device']})",
             "threads": environment["threads"],

@@ -1,7 +1,7 @@
-"""What the figures share: sizes, colours, fonts.
+"""The style of all figures: sizes, colours, fonts.
 
-Sizes are those of a two-column page, so that a 7-point label stays one when the figure is put into a paper.
-Lines differ in colour (Okabe and Ito's palette, made for the colour-blind), in dashes and in markers.
+Widths are those of a two-column page, so that a 7-point label has 7 points in a paper. Lines differ in colour (the
+colour-blind safe palette of Okabe and Ito), in dashes and in markers.
 """
 
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 from matplotlib.ticker import PercentFormatter
 
 COLUMN, PAGE = 3.35, 6.9  # inches
-SHOWN = 10  # configurations in one figure of lines
-SHOWN_ROWS = 25  # in one figure of rows
-NEAR = 0.02  # of the winner's test accuracy
+SHOWN = 10  # configurations in a figure of lines
+SHOWN_ROWS = 25  # configurations in a figure of rows
+NEAR = 0.02  # difference in test accuracy to the winner
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = "osD^v<>P"
-STYLE: Any = {  # mpl.rc_context's keys are a type of 300 literals
+STYLE: Any = {  # Any, because the type of mpl.rc_context's keys lists 300 literals
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -36,8 +36,8 @@ STYLE: Any = {  # mpl.rc_context's keys are a type of 300 literals
 }
 
 
-def line(i: int) -> dict[str, Any]:
-    """Colour, dashes and marker of the i-th line; the first 28 differ."""
+def line_style(i: int) -> dict[str, Any]:
+    """Colour, dashes and marker of line i; the first 28 lines differ."""
     dashes = DASHES[(i + i // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[i % len(COLOURS)], "linestyle": dashes, "marker": MARKERS[i % len(MARKERS)]}
 

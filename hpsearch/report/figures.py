@@ -16,12 +16,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpsearch.record.frame import Runs
-from hpsearch.report import figure_style
 from hpsearch.report.accuracy_figures import heatmap, seeds, slice_, time
+from hpsearch.report.analysis import Findings
+from hpsearch.report.figure_style import STYLE
 from hpsearch.report.learning_curves import curves
-from hpsearch.report.tables import Layout
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells a root logger at INFO of every glyph
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
 CAPTIONS = {
     "curves": "Training loss and validation accuracy: the mean over seeds, with a band of one standard deviation.",
@@ -35,37 +35,44 @@ CAPTIONS = {
     "importances": "Share of the variance of validation accuracy that each key explains (fANOVA).",
 }
 
-Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by their files' names, which begin with a key of CAPTIONS
+Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name, which begins with a key of CAPTIONS
 
-_drawings: list[Drawing] = []  # inherited by the processes that draw: they cannot be pickled
+_drawings: list[Drawing] = []  # a global, because the forked processes inherit it: closures cannot be pickled
 
 
-def drawings(runs: Runs, table: pd.DataFrame, layout: Layout) -> list[Drawing]:
-    """Every figure of these runs, yet to be drawn; None where they have no numbers for it."""
+def drawings(findings: Findings) -> list[Drawing]:
+    """The figures of a report, each drawn by a call. None stands for a figure without data."""
+    runs, table = findings.runs, findings.table
     return [
         lambda: {"curves": curves(runs, table)},
         lambda: {"seeds": seeds(runs, table)},
-        lambda: {"heatmap": heatmap(table, layout)},
+        lambda: {"heatmap": heatmap(table, findings.layout)},
         *(partial(lambda key: {f"slice_{key}": slice_(runs, table, key)}, key) for key in runs.swept),
         lambda: {"time": time(runs, table)},
+        *([lambda: _of_search(runs, table)] if any(origin.searched for origin in findings.origins) else []),
     ]
 
 
-def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
-    """Draw the figures and write them as PNG and PDF, in place of those of an earlier report; returns the PNGs.
+def _of_search(runs: Runs, table: pd.DataFrame) -> Mapping[str, Figure]:
+    from hpsearch.report import search_figures  # late, because Optuna takes half a second
 
-    On Linux a process for each core draws.
+    return search_figures.figures(runs, table)
+
+
+def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
+    """Draw the figures and write them as PNG and PDF; return the PNGs by file name. Figures of an earlier report go.
+
+    On Linux one process per core draws.
     """
     for name in CAPTIONS:
         for old in (*folder.glob(f"{name}*.png"), *folder.glob(f"{name}*.pdf")):
             old.unlink()
     _drawings[:] = drawings
-    numbers = range(len(drawings))
-    draw = partial(_draw, folder)
+    draw, numbers = partial(_draw, folder), range(len(drawings))
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
         with warnings.catch_warnings(), ProcessPoolExecutor(cores, get_context("fork"), _ignore_ctrl_c) as pool:
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads; the children use none
             names = list(pool.map(draw, numbers))
     else:
         names = list(map(draw, numbers))
@@ -73,15 +80,15 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
 
 
 def _draw(folder: Path, number: int) -> list[str]:
-    """Draw and save; returns the names of the figures that there are."""
-    with mpl.rc_context(figure_style.STYLE):
+    """Draw and save; return the names of the figures with data."""
+    with mpl.rc_context(STYLE):
         drawn = {name: figure for name, figure in _drawings[number]().items() if figure is not None}
         for name, figure in drawn.items():
-            box = None if figure.get_layout_engine() else "tight"  # Optuna's have no layout of their own
+            box = None if figure.get_layout_engine() else "tight"  # Optuna's figures have no layout engine
             figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
             figure.savefig(folder / f"{name}.png", bbox_inches=box)
     return list(drawn)
 
 
 def _ignore_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for these acts on it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C

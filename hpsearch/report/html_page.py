@@ -1,4 +1,4 @@
-"""``index.html``: one self-contained page. Jinja escapes every name; nothing is loaded from outside."""
+"""Write ``index.html``: one self-contained page. Jinja escapes every name; the page loads nothing."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -7,18 +7,19 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from hpsearch.formatting import duration, percent
-from hpsearch.record.commands import configuration_command, of_sweep
-from hpsearch.report import figures, tables
+from hpsearch.record.commands import configuration_command
+from hpsearch.report import tables
 from hpsearch.report.analysis import Findings
 from hpsearch.report.environments import environments
-from hpsearch.report.summary_table import label
+from hpsearch.report.figures import CAPTIONS
+from hpsearch.report.summary_table import best_first, label
 from hpsearch.report.verdict_text import EXPLANATION, comparisons
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def render(findings: Findings, images: dict[str, bytes]) -> str:
-    """images: the figures as PNG, by their files' names."""
+    """The page of a report. images: the figures as PNG, by file name."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "duration": duration}
     others = [
@@ -31,27 +32,23 @@ def render(findings: Findings, images: dict[str, bytes]) -> str:
         table=Markup(tables.html(findings.display)),
         others=others,
         explanation=EXPLANATION,
-        figures=[
-            (name, figures.CAPTIONS[name.partition("_")[0]], b64encode(image).decode())
-            for name, image in images.items()
-        ],
+        figures=[(name, CAPTIONS[name.partition("_")[0]], b64encode(image).decode()) for name, image in images.items()],
         configurations=_configurations(findings),
-        commands=[made.command for made in map(of_sweep, findings.sweeps) if made],
+        commands=[origin.command for origin in findings.origins],
         environments=environments(findings.runs),
     )
 
 
 def _configurations(findings: Findings) -> list[dict[str, object]]:
-    """Of every configuration, best first: its name, command and runs."""
+    """The label, command and runs of each configuration, best first."""
     runs = findings.runs
-    best_first = findings.table.sort_values("val_mean", ascending=False, kind="stable").index
     rows = dict(list(runs.frame.groupby("configuration")))
     return [
         {
-            "label": label(findings.table.loc[c], runs.swept),
-            "summary": percent(findings.table.test_mean[c], findings.table.test_std[c]),
+            "label": label(row, runs.swept),
+            "summary": percent(row.test_mean, row.test_std),
             "command": configuration_command([runs.records[i] for i in rows[c].index]),
             "runs": rows[c].to_dict("records"),
         }
-        for c in best_first
+        for c, row in best_first(findings.table).iterrows()
     ]

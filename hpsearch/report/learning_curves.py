@@ -1,4 +1,4 @@
-"""The learning curves: the paper's figures."""
+"""Draw the learning curves, the paper's main figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,32 +7,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from hpsearch.record.frame import Runs
-from hpsearch.report import figure_style
-from hpsearch.report.summary_table import ordered_values, position, short_label
-
-Floats = NDArray[np.float64]
+from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, percents
+from hpsearch.report.stats import Floats
+from hpsearch.report.summary_table import best_first, ordered_values, position, short_label
 
 
 def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Training loss and validation accuracy by epoch: the mean over seeds and a band of one standard deviation."""
-    shown = _best(table, figure_style.SHOWN)
+    """Training loss and validation accuracy by epoch: the mean over seeds and a band of one standard deviation. None if
+    no run has two epochs."""
+    shown = best_first(table).head(SHOWN).sort_index()
     styles = _styles(shown, runs.swept)
-    figure = Figure(figsize=(figure_style.PAGE, 2.5), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.5), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    by_configuration: dict[int, list[dict[str, list[float | None]]]] = {}
-    for configuration, entry in zip(runs.frame.configuration, runs.records, strict=True):
-        if len(entry["history"]["val_accuracy"]) > 1:
-            by_configuration.setdefault(configuration, []).append(entry["history"])
-    drawn = [c for c in shown.index if c in by_configuration]
+    records = {c: [r for r in runs.records_of(c) if len(r["history"]["val_accuracy"]) > 1] for c in shown.index}
+    drawn = [c for c in shown.index if records[c]]
     if not drawn:
         return None
     lines, least, most = [], np.inf, 0.0
     for c in drawn:
         for axes, name in ((loss, "train_loss"), (accuracy, "val_accuracy")):
-            mean, low, high = _over_seeds([history[name] for history in by_configuration[c]])
+            mean, low, high = _over_seeds([record["history"][name] for record in records[c]])
             epochs = np.arange(1, len(mean) + 1)
             (line,) = axes.plot(epochs, mean, **styles[c])
             axes.fill_between(epochs, low, high, color=styles[c]["color"], alpha=0.18, linewidth=0)
@@ -44,7 +40,7 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
         loss.set_yscale("log")
     loss.set(xlabel="epoch", ylabel="training loss")
     accuracy.set(xlabel="epoch", ylabel="validation accuracy (%)")
-    figure_style.percents(accuracy.yaxis)
+    percents(accuracy.yaxis)
     for axes in (loss, accuracy):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if len(table) > 1:
@@ -54,13 +50,13 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
 
 
 def _columns(names: list[str]) -> int:
-    """Of a legend as wide as the page; a character of 7 points is about 0.055 inch wide."""
-    return max(1, min(len(names), int(figure_style.PAGE / (0.055 * max(len(name) for name in names) + 0.55))))
+    """The number of columns of a legend that fits the page; a character of 7 points is about 0.055 inch wide."""
+    return max(1, min(len(names), int(PAGE / (0.055 * max(len(name) for name in names) + 0.55))))
 
 
 def _over_seeds(lists: Sequence[Sequence[float | None]]) -> tuple[Floats, Floats, Floats]:
-    """Mean, and the band of one standard deviation, by epoch, over the runs that got so far with a finite number.
-    The band ends at the least value, so that it does not fall off a logarithmic axis."""
+    """Mean and band of one standard deviation by epoch, over the runs with a finite number in that epoch. The band ends
+    at the least value, because a logarithmic axis has no room below zero."""
     values = np.full((len(lists), max(map(len, lists))), np.nan)
     for row, numbers in zip(values, lists, strict=True):
         row[: len(numbers)] = [np.nan if number is None else number for number in numbers]
@@ -70,23 +66,11 @@ def _over_seeds(lists: Sequence[Sequence[float | None]]) -> tuple[Floats, Floats
 
 
 def _styles(table: pd.DataFrame, swept: list[str]) -> dict[Any, dict[str, Any]]:
-    """Colour and dashes of each configuration: of two swept keys the last changes the dashes, else each line is
-    another pair."""
+    """Colour and dashes of each configuration. Of two swept keys the first sets the colour, the second the dashes."""
     if len(swept) == 2:
         first, second = (ordered_values(table, key) for key in swept)
-        if len(first) <= len(figure_style.COLOURS) and len(second) <= len(figure_style.DASHES):
-            return {
-                c: {
-                    "color": figure_style.COLOURS[position(first, row[swept[0]])],
-                    "linestyle": figure_style.DASHES[position(second, row[swept[1]])],
-                }
-                for c, row in table.iterrows()
-            }
-    return {c: figure_style.line(i) | {"marker": None} for i, c in enumerate(table.index)}
-
-
-def _best(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The configurations to show, in the table's order: all, or the best on validation."""
-    if len(table) <= most:
-        return table
-    return table.loc[sorted(table.sort_values("val_mean", ascending=False, kind="stable").index[:most])]
+        if len(first) <= len(COLOURS) and len(second) <= len(DASHES):
+            colours = {c: COLOURS[position(first, value)] for c, value in table[swept[0]].items()}
+            dashes = {c: DASHES[position(second, value)] for c, value in table[swept[1]].items()}
+            return {c: {"color": colours[c], "linestyle": dashes[c]} for c in table.index}
+    return {c: line_style(i) | {"marker": None} for i, c in enumerate(table.index)}

@@ -1,8 +1,7 @@
-"""The figures of a search: Optuna's own, from a study that is made of the records."""
+"""The figures of a search: Optuna's plots of a study that is rebuilt from the records."""
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import matplotlib as mpl
 import optuna
@@ -10,13 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization import matplotlib as draw
 
 from hpsearch.record.frame import Runs
 from hpsearch.report.summary_table import is_numeric, text
 
-FEWEST = 4  # finished configurations of which importances can be told
+FEWEST = 4  # finished configurations for an estimate of importances
 PICTURES: dict[str, Callable[..., Axes]] = {
     "history": draw.plot_optimization_history,
     "parallel": draw.plot_parallel_coordinate,
@@ -24,8 +23,8 @@ PICTURES: dict[str, Callable[..., Axes]] = {
 }
 
 
-def distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution]:
-    """Of each swept key, as wide as its values."""
+def _distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution]:
+    """The distribution of each swept key, from its least to its largest value."""
     found: dict[str, BaseDistribution] = {}
     for key in runs.swept:
         values = table[key].dropna()
@@ -37,57 +36,47 @@ def distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution
     return found
 
 
-def params(row: "pd.Series[Any]", within: dict[str, BaseDistribution]) -> dict[str, Any]:
-    """A configuration's values. What it does not have (momentum without sgd) is no parameter of its trial."""
-    return {
-        key: float(row[key]) if isinstance(distribution, FloatDistribution) else text(row[key])
-        for key, distribution in within.items()
-        if not pd.isna(row[key])
-    }
+def trials(runs: Runs, table: pd.DataFrame) -> list[FrozenTrial]:
+    """A trial per configuration, in the order of the runs. Its value is the mean validation accuracy over seeds."""
+    within = _distributions(runs, table)
+    made = []
+    for _, row in table.iterrows():
+        present = {key: d for key, d in within.items() if not pd.isna(row[key])}  # no momentum without sgd
+        trial = create_trial(
+            state=TrialState.COMPLETE if row.finished > 0 else TrialState.FAIL,
+            value=float(row.val_mean) if row.finished > 0 else None,
+            params={k: float(row[k]) if isinstance(d, FloatDistribution) else text(row[k]) for k, d in present.items()},
+            distributions=present,
+        )
+        made.append(trial)
+    return made
 
 
 def study(runs: Runs, table: pd.DataFrame) -> optuna.Study:
-    """A study in memory with a trial per configuration, in the order of the runs; its value is the mean validation
-    accuracy over seeds."""
-    within = distributions(runs, table)
+    """A study in memory with these trials."""
     made = optuna.create_study(direction="maximize")
-    for _, row in table.iterrows():
-        values = params(row, within)
-        finished = row.finished > 0
-        made.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.COMPLETE if finished else TrialState.FAIL,
-                value=row.val_mean if finished else None,
-                params=values,
-                distributions={key: within[key] for key in values},
-            )
-        )
+    made.add_trials(trials(runs, table))
     return made
 
 
 def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
-    """history, parallel and importances; nothing where too few configurations have finished."""
+    """The figures history, parallel and importances; none if fewer than `FEWEST` configurations have finished."""
     if not runs.swept or (table.finished > 0).sum() < FEWEST:
         return {}
     from matplotlib import pyplot
 
-    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    drawn = {}
-    try:
-        whole = study(runs, table)
-        with mpl.rc_context(), warnings.catch_warnings():
-            mpl.rcdefaults()  # Optuna has a style of its own
-            warnings.simplefilter("ignore")  # experimental; a parameter with one value; few trials for an importance
-            for name, picture in PICTURES.items():
-                axes = picture(whole, target_name="validation accuracy")
-                axes.set_title("")
-                axes.set_title("", loc="left")
-                figure = axes.figure
-                assert isinstance(figure, Figure)
-                figure.set_size_inches(max(6.4, 1.4 * len(runs.swept)), 4.8)
-                drawn[name] = figure
-                pyplot.close(figure)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    searched, drawn = study(runs, table), {}
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()  # because Optuna's plots set a style
+        warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
+        for name, picture in PICTURES.items():
+            axes = picture(searched, target_name="validation accuracy")
+            axes.set_title("")
+            axes.set_title("", loc="left")
+            figure = axes.figure
+            assert isinstance(figure, Figure)
+            figure.set_size_inches(max(6.4, 1.4 * len(runs.swept)), 4.8)
+            drawn[name] = figure
+            pyplot.close(figure)
     return drawn

@@ -1,10 +1,10 @@
-"""The numbers behind a verdict: spreads, intervals, exact tests. Plain arrays in, plain numbers out.
+"""The statistics of a verdict: spreads, intervals, exact tests. Plain arrays in, plain numbers out.
 
-Accuracies are fractions. A number that cannot be had (a spread of one seed) is nan. Quantiles are those of
-scipy.special, which scipy.stats calls; scipy.stats takes 0.7 s to import and comes only with the first test.
+Accuracies are fractions. An undefined number, such as the spread of one seed, is nan. Quantiles come from
+scipy.special because scipy.stats takes 0.7 s to import; scipy.stats is imported with the first test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb, copysign, inf, isnan, nan, sqrt
 
@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.05  # of significance; intervals cover 1 - LEVEL
 POWER = 0.8
-RESAMPLES = 2**14  # up to here a test is exact: 14 paired seeds; above, it draws so many
-LARGEST_EFFECT = 5.0  # any larger one shows as soon as a test can; scipy's noncentral t overflows above
-MOST_SEEDS = 1000  # nobody runs more to tell two configurations apart
+RESAMPLES = 2**14  # arrangements that a test enumerates, enough for 14 paired seeds; of more, it draws a sample
+LARGEST_EFFECT = 5.0  # a larger effect needs no more seeds, and scipy's noncentral t overflows above
+MOST_SEEDS = 1000  # the largest number that is suggested
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,10 @@ def seed_std(accuracies: ArrayLike) -> float:
 
 
 def half_width(std: ArrayLike, n: ArrayLike) -> Floats:
-    """Of the 95 % interval of a mean, by Student's t. (A percentile bootstrap covers 84 % at n = 5.)"""
+    """Half the width of the 95 % t-interval of a mean; of the shape of `std` and `n`.
+
+    Student's t, because a percentile bootstrap covers only 84 % at n = 5.
+    """
     from scipy.special import stdtrit
 
     std, n = np.asarray(std, float), np.asarray(n, float)
@@ -42,7 +45,7 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
 
 
 def test_se(accuracy: ArrayLike, images: ArrayLike) -> Floats:
-    """Standard error of an accuracy that was measured on so many images: binomial, sqrt(p (1 - p) / images)."""
+    """Binomial standard error of an accuracy p measured on `images` images: sqrt(p (1 - p) / images)."""
     accuracy = np.asarray(accuracy, float)
     return np.asarray(np.sqrt(accuracy * (1 - accuracy) / np.asarray(images, float)))
 
@@ -51,9 +54,9 @@ def test_se(accuracy: ArrayLike, images: ArrayLike) -> Floats:
 class Comparison:
     """The difference a - b between two configurations.
 
-    n: pairs, or for unpaired values the smaller number of seeds. low, high: 95 % t-interval of the difference.
-    p: two-sided; least_p: the smallest p that so many seeds can give. effect: Cohen's d, of the differences
-    where they are paired (d_z), by the pooled standard deviation where not.
+    n: the number of pairs, or the smaller number of unpaired seeds. low, high: 95 % t-interval of the difference.
+    p: two-sided. least_p: the smallest p that this many seeds can give. effect: Cohen's d, by the standard deviation
+    of paired differences (d_z), or by the pooled standard deviation (Cohen 1988).
     """
 
     paired: bool
@@ -67,8 +70,8 @@ class Comparison:
 
 
 def compare(a: dict[int, float], b: dict[int, float]) -> Comparison:
-    """Compare accuracies by seed. Common seeds make pairs, tested by flipping signs; with none in common the
-    labels are permuted. Both tests are exact up to `RESAMPLES` arrangements."""
+    """Compare accuracies by seed. Common seeds are pairs, for a sign-flip test; without any, a permutation test of the
+    labels. Both tests are exact up to `RESAMPLES` arrangements."""
     common = sorted(a.keys() & b.keys())
     if common:
         return _paired(np.array([a[seed] - b[seed] for seed in common]))
@@ -76,7 +79,7 @@ def compare(a: dict[int, float], b: dict[int, float]) -> Comparison:
 
 
 def _mean(values: Floats, axis: int) -> Floats:
-    return np.asarray(values.mean(axis).round(12))  # arrangements that are equal but for rounding are ties
+    return np.asarray(values.mean(axis).round(12))  # arrangements that differ only by rounding errors are ties
 
 
 def _mean_difference(a: Floats, b: Floats, axis: int) -> Floats:
@@ -86,20 +89,20 @@ def _mean_difference(a: Floats, b: Floats, axis: int) -> Floats:
 def _paired(differences: Floats) -> Comparison:
     n = len(differences)
     least_p = 2 / 2**n
-    p = nan
-    if least_p <= LEVEL:
-        from scipy.stats import permutation_test
-
-        test = permutation_test(
-            (differences,), _mean, permutation_type="samples", vectorized=True, n_resamples=RESAMPLES, rng=0
-        )
-        p = float(test.pvalue)
+    p = _permutation_p((differences,), _mean, "samples") if least_p <= LEVEL else nan
     mean, std = float(differences.mean()), seed_std(differences)
     return Comparison(True, n, mean, *mean_interval(differences), p, least_p, _effect(mean, std))
 
 
+def _permutation_p(data: tuple[Floats, ...], statistic: Callable[..., Floats], kind: str) -> float:
+    from scipy.stats import permutation_test
+
+    test = permutation_test(data, statistic, permutation_type=kind, vectorized=True, n_resamples=RESAMPLES, rng=0)
+    return float(test.pvalue)
+
+
 def _effect(difference: float, std: float) -> float:
-    """Cohen's d; infinite for a difference without any spread, which may be of rounding's size."""
+    """Cohen's d; infinite for a difference without spread. A spread of 1e-12 is a rounding error."""
     if std > 1e-12:
         return difference / std
     return nan if isnan(std) or abs(difference) < 1e-12 else copysign(inf, difference)
@@ -109,23 +112,21 @@ def _unpaired(a: Floats, b: Floats) -> Comparison:
     n, m = len(a), len(b)
     if not n or not m:
         return Comparison(False, 0, nan, nan, nan, nan, 1.0, nan)
-    least_p = 2 / comb(n + m, n)
-    p = low = high = effect = nan
+    difference, least_p = float(a.mean() - b.mean()), 2 / comb(n + m, n)
+    low = high = effect = nan
     if n > 1 and m > 1:
         from scipy.stats import ttest_ind
 
-        low, high = ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL) if a.var() + b.var() else (nan, nan)
+        if a.var() + b.var():
+            low, high = map(float, ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL))
         pooled = sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
-        effect = _effect(float(a.mean() - b.mean()), pooled)
-    if least_p <= LEVEL:
-        from scipy.stats import permutation_test
-
-        p = float(permutation_test((a, b), _mean_difference, vectorized=True, n_resamples=RESAMPLES, rng=0).pvalue)
-    return Comparison(False, min(n, m), float(a.mean() - b.mean()), float(low), float(high), p, least_p, effect)
+        effect = _effect(difference, pooled)
+    p = _permutation_p((a, b), _mean_difference, "independent") if least_p <= LEVEL else nan
+    return Comparison(False, min(n, m), difference, low, high, p, least_p, effect)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (Holm 1979). nan, a test that was not made, stays nan and does not count."""
+    """Holm's step-down correction (Holm 1979). nan, for a test that was not made, stays nan and does not count."""
     made = sorted((p, i) for i, p in enumerate(p_values) if not isnan(p))
     corrected, least = [nan] * len(p_values), 0.0
     for rank, (p, i) in enumerate(made):

@@ -1,4 +1,4 @@
-"""What a program wants to know of a sweep: ``summary.json``, and ``best.yaml``, which runs its winner."""
+"""Write the results for programs: ``summary.json``, and ``best.yaml``, which runs the winner."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from hpsearch.record.commands import command, configuration_command, of_sweep
-from hpsearch.record.file import STATUSES, Record
+from hpsearch.record.commands import command, configuration_command
+from hpsearch.record.file import STATUSES
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 
@@ -16,7 +16,7 @@ SUMMARY, BEST = "summary.json", "best.yaml"
 
 
 def write(findings: Findings, sweep: Path) -> None:
-    """Write both into the sweep's folder, each whole or not at all."""
+    """Write both files into the sweep's folder, each whole or not at all."""
     winners = [int(winner) for winner in findings.table.index[findings.table.best]]
     files = {SUMMARY: json.dumps(_summary(findings, winners), indent=1, allow_nan=False) + "\n"}
     for winner in winners:
@@ -29,14 +29,14 @@ def write(findings: Findings, sweep: Path) -> None:
 
 
 def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
-    """Accuracies are fractions. best: a winner for each data set, chosen by `value`, its mean on validation."""
-    runs, made = findings.runs, of_sweep(findings.sweeps[0])
+    """Accuracies are fractions. best: a winner for each data set, chosen by `value`, its mean validation accuracy."""
+    runs = findings.runs
     counts = runs.frame.status.value_counts()
     lost = runs.frame[runs.frame.status.isin(["failed", "diverged"])]
     return {
         "schema": 1,
         "name": findings.title,
-        "command": made and made.command,
+        "command": next((origin.command for origin in findings.origins), None),
         "best": [_best(findings, winner) for winner in winners],
         "configurations": len(findings.table),
         "runs": {status: int(counts.get(status, 0)) for status in STATUSES} | {"missing": len(runs.missing)},
@@ -47,41 +47,28 @@ def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
 
 def _best(findings: Findings, winner: int) -> dict[str, Any]:
     runs, row = findings.runs, findings.table.loc[winner]
-    entries = [runs.records[i] for i in runs.frame.index[runs.frame.configuration == winner]]
-    numbers = {
-        name: None if pd.isna(row[column]) else float(row[column])
-        for name, column in (
-            ("value", "val_mean"), ("std", "val_std"), ("test_mean", "test_mean"), ("test_std", "test_std"),
-        )
-    }  # fmt: skip
+    columns = {"value": "val_mean", "std": "val_std", "test_mean": "test_mean", "test_std": "test_std"}
     return {
         "data": row.data_set,
         "configuration": label(row, runs.swept),
-        **numbers,
+        **{name: None if pd.isna(row[column]) else float(row[column]) for name, column in columns.items()},
         "n": int(row.finished),
-        "command": configuration_command(entries),
+        "command": configuration_command(runs.records_of(winner)),
     }
 
 
 def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
-    """A primary configuration for Hydra: the choices that were made, then every value of the first seed's run."""
-    frame = findings.runs.frame
-    run = frame[frame.configuration == winner].sort_values("seed").iloc[0]
-    entry = findings.runs.records[int(run.name)]
-    overrides = [{f"override /{group}": choice} for group, choice in _choices(entry).items()]
-    head = [
-        f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}",
-        f"# {command('--config-dir', str(sweep), '--config-name', 'best')}",
-    ]
-    values = yaml.safe_dump(
-        {"defaults": ["config", *overrides, "_self_"], **entry["config"], "name": f"{findings.title}-best"},
-        sort_keys=False,
+    """A primary configuration for Hydra: the winner's choice in each group, then every value of its first seed's run.
+
+    The choices are named one by one, because an experiment would bring its sweep along. An option that was not typed
+    has the name that its group begins with.
+    """
+    record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
+    typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
+    groups = {key: value["name"] for key, value in record["config"].items() if isinstance(value, dict)}
+    choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
+    values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
+    return (
+        f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
+        f"# {command('--config-dir', str(sweep), '--config-name', 'best')}\n{yaml.safe_dump(values, sort_keys=False)}"
     )
-    return "\n".join([*head, values])
-
-
-def _choices(entry: Record) -> dict[str, str]:
-    """The option that the run's command line chooses in each group; the other groups have their default."""
-    groups = {"experiment", "search", *(key for key, value in entry["config"].items() if isinstance(value, dict))}
-    typed = (line.partition("=") for line in entry["overrides"])
-    return {key: value for key, _, value in typed if key in groups and value != "null"}

@@ -1,4 +1,4 @@
-"""The table of a sweep, laid out for reading: terminal, Markdown, LaTeX, HTML; and unrounded as CSV."""
+"""The table of a sweep for readers (terminal, Markdown, LaTeX, HTML) and, unrounded, as CSV."""
 
 from dataclasses import dataclass
 from html import escape
@@ -12,15 +12,16 @@ from rich.text import Text
 
 from hpsearch.errors import UsageError
 from hpsearch.formatting import MISSING, SPREADS, count, percent
-from hpsearch.report.summary_table import COLUMNS, is_numeric, ordered_values, position, text
+from hpsearch.report.summary_table import COLUMNS, best_first, is_numeric, ordered_values, position, text
 
 SHOWN_ROWS = 40  # on the terminal
-SHOWN_LONG_ROWS = 5  # of configurations that take several lines each
+SHOWN_LONG_ROWS = 5  # on the terminal, of rows with several lines each
 
 
 @dataclass(frozen=True)
 class Layout:
-    """rows, columns: swept keys; columns None: a row per configuration. spread: one of `SPREADS`."""
+    """rows: swept keys that name the rows. columns: the swept key that names the columns; None: a row per
+    configuration. spread: one of `SPREADS`."""
 
     rows: tuple[str, ...]
     columns: str | None
@@ -28,8 +29,8 @@ class Layout:
 
 
 def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str | None, spread: str) -> Layout:
-    """The layout that the user asked for, or the paper's: two swept keys make a pivot with the numeric one in its
-    rows, else the one with more values. Raises UsageError for a key that was not swept."""
+    """The layout that the user asks for, else the paper's: a pivot of two swept keys, the numeric key in its rows, or
+    the key with more values. Raises UsageError for a key that was not swept."""
     for option, key in [*(("--rows", key) for key in rows), *((("--columns", columns),) if columns else ())]:
         if key not in swept:
             raise UsageError([f"{option}={key}: not swept here; swept were {', '.join(swept) or 'no keys'}"])
@@ -38,19 +39,19 @@ def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str 
     left = [key for key in swept if key not in rows]
     if columns is None and rows and len(left) == 1:
         columns = left[0]
-    elif columns is None and not rows and len(swept) == 2 and len(table) > max(table[swept].nunique()):
-        first, second = swept  # and not one key that follows from the other, as lr may from the optimizer
+    elif columns is None and rows:
+        raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
+    elif columns is None and len(swept) == 2 and len(table) > max(table[swept].nunique()):
+        first, second = swept  # no pivot if one key follows from the other, as lr may from the optimizer
         numeric = is_numeric(table, first), is_numeric(table, second)
         fewer = table[first].nunique() < table[second].nunique()
         columns = first if numeric == (False, True) or (numeric[0] == numeric[1] and fewer) else second
-    elif columns is None and rows:
-        raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
     return Layout((*rows, *(key for key in left if key != columns)), columns, spread)
 
 
 @dataclass(frozen=True)
 class Display:
-    """cells: all strings; the first `names` columns name a row. bold: the best ones, of the same shape."""
+    """cells: all text; the first `names` columns name a row. bold: True for the best; of the same shape."""
 
     cells: pd.DataFrame
     bold: pd.DataFrame
@@ -58,38 +59,33 @@ class Display:
     names: int
 
 
-def display(table: pd.DataFrame, swept: list[str], layout: Layout, title: str) -> Display:
-    """table: `configurations.summarise` with the columns best and tie. Accuracies in percent."""
-    rows: dict[tuple[str, ...], dict[str, str]] = {}
+def display(table: pd.DataFrame, layout: Layout, title: str) -> Display:
+    """table: `summary_table.summarise` with the columns best and tie. Accuracies in percent."""
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
     bold: dict[tuple[str, ...], dict[str, bool]] = {}
-    uneven = table.n.nunique() > 1
-    order = list(table.index)
-    if layout.columns is None:
-        order = list(table.sort_values("val_mean", ascending=False, kind="stable").index)
+    pivot, uneven = layout.columns, table.n.nunique() > 1
+    if pivot is None:
+        headings, order = ["seeds", "validation", "test"], list(best_first(table).index)
     else:
+        headings = [_heading(table, pivot, value) for value in ordered_values(table, pivot)]
         values = {key: ordered_values(table, key) for key in layout.rows}
-        order.sort(key=lambda c: [position(values[key], table.loc[c, key]) for key in layout.rows])
+        order = sorted(table.index, key=lambda c: [position(values[key], table.loc[c, key]) for key in layout.rows])
     for configuration in order:
         row = table.loc[configuration]
         names = tuple(text(row[key]) for key in layout.rows)
         test = percent(row.test_mean, _spread(row, layout.spread)) + (" ≈" if row.tie else "")
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
-        if layout.columns is None:
-            cells = {"seeds": seeds, "validation": percent(row.val_mean, row.val_std), "test": test}
+        if pivot is None:
+            shown = {"seeds": seeds, "validation": percent(row.val_mean, row.val_std), "test": test}
         else:
-            shown = finished < n or uneven
-            cells = {_heading(table, layout.columns, row[layout.columns]): f"{test} ({seeds})" if shown else test}
-        rows.setdefault(names, {}).update(cells)
-        bold.setdefault(names, {}).update(dict.fromkeys(cells, bool(row.best)))
-    headings = list(dict.fromkeys(heading for cells in rows.values() for heading in cells))
-    if layout.columns is not None:
-        headings = [_heading(table, layout.columns, value) for value in ordered_values(table, layout.columns)]
-    shape = [*layout.rows, *headings]
-    cells = pd.DataFrame([[*names, *(c.get(h, "") for h in headings)] for names, c in rows.items()], columns=shape)
-    marks = [[False] * len(names) + [c.get(h, False) for h in headings] for names, c in bold.items()]
-    caption = _caption(table, layout, title)
-    return Display(cells, pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
+            shown = {_heading(table, pivot, row[pivot]): f"{test} ({seeds})" if finished < n or uneven else test}
+        cells.setdefault(names, {}).update(shown)
+        bold.setdefault(names, {}).update(dict.fromkeys(shown, bool(row.best)))
+    lines = [[*names, *(inner.get(h, "") for h in headings)] for names, inner in cells.items()]
+    marks = [[False] * len(names) + [inner.get(h, False) for h in headings] for names, inner in bold.items()]
+    shape, caption = [*layout.rows, *headings], _caption(table, layout, title)
+    return Display(pd.DataFrame(lines, columns=shape), pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
 
 
 def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
@@ -104,11 +100,10 @@ def _spread(row: "pd.Series[Any]", spread: str) -> float:
 
 
 def _caption(table: pd.DataFrame, layout: Layout, title: str) -> str:
-    seeds = sorted(set(table.n))
-    over = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else count(seeds[0], "seed")
-    parts = [f"{title}: {'accuracy' if layout.columns is None else 'test accuracy'} in %, mean"]
-    parts[0] += f" over {over}"
-    if seeds[-1] > 1 or layout.spread in ("test_se", "batch_std"):
+    least, most = table.n.min(), table.n.max()
+    over = f"{least} to {most} seeds" if least < most else count(most, "seed")
+    parts = [f"{title}: {'accuracy' if layout.columns is None else 'test accuracy'} in %, mean over {over}"]
+    if most > 1 or layout.spread in ("test_se", "batch_std"):
         parts[0] += f" ± {SPREADS[layout.spread]}"
     if len(table) > 1 and table.best.any():
         parts.append(f"Bold: the best on validation{' of each data set' if table.best.sum() > 1 else ''}")
@@ -125,7 +120,7 @@ def write(folder: Path, shown: Display, table: pd.DataFrame, swept: list[str]) -
     unrounded(table, swept).to_csv(folder / "table.csv", index=False)
     (folder / "table.md").write_text(markdown(shown), encoding="utf-8")
     (folder / "table.tex").write_text(latex(shown), encoding="utf-8")
-    (folder / "table.html").write_text(html(shown, whole=True), encoding="utf-8")
+    (folder / "table.html").write_text(html(shown, page=True), encoding="utf-8")
 
 
 def unrounded(table: pd.DataFrame, swept: list[str]) -> pd.DataFrame:
@@ -141,13 +136,13 @@ def markdown(shown: Display) -> str:
     return f"{shown.caption}\n\n{cells.to_markdown(index=False, disable_numparse=True, colalign=align)}\n"
 
 
-def _styled(shown: Display, target: str, bold: str) -> Any:  # Styler: its import takes a tenth of a second
+def _styled(shown: Display, target: str, bold: str) -> Any:  # a Styler, whose import takes a tenth of a second
     style = shown.cells.style.hide(axis=0).format(escape=target).format_index(escape=target, axis=1)
     return style.apply(lambda frame: shown.bold.replace({True: bold, False: ""}), axis=None)
 
 
 def latex(shown: Display) -> str:
-    """A document that compiles as it is; a paper can also \\input it (package standalone)."""
+    """A document that compiles on its own; a paper can also \\input it (package standalone)."""
     align = "l" * shown.names + "r" * (len(shown.cells.columns) - shown.names)
     tabular = _styled(shown, "latex", "textbf:--rwrap").to_latex(hrules=True, column_format=align)
     tabular = tabular.replace("±", r"$\pm$").replace("≈", r"$\approx$").rstrip()
@@ -161,14 +156,15 @@ def latex(shown: Display) -> str:
 """
 
 
-def html(shown: Display, whole: bool = False) -> str:
-    """A table; `whole`: as a page of its own."""
+def html(shown: Display, page: bool = False) -> str:
+    """A table. page: True for a whole HTML document."""
     style = _styled(shown, "html", "font-weight: bold").set_caption(escape(shown.caption))
-    return str(style.to_html(doctype_html=whole))
+    return str(style.to_html(doctype_html=page))
 
 
 def show(shown: Display, console: Console) -> None:
-    """Print to the terminal, at most `SHOWN_ROWS` rows; where the names do not fit, in one column and fewer rows."""
+    """Print at most `SHOWN_ROWS` rows. If the names are too wide for the terminal, join them in one column and print
+    fewer rows."""
     console.print(shown.caption, markup=False, highlight=False)
     cells, bold, names, rows = shown.cells, shown.bold, shown.names, SHOWN_ROWS
     if sum(max(len(heading), *cells[heading].map(len)) + 3 for heading in cells) > console.width and names > 2:

@@ -1,6 +1,6 @@
-"""The judgement: which configuration is best, by how much, and is the difference real?
+"""The verdict: the best configuration, its lead, and a test of the lead.
 
-Chosen by validation accuracy; judged by the differences in test accuracy, which has no say in the choice.
+Validation accuracy selects the best. Test accuracy judges its lead, because it has no part in the selection.
 """
 
 from dataclasses import dataclass
@@ -9,18 +9,19 @@ import pandas as pd
 
 from hpsearch.record.frame import Runs
 from hpsearch.report import stats
-from hpsearch.report.summary_table import is_numeric
+from hpsearch.report.summary_table import best_first, is_numeric
 
-LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # than the winner's test accuracy
+LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # compared with the winner on test
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of one data set; accuracies on different ones are not compared.
+    """The verdict on one data set; accuracies on different data sets are not compared.
 
-    table: its configurations, as `configurations.summarise` gives them. winner: the best; None where no run has
-    finished. others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields
-    of `stats.Comparison` (winner minus other), p_holm, result, and seeds: how many would resolve it, or None.
+    table: its rows of `summary_table.summarise`. winner: the best configuration; None if no run has finished.
+    others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields of
+    `stats.Comparison` (winner minus other), p_holm, result, and seeds: the number that would resolve the difference,
+    or None.
     """
 
     table: pd.DataFrame
@@ -29,18 +30,18 @@ class Verdict:
 
     @property
     def ties(self) -> set[int]:
-        """The configurations that no test tells from the winner."""
+        """The configurations that were tested and do not differ significantly from the winner."""
         return set(self.others.index[self.others.result == TIE]) if len(self.others) else set()
 
 
 def judge(runs: Runs, table: pd.DataFrame) -> list[Verdict]:
-    """A verdict for each data set. table: `configurations.summarise` of the runs."""
-    return [_judge(runs, part) for _, part in table.groupby("data_set", sort=False)]
+    """A verdict for each data set. table: `summary_table.summarise` of the runs."""
+    return [_judge(runs, rows) for _, rows in table.groupby("data_set", sort=False)]
 
 
 def _judge(runs: Runs, table: pd.DataFrame) -> Verdict:
-    """A configuration that diverged or failed on a seed is chosen only where every one did."""
-    ranked = table[table.finished > 0].sort_values("val_mean", ascending=False, kind="stable")
+    """A configuration with a diverged or failed seed wins only if every configuration has one."""
+    ranked = best_first(table[table.finished > 0])
     if ranked.empty:
         return Verdict(table, None, ranked)
     sound = ranked[ranked.diverged + ranked.failed == 0]
@@ -49,8 +50,7 @@ def _judge(runs: Runs, table: pd.DataFrame) -> Verdict:
 
 
 def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
-    done = runs.frame[runs.frame.status == "finished"].groupby("configuration")
-    accuracies = {c: dict(zip(group.seed, group.test_accuracy, strict=True)) for c, group in done}
+    accuracies = {c: dict(zip(group.seed, group.test_accuracy, strict=True)) for c, group in runs.finished}
     made = [stats.compare(accuracies[winner], accuracies[c]) for c in ranked.index]
     others = pd.DataFrame([vars(comparison) for comparison in made], index=ranked.index)
     others = ranked[["val_mean", "test_mean"]].join(others)
@@ -64,30 +64,28 @@ def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
     others.loc[real & (others.difference > 0), "result"] = LOWER
     others.loc[real & (others.difference < 0), "result"] = HIGHER
     others.loc[~testable, "result"] = UNTESTABLE
-    open_ = others.result.isin([TIE, UNTESTABLE])
+    resolved = others.result.isin([LOWER, HIGHER])
     others["seeds"] = [
-        stats.seeds_needed(effect, len(others)) if unresolved else None
-        for effect, unresolved in zip(others.effect, open_, strict=True)
+        None if done else stats.seeds_needed(effect, len(others))
+        for effect, done in zip(others.effect, resolved, strict=True)
     ]
     return others
 
 
 def edges(table: pd.DataFrame, swept: list[str], winner: int) -> list[tuple[str, str]]:
-    """(key, "smallest" or "largest") where the winner lies at the end of a numeric range, among those that share its
-    choices. Zero, the natural end of a probability or a decay, is none."""
+    """(key, "smallest" or "largest") for each numeric key whose winning value ends the range tried.
+
+    The range is that of the configurations with the winner's other choices. Zero does not count, because it is the
+    natural end of a probability or a decay.
+    """
     numeric = [key for key in swept if is_numeric(table, key)]
-    best = table.loc[winner]
-    alike = table
-    for key in swept:
-        if key not in numeric:
-            alike = alike[alike[key] == best[key]]
+    best, alike = table.loc[winner], table
+    for key in set(swept) - set(numeric):
+        alike = alike[alike[key] == best[key]]
     found = []
     for key in numeric:
-        values = [value for value in alike[key] if value == value]
-        if (
-            min(values, default=0) < max(values, default=0)
-            and best[key] in (min(values), max(values))
-            and best[key] != 0
-        ):
-            found.append((key, "smallest" if best[key] == min(values) else "largest"))
+        values = alike[key].dropna()
+        low, high = values.min(), values.max()
+        if low < high and best[key] in (low, high) and best[key] != 0:
+            found.append((key, "smallest" if best[key] == low else "largest"))
     return found

@@ -1,4 +1,4 @@
-"""A verdict in words: the paragraph, the table of comparisons, and what a careful reviewer would object."""
+"""A verdict in words: a paragraph, a table of comparisons, and the objections of a careful reviewer."""
 
 from math import isfinite, isnan
 
@@ -7,11 +7,11 @@ import pandas as pd
 from hpsearch.formatting import MISSING, count, p_value, percent, points
 from hpsearch.record.frame import Runs
 from hpsearch.report import stats
-from hpsearch.report.summary_table import label, text
+from hpsearch.report.summary_table import best_first, label, text
 from hpsearch.report.verdict import HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edges
 
-SHOWN = 50  # comparisons in a table; the most distant ones interest nobody
-FEWEST_SEEDS = 5  # for a spread that means something
+SHOWN = 50  # comparisons in a table, the nearest on validation
+FEWEST_SEEDS = 5  # for a useful estimate of the spread
 EXPLANATION = (
     "difference: the winner's test accuracy minus the other's, in percentage points, over the n seeds that both have "
     "(unpaired where they share none); its interval is Student's t. p: exact two-sided sign-flip test, corrected by "
@@ -21,7 +21,7 @@ EXPLANATION = (
 
 
 def paragraph(verdict: Verdict, swept: list[str]) -> str:
-    """The judgement."""
+    """The verdict in a few sentences: the winner, its lead and the evidence for it."""
     if verdict.winner is None:
         return "No run has finished: there is nothing to judge."
     others, table = verdict.others, verdict.table
@@ -30,9 +30,8 @@ def paragraph(verdict: Verdict, swept: list[str]) -> str:
     validation, test = percent(best.val_mean, best.val_std), percent(best.test_mean, best.test_std)
     seeds = count(best.finished, "seed")
     if others.empty:
-        return (
-            f"{name}: {validation} % on validation, {test} % on test over {seeds}. There is nothing to compare it with."
-        )
+        alone = "There is nothing to compare it with."
+        return f"{name}: {validation} % on validation, {test} % on test over {seeds}. {alone}"
     second, next_name = others.iloc[0], label(table.loc[others.index[0]], swept)
     sentences = [
         f"{name} is best: {validation} % on validation over {seeds}, {_apart(best.val_mean - second.val_mean)} "
@@ -43,12 +42,8 @@ def paragraph(verdict: Verdict, swept: list[str]) -> str:
     ]
     if len(others) > 1 and (others.result != UNTESTABLE).any():
         counts = others.result.value_counts()
-        kinds = {
-            LOWER: "significantly lower",
-            HIGHER: "significantly higher",
-            TIE: "not distinguishable",
-            UNTESTABLE: "not testable",
-        }
+        kinds = {LOWER: "significantly lower", HIGHER: "significantly higher"}
+        kinds |= {TIE: "not distinguishable", UNTESTABLE: "not testable"}
         listed = ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if kind in counts)
         sentences.append(f"Of the {len(others):,} others, on test: {listed}.")
         unresolved = others[others.result.isin([TIE, UNTESTABLE])]
@@ -70,7 +65,7 @@ def _interval(row: "pd.Series[float]") -> str:
 
 
 def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
-    pairs = f"{count(int(row.n), 'paired seed')}" if row.paired else "unpaired seeds"
+    pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
     if row.result == UNTESTABLE:
         least = stats.least_seeds(len(others))
         among = f" with {count(len(others), 'comparison')}" if len(others) > 1 else ""
@@ -98,36 +93,34 @@ def _needed(row: "pd.Series[float]") -> str:
 
 
 def comparisons(verdict: Verdict, swept: list[str]) -> pd.DataFrame:
-    """The others as a person reads them, all strings; at most `SHOWN` of them."""
-    table, others = verdict.table, verdict.others.head(SHOWN)
+    """A row for each of the first `SHOWN` other configurations; all cells are text."""
     words = {LOWER: "lower", HIGHER: "higher", TIE: "not distinguishable"}
-    return pd.DataFrame(
-        {
-            "compared with": [label(table.loc[c], swept) for c in others.index],
-            "validation": [percent(table.val_mean[c], table.val_std[c]) for c in others.index],
-            "test": [percent(table.test_mean[c], table.test_std[c]) for c in others.index],
-            "difference": [points(value) for value in others.difference],
-            "95 % interval": [
-                MISSING if isnan(low) else f"{points(low)} to {points(high)}"
-                for low, high in zip(others.low, others.high, strict=True)
-            ],
-            "n": [str(n) for n in others.n],
-            "p": [p_value(p) for p in others.p],
-            "p (Holm)": [p_value(p) for p in others.p_holm],
-            "effect d": [f"{effect:.2f}" if isfinite(effect) else MISSING for effect in others.effect],
-            "on test": [
-                words.get(result, f"{UNTESTABLE} at n = {n}") for result, n in zip(others.result, others.n, strict=True)
-            ],
-            "seeds needed": [
-                "" if result in (LOWER, HIGHER) else MISSING if seeds is None or isnan(seeds) else str(int(seeds))
-                for result, seeds in zip(others.result, others.seeds, strict=True)
-            ],
-        }
-    )
+    rows = []
+    for c, other in verdict.others.head(SHOWN).iterrows():
+        row = verdict.table.loc[c]
+        few = isnan(other.low)
+        unknown = other.seeds is None or isnan(other.seeds)
+        seeds = MISSING if unknown else str(int(other.seeds))
+        rows.append(
+            {
+                "compared with": label(row, swept),
+                "validation": percent(row.val_mean, row.val_std),
+                "test": percent(row.test_mean, row.test_std),
+                "difference": points(other.difference),
+                "95 % interval": MISSING if few else f"{points(other.low)} to {points(other.high)}",
+                "n": str(other.n),
+                "p": p_value(other.p),
+                "p (Holm)": p_value(other.p_holm),
+                "effect d": f"{other.effect:.2f}" if isfinite(other.effect) else MISSING,
+                "on test": words.get(other.result, f"{UNTESTABLE} at n = {other.n}"),
+                "seeds needed": "" if other.result in (LOWER, HIGHER) else seeds,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def warnings(runs: Runs, verdict: Verdict) -> list[str]:
-    """A line each: edges of ranges, few or unequal seeds, lost runs, different machines."""
+    """A line for each doubt: an edge of a range, few or unequal seeds, lost runs, different machines."""
     if verdict.winner is None:
         return []
     table = verdict.table
@@ -139,25 +132,23 @@ def warnings(runs: Runs, verdict: Verdict) -> list[str]:
     ]
     if best.finished < FEWEST_SEEDS:
         found.append(f"{name} has {count(best.finished, 'seed')}: 5 are the least for a ±, 10 for a claim.")
-    better = table[table.val_mean > best.val_mean].sort_values("val_mean", ascending=False, kind="stable")
-    for _, row in better.head(3).iterrows():
+    for _, row in best_first(table[table.val_mean > best.val_mean]).head(3).iterrows():
         found.append(
             f"{label(row, runs.swept)} has the higher mean on validation, {percent(row.val_mean)} %, but only "
             f"{int(row.finished)} of its {int(row.n)} seeds finished: what diverges or fails on a seed is not chosen."
         )
     lost = table.diverged + table.failed
     if lost.any():
-        where = count(int((lost > 0).sum()), "configuration")
+        where = count((lost > 0).sum(), "configuration")
         found.append(
             f"{lost.sum():,} of {count(table.n.sum(), 'run')} did not finish, in {where}: means are over the others."
         )
-    mine = runs.frame.configuration.isin(table.index)
-    seeds = runs.frame[mine].groupby("configuration").seed.agg(frozenset)
+    here = runs.frame.configuration.isin(table.index)
+    seeds = runs.frame[here].groupby("configuration").seed.agg(frozenset)
     if seeds.nunique() > 1:
         found.append("The configurations were not run on the same seeds: differences are over the common ones.")
-    places = {
-        (entry["environment"]["device_name"], entry["environment"]["versions"]["torch"]) for entry in runs.records
-    }
+    environments = [record["environment"] for record in runs.records]
+    places = {(environment["device_name"], environment["versions"]["torch"]) for environment in environments}
     if len(places) > 1:
         listed = "; ".join(sorted(f"{device} with torch {torch}" for device, torch in places))
         found.append(f"The runs come from different machines or versions, which alone can move a mean: {listed}.")

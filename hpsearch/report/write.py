@@ -1,26 +1,19 @@
-"""Findings become a report: printed, and written as tables, figures, a verdict and a page."""
+"""Print findings, and write them as tables, figures, a verdict and a page."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from hpsearch.record.commands import of_sweep
 from hpsearch.report import tables
 from hpsearch.report.analysis import Findings
 from hpsearch.report.verdict_text import EXPLANATION, comparisons
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SHOWN_LOST = 10
 
 
 def show(findings: Findings, console: Console) -> None:
-    """Print the table, the verdict and what was left out."""
+    """Print the table, the verdict, the warnings and the lost runs."""
     tables.show(findings.display, console)
     lost = findings.runs.frame[~findings.runs.frame.status.isin(["finished", "pruned"])]
     lines = [
@@ -38,22 +31,13 @@ def show(findings: Findings, console: Console) -> None:
 
 def write(findings: Findings, folder: Path) -> None:
     """Write table.*, verdict.md, the figures as PNG and PDF, and index.html."""
-    from hpsearch.report import figures, html_page  # matplotlib takes a second that the printed table need not wait for
+    from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs.swept)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
-    drawings = figures.drawings(findings.runs, findings.table, findings.layout)
-    if any(made.searched for made in map(of_sweep, findings.sweeps) if made):
-        drawings.append(lambda: _of_search(findings))
-    images = figures.write(folder, drawings)
+    images = figures.write(folder, figures.drawings(findings))
     (folder / "index.html").write_text(html_page.render(findings, images), encoding="utf-8")
-
-
-def _of_search(findings: Findings) -> Mapping[str, Figure]:
-    from hpsearch.report import search_figures  # Optuna takes another half
-
-    return search_figures.figures(findings.runs, findings.table)
 
 
 def _verdict(findings: Findings) -> str:
@@ -68,7 +52,7 @@ def _verdict(findings: Findings) -> str:
 
 
 def place(sweeps: Sequence[Path]) -> Path:
-    """Where a report goes: into its sweep's folder, or beside several in one that has their names."""
+    """The folder of a report: below its sweep, or for several sweeps below a folder with their names, beside them."""
     if len(sweeps) == 1:
         return sweeps[0] / "report"
     return sweeps[0].parent / "+".join(sweep.name for sweep in sweeps) / "report"

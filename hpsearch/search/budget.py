@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from hpsearch.errors import require
 
-ATTEMPTS = 200  # points in a row that were tried before, after which the space counts as exhausted
+ATTEMPTS = 200  # known points in a row, after which the space counts as exhausted
 
 
 @dataclass(frozen=True)
 class Budget:
-    """n_trials: of the study in all. timeout: seconds after which no trial begins. retry_failed: times that a failed
-    trial is tried again. max_failure_rate: of n_trials."""
+    """n_trials: of the whole study. timeout: seconds after which no trial begins. retry_failed: attempts after the
+    first. max_failure_rate: failed trials as a fraction of n_trials. Raises OutOfRange."""
 
     n_trials: int
     timeout: float | None
@@ -18,7 +18,6 @@ class Budget:
     max_failure_rate: float
 
     def __post_init__(self) -> None:
-        """Raises OutOfRange."""
         rate = self.max_failure_rate
         require(self.n_trials >= 1, "hydra.sweeper.n_trials", self.n_trials, "at least 1")
         require(self.timeout is None or self.timeout > 0, "hydra.sweeper.timeout", self.timeout, "seconds above 0")

@@ -1,55 +1,44 @@
-"""Optuna's database, written in bulk: the trials of a round are one transaction.
+"""Trials written in bulk: all trials of a round are one transaction.
 
-Optuna's own storage commits every parameter, attribute and intermediate value by itself, some 60 transactions for a
-trial of 20 epochs. These are the same rows, made with its models, so that its dashboard, `optuna.load_study` and
-`optuna.trial.Trial` read them. Its models are private: a test compares the rows with those of its storage.
+Optuna's methods commit each parameter, attribute and intermediate value alone: some 60 transactions for a trial of 20
+epochs. `_Tables` writes the same rows by the names of Optuna's tables, if their schema is the one known here. For any
+other schema `_Methods` calls Optuna's methods, which are slower.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from typing import Any
 
+import optuna
 import sqlalchemy as sql
 from optuna.distributions import distribution_to_json
-from optuna.storages._rdb.models import (
-    StudyModel,
-    TrialIntermediateValueModel,
-    TrialModel,
-    TrialParamModel,
-    TrialSystemAttributeModel,
-    TrialUserAttributeModel,
-    TrialValueModel,
-)
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.orm import Session
 
-from hpsearch.search.storage import Storage, StorageError, masked
+from hpsearch.search.storage import Storage
 
-ATTRIBUTES = (TrialUserAttributeModel, TrialSystemAttributeModel)
-Rows = list[dict[str, Any]]
+POINT = "configuration"  # user attribute of a trial: its overrides; no two live trials have the same
+AGAIN = "again"  # user attribute of a trial that does not count: why its point is evaluated again
+REPEATS = "repeats"  # user attribute of a trial that evaluates a point again: the id of the trial before it
 
-
-@dataclass
-class _Written:
-    """What the rows of a trial hold: state and times, how many values, its steps, its attributes as JSON."""
-
-    row: tuple[Any, ...] = ()
-    values: int = 0
-    steps: set[int] = field(default_factory=set)
-    attributes: tuple[dict[str, str], ...] = field(default_factory=lambda: ({}, {}))
-
-    @classmethod
-    def of(cls, trial: FrozenTrial) -> "_Written":
-        attributes = tuple(
-            {key: json.dumps(value) for key, value in held.items()} for held in (trial.user_attrs, trial.system_attrs)
-        )
-        return cls(_row(trial), len(trial.values or ()), set(trial.intermediate_values), attributes)
-
-
-def _row(trial: FrozenTrial) -> tuple[Any, ...]:
-    return trial.state, trial.datetime_start, trial.datetime_complete
+SCHEMA = "v3.2.0.a"  # of Optuna 4.9 and 5.0
+TIMES_IN_UTC = int(optuna.__version__.partition(".")[0]) >= 5  # Optuna 4 stores local times in the same schema
+KEYS = {  # table: the column in which the rows of one trial differ
+    "trial_params": "param_name",
+    "trial_values": "objective",
+    "trial_intermediate_values": "step",
+    "trial_user_attributes": "key",
+    "trial_system_attributes": "key",
+}
+UPDATED = ("trials", "trial_user_attributes", "trial_system_attributes")  # rows of other tables stay as they are
+Row = dict[str, Any]
+Rows = dict[tuple[str, Any], Row]  # by table and key; without the trial's id
+STATE = ("trials", None)
 
 
 class BulkStorage(Storage):
@@ -57,174 +46,224 @@ class BulkStorage(Storage):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._written: dict[int, _Written] = {}  # by trial id
+        with self.errors():
+            self._writer = _Tables(self.rdb) if self.schema == SCHEMA else _Methods(self.rdb)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self.errors(), Session(self.rdb.engine) as session, session.begin():
-            yield session
+    def _errors(self) -> Iterator[None]:
+        try:
+            with self.errors():
+                yield
+        except KeyError as error:  # an id that is not there
+            raise self.fault("the study has been deleted; begin anew") from error
 
-    def begin(
-        self,
-        study_id: int,
-        trials: Sequence[FrozenTrial],
-        claim: str | None = None,
-        limit: int | None = None,
-        uncounted: str | None = None,
-    ) -> list[int | None]:
-        """Enter trials, numbered on from the study's last one; their ids, or None for one that was not entered.
+    def begin(self, study_id: int, trials: Sequence[FrozenTrial], limit: float = math.inf) -> list[int | None]:
+        """Enter new trials. Returns their ids, and None for a trial that was not entered.
 
-        Not entered is a trial whose user attribute `claim` has the same JSON as that of one that has not failed, of
-        this call or in the study, or that would be one too many: `limit` is how many trials a study has, without
-        those with an attribute `uncounted`. Processes that do this at once wait for each other.
+        Skips a trial if a live trial has the same POINT, or if the study already has `limit` trials that count (see
+        `counting`). Processes that begin trials at once wait for each other. With an unknown schema they don't: they
+        may begin the same point twice, and exceed the limit.
         """
-        attribute = TrialUserAttributeModel
-        with self._session() as session:
-            lock = sql.update(StudyModel).where(StudyModel.study_id == study_id)
-            # changes nothing, but locks, before anything is read: the row, in SQLite the database
-            found: Any = session.execute(
-                lock.values(study_name=StudyModel.study_name).execution_options(synchronize_session=False)
-            )
-            if not found.rowcount:
-                raise StorageError(f"hydra.sweeper.storage={masked(self.url)}: the study has been deleted; begin anew")
-            ours = TrialModel.study_id == study_id
-            number = session.scalar(sql.select(sql.func.count()).select_from(TrialModel).where(ours)) or 0
-            counted = number
-            joined = sql.select(attribute.value_json).join(TrialModel, TrialModel.trial_id == attribute.trial_id)
-            if limit is not None and uncounted is not None:
-                counted -= len(session.scalars(joined.where(ours, attribute.key == uncounted)).all())
-            points: list[str | None] = [None] * len(trials)
-            taken: set[str | None] = set()
-            if claim is not None:
-                points = [json.dumps(trial.user_attrs[claim]) for trial in trials]
-                alive = joined.where(ours, attribute.key == claim, TrialModel.state != TrialState.FAIL)
-                taken.update(session.scalars(alive.where(attribute.value_json.in_(set(points)))))
-            entered: list[TrialModel | None] = []
-            for trial, point in zip(trials, points, strict=True):
-                if point in taken or (limit is not None and counted >= limit):
-                    entered.append(None)
-                    continue
-                if point is not None and trial.state is not TrialState.FAIL:
-                    taken.add(point)
-                model = TrialModel(
-                    study_id=study_id,
-                    number=number,
-                    state=trial.state,
-                    datetime_start=trial.datetime_start,
-                    datetime_complete=trial.datetime_complete,
-                )
-                session.add(model)
-                entered.append(model)
-                number, counted = number + 1, counted + 1
-            session.flush()
-            rows: list[Any] = [None if model is None else model.trial_id for model in entered]
-            both = [(row, trial) for row, trial in zip(rows, trials, strict=True) if row is not None]
-            _insert(
-                session,
-                TrialParamModel,
-                [
-                    {
-                        "trial_id": row,
-                        "param_name": name,
-                        "param_value": trial.distributions[name].to_internal_repr(value),
-                        "distribution_json": distribution_to_json(trial.distributions[name]),
-                    }
-                    for row, trial in both
-                    for name, value in trial.params.items()
-                ],
-            )
-            written = _write(session, both, {row: _Written() for row in rows if row is not None})
-        self._written.update(written)
-        return rows
+        with self._errors():
+            return self._writer.begin(study_id, trials, limit)
 
-    def save(self, trials: Sequence[tuple[int, FrozenTrial]]) -> None:
-        """Write what is new in trials, by their ids: intermediate values, attributes, values, state and times.
+    def save(self, trials: Mapping[int, FrozenTrial]) -> None:
+        """Write the new intermediate values, attributes, values, state and times of trials, by id.
 
-        A step that is there stays as it was, and so do the state and values of a trial that has ended: another process
-        may have ended it. Parameters are those of `begin`.
+        Skips a trial that has ended in the storage, because another process may have ended it. A step that is in the
+        storage stays as it is. With an unknown schema the times are those of writing, and an error may leave some of
+        the trials written; the next `save` writes the others.
         """
-        trials = list(dict(trials).items())
-        if not trials:
-            return
-        for row in [row for row, _ in trials if row not in self._written]:
-            self.trial(row)
-        with self._session() as session:
-            written = _write(session, trials, self._written)
-        self._written.update(written)
+        with self._errors():
+            self._writer.save(trials)
 
-    def trials(self, study_id: int) -> list[FrozenTrial]:
-        """All trials of a study as they are now."""
-        with self.errors():
-            trials = self.rdb.get_all_trials(study_id, deepcopy=False)
-        self._written.update({trial._trial_id: _Written.of(trial) for trial in trials})
-        return trials
+    def trials(self, study_id: int) -> dict[int, FrozenTrial]:
+        """All trials of a study as they are now, by id."""
+        with self._errors():
+            return _trials(self.rdb, study_id)
 
-    def trial(self, row: int) -> FrozenTrial:
+    def trial(self, id: int) -> FrozenTrial:
         """One trial as it is now, by its id."""
-        with self.errors():
-            trial = self.rdb.get_trial(row)
-        self._written[row] = _Written.of(trial)
+        with self._errors():
+            return self._writer.trial(id)
+
+    def states(self, study_id: int) -> dict[int, TrialState]:
+        """The state of each trial of a study, by id. Cheap, so that it can be asked often."""
+        with self._errors():
+            return self._writer.states(study_id)
+
+
+def counting(trials: Mapping[int, FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Select the trials of a study that count, by id: a trial without AGAIN that no other trial REPEATS."""
+    again = {trial.user_attrs.get(REPEATS) for trial in trials.values()}
+    return {id: t for id, t in trials.items() if id not in again and AGAIN not in t.user_attrs}
+
+
+def _trials(rdb: RDBStorage, study_id: int) -> dict[int, FrozenTrial]:
+    return {trial._trial_id: trial for trial in rdb.get_all_trials(study_id, deepcopy=False)}
+
+
+def _entering(trials: Sequence[FrozenTrial], live: set[str], again: set[int], number: int, limit: float) -> list[bool]:
+    """True for each trial that enters a study with `live` points and `number` trials; those in `again` do not count."""
+    entering = []
+    for trial in trials:
+        point, earlier = trial.user_attrs.get(POINT), trial.user_attrs.get(REPEATS)
+        without = again if earlier is None else again | {earlier}
+        entering.append(point not in live and number - len(without) < limit)
+        if entering[-1]:
+            number, again = number + 1, without
+            if point is not None and trial.state is not TrialState.FAIL:
+                live.add(point)
+    return entering
+
+
+class _Tables:
+    """Writes rows by the names of tables and columns."""
+
+    def __init__(self, rdb: RDBStorage) -> None:
+        self._storage = rdb
+        metadata = sql.MetaData()
+        metadata.reflect(rdb.engine, only=["studies", "trials", *KEYS])
+        self._tables = metadata.tables
+        self._open: dict[int, Rows] = {}  # by id, the rows in the storage of trials that have not ended
+
+    def begin(self, study_id: int, trials: Sequence[FrozenTrial], limit: float) -> list[int | None]:
+        studies, table, attributes = (self._tables[name] for name in ("studies", "trials", "trial_user_attributes"))
+        ours, key = table.c.study_id == study_id, attributes.c.key
+        points = [json.dumps(trial.user_attrs[POINT]) for trial in trials if POINT in trial.user_attrs]
+        same_point = (key == POINT) & attributes.c.value_json.in_(points) & (table.c.state != "FAIL")
+        held = sql.select(attributes).join(table, table.c.trial_id == attributes.c.trial_id).where(ours)
+        with self._storage.engine.begin() as connection:
+            # changes nothing, but locks the row, in SQLite the database, before anything is read
+            lock = sql.update(studies).where(studies.c.study_id == study_id).values(study_name=studies.c.study_name)
+            if not connection.execute(lock).rowcount:
+                raise KeyError(study_id)
+            number = connection.scalar(sql.select(sql.func.count()).select_from(table).where(ours)) or 0
+            marks = connection.execute(held.where(key.in_([AGAIN, REPEATS]) | same_point)).all()
+            again = {mark.trial_id for mark in marks if mark.key == AGAIN}
+            again |= {json.loads(mark.value_json) for mark in marks if mark.key == REPEATS}
+            live = {json.loads(mark.value_json) for mark in marks if mark.key == POINT}
+            entering = _entering(trials, live, again, number, limit)
+            rows = [_rows(trial) for trial, enters in zip(trials, entering, strict=True) if enters]
+            new = [{"study_id": study_id, "number": i, **each[STATE]} for i, each in enumerate(rows, start=number)]
+            if new:
+                connection.execute(sql.insert(table), new)
+            entered = sql.select(table.c.trial_id).where(ours, table.c.number >= number).order_by(table.c.number)
+            after = dict(zip(connection.scalars(entered), rows, strict=True))
+            self._write(connection, {id: {STATE: each[STATE]} for id, each in after.items()}, after)
+        self._note(after)
+        ids = iter(after)
+        return [next(ids) if enters else None for enters in entering]
+
+    def save(self, trials: Mapping[int, FrozenTrial]) -> None:
+        after = {
+            id: self._open[id] | _rows(trial)
+            for id, trial in trials.items()
+            if id in self._open or not self.trial(id).state.is_finished()
+        }
+        if after:
+            with self._storage.engine.begin() as connection:
+                self._write(connection, self._open, after)
+            self._note(after)
+
+    def _write(self, connection: sql.Connection, before: Mapping[int, Rows], after: Mapping[int, Rows]) -> None:
+        """Insert the rows of trials that they did not have before, and update those that differ."""
+        inserted, updated = defaultdict[str, list[Row]](list), defaultdict[str, list[Row]](list)
+        for id, rows in after.items():
+            for (name, key), row in rows.items():
+                which = {"trial_id": id} | ({KEYS[name]: key} if name in KEYS else {})
+                if (name, key) not in before[id]:
+                    inserted[name].append(which | row)
+                elif name in UPDATED and before[id][name, key] != row:
+                    updated[name].append({f"of_{column}": value for column, value in which.items()} | row)
+        for name, new in inserted.items():
+            connection.execute(sql.insert(self._tables[name]), new)
+        for name, new in updated.items():
+            columns = [column for column in self._tables[name].c if f"of_{column.name}" in new[0]]
+            same = [column == sql.bindparam(f"of_{column.name}") for column in columns]
+            connection.execute(sql.update(self._tables[name]).where(*same), new)
+
+    def _note(self, written: Mapping[int, Rows]) -> None:
+        for id, rows in written.items():
+            self._open.pop(id, None)
+            if not TrialState[rows[STATE]["state"]].is_finished():
+                self._open[id] = rows
+
+    def trial(self, id: int) -> FrozenTrial:
+        trial = self._storage.get_trial(id)
+        self._note({id: _rows(trial)})
         return trial
 
     def states(self, study_id: int) -> dict[int, TrialState]:
-        """The state of each trial of a study, by its id: cheap to ask often."""
-        with self._session() as session:
-            found = session.execute(
-                sql.select(TrialModel.trial_id, TrialModel.state).where(TrialModel.study_id == study_id)
-            )
-            return {trial.trial_id: trial.state for trial in found}
+        columns = self._tables["trials"].c
+        asked = sql.select(columns.trial_id, columns.state).where(columns.study_id == study_id)
+        with self._storage.engine.connect() as connection:
+            return {row.trial_id: TrialState[row.state] for row in connection.execute(asked)}
 
 
-def _write(
-    session: Session, trials: Iterable[tuple[int, FrozenTrial]], before: dict[int, _Written]
-) -> dict[int, _Written]:
-    """Write what trials have that was not written `before`; what is written once this is committed."""
-    steps, values, states = Rows(), Rows(), Rows()
-    added, changed = (Rows(), Rows()), (Rows(), Rows())  # as ATTRIBUTES
-    written = {}
-    for row, trial in trials:
-        old, new = before[row], _Written.of(trial)
-        if old.row and old.row[0].is_finished():
-            new.row, new.values = old.row, old.values
+def _rows(trial: FrozenTrial) -> Rows:
+    times = {"datetime_start": _time(trial.datetime_start), "datetime_complete": _time(trial.datetime_complete)}
+    rows: Rows = {STATE: {"state": trial.state.name, **times}}
+    for name, value in trial.params.items():
+        within = trial.distributions[name]
+        row = {"param_value": within.to_internal_repr(value), "distribution_json": distribution_to_json(within)}
+        rows["trial_params", name] = row
+    for objective, value in enumerate(trial.values or ()):
+        rows["trial_values", objective] = _number(value, "value", "value_type")
+    for step, value in trial.intermediate_values.items():
+        row = _number(value, "intermediate_value", "intermediate_value_type")
+        rows["trial_intermediate_values", step] = row
+    for key, attribute in trial.user_attrs.items():
+        rows["trial_user_attributes", key] = {"value_json": json.dumps(attribute)}
+    for key, attribute in trial.system_attrs.items():
+        rows["trial_system_attributes", key] = {"value_json": json.dumps(attribute)}
+    return rows
+
+
+def _time(time: datetime | None) -> datetime | None:
+    return time.astimezone(timezone.utc).replace(tzinfo=None) if time and TIMES_IN_UTC else time
+
+
+def _number(value: float, column: str, type_column: str) -> Row:
+    if math.isfinite(value):
+        return {column: value, type_column: "FINITE"}
+    return {column: None, type_column: "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"}
+
+
+class _Methods:
+    """Calls Optuna's methods: a transaction for each new trial, and for each new value of a trial."""
+
+    def __init__(self, rdb: RDBStorage) -> None:
+        self._storage = rdb
+
+    def begin(self, study_id: int, trials: Sequence[FrozenTrial], limit: float) -> list[int | None]:
+        held = _trials(self._storage, study_id)
+        alive = [trial.user_attrs for trial in held.values() if trial.state is not TrialState.FAIL]
+        live = {attributes[POINT] for attributes in alive if POINT in attributes}
+        entering = _entering(trials, live, held.keys() - counting(held), len(held), limit)
+        each = zip(trials, entering, strict=True)
+        return [self._storage.create_new_trial(study_id, trial) if enters else None for trial, enters in each]
+
+    def save(self, trials: Mapping[int, FrozenTrial]) -> None:
+        for id, trial in trials.items():
+            with suppress(UpdateFinishedTrialError):  # the trial stays as it has ended
+                self._save(id, trial, self._storage.get_trial(id))
+
+    def _save(self, id: int, trial: FrozenTrial, before: FrozenTrial) -> None:
         for step, value in trial.intermediate_values.items():
-            if step not in old.steps:
-                stored, kind = TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-                steps.append(
-                    {"trial_id": row, "step": step, "intermediate_value": stored, "intermediate_value_type": kind}
-                )
-        for objective, value in list(enumerate(trial.values or ()))[old.values : new.values]:
-            stored, infinity = TrialValueModel.value_to_stored_repr(value)
-            values.append({"trial_id": row, "objective": objective, "value": stored, "value_type": infinity})
-        for held, now, adds, changes in zip(old.attributes, new.attributes, added, changed, strict=True):
-            for key, text in now.items():
-                if key not in held:
-                    adds.append({"trial_id": row, "key": key, "value_json": text})
-                elif held[key] != text:
-                    changes.append({"of_trial_id": row, "of_key": key, "value_json": text})
-        if old.row and old.row != new.row:  # none: just made, as it is
-            state, start, complete = new.row
-            utc = TrialModel(datetime_start=start, datetime_complete=complete)
-            times = {"datetime_start": utc._datetime_start_utc, "datetime_complete": utc._datetime_complete_utc}
-            states.append({"of_trial_id": row, "state": state, **times})
-        attributes = tuple({**held, **now} for held, now in zip(old.attributes, new.attributes, strict=True))
-        written[row] = _Written(new.row, max(old.values, new.values), old.steps | new.steps, attributes)
-    _insert(session, TrialIntermediateValueModel, steps)
-    _insert(session, TrialValueModel, values)
-    for model, adds, changes in zip(ATTRIBUTES, added, changed, strict=True):
-        _insert(session, model, adds)
-        _update(session, model, ["trial_id", "key"], changes)
-    _update(session, TrialModel, ["trial_id"], states)
-    return written
+            if step not in before.intermediate_values:
+                self._storage.set_trial_intermediate_value(id, step, value)
+        for key, attribute in trial.user_attrs.items():
+            if (key, attribute) not in before.user_attrs.items():
+                self._storage.set_trial_user_attr(id, key, attribute)
+        for key, attribute in trial.system_attrs.items():
+            if (key, attribute) not in before.system_attrs.items():
+                self._storage.set_trial_system_attr(id, key, attribute)
+        if before.state is not trial.state:
+            self._storage.set_trial_state_values(id, trial.state, trial.values)
 
+    def trial(self, id: int) -> FrozenTrial:
+        return self._storage.get_trial(id)
 
-def _insert(session: Session, model: Any, rows: Rows) -> None:
-    if rows:
-        session.connection().execute(sql.insert(model.__table__), rows)
-
-
-def _update(session: Session, model: Any, keys: list[str], rows: Rows) -> None:
-    """Set columns of the rows whose `keys` are as said under of_<key>."""
-    if rows:
-        table = model.__table__
-        which = [table.c[key] == sql.bindparam(f"of_{key}", type_=table.c[key].type) for key in keys]
-        session.connection().execute(sql.update(table).where(*which), rows)
+    def states(self, study_id: int) -> dict[int, TrialState]:
+        return {id: trial.state for id, trial in _trials(self._storage, study_id).items()}

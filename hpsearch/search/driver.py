@@ -16,16 +16,17 @@ from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
+from hpsearch.engine.result import History, Result
 from hpsearch.errors import UsageError
 from hpsearch.search.budget import ATTEMPTS, Budget
+from hpsearch.search.bulk import AGAIN, POINT
 from hpsearch.search.evaluation import Evaluation
 from hpsearch.search.objectives import curve_of, value_of
 from hpsearch.search.pruners import COHORT
 from hpsearch.search.space import text
-from hpsearch.search.study import AGAIN, ATTEMPT, ME, POINT, WORKER, MirroredStudy
+from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy
 
-if TYPE_CHECKING:  # a fault is found without torch
-    from hpsearch.engine.result import History, Result
+if TYPE_CHECKING:  # importing torch takes a second, and a fault must not wait for it
     from hpsearch.workers.run import Outcome, Run
 
 
@@ -45,45 +46,43 @@ class Search:
         first_number: int,
         elsewhere: bool,
     ) -> None:
-        """draw: asks the study for a trial and gives it with its overrides. prepare: the run of a number and overrides;
-        raises UsageError. elsewhere: True if runs train in batches, perhaps in other processes; a run that is the only
-        one of its wave then reports by itself."""
+        """draw: asks the study for a trial and returns it with its overrides. prepare: (number, overrides) -> run, or a
+        UsageError. elsewhere: True if runs train in batches, perhaps in other processes; the only run of a first wave
+        then reports to the storage by itself."""
         self.mirror, self.budget = mirror, budget
         self._objectives, self._seeds = list(objectives), list(seeds)
         self._draw, self._prepare = draw, prepare
         self._number, self._elsewhere = first_number, elsewhere
-        self._by_seed = isinstance(mirror.study.pruner, WilcoxonPruner)  # a step is a seed, not an epoch
-        self._reports = len(self._objectives) == 1
-        self._cohort: int | None = getattr(mirror.study.pruner, "cohort", None)
-        self._cohorts = f"{ME}/{len(mirror.study.get_trials(deepcopy=False))}"  # others' are not ours to wait for
+        self._pruner = mirror.study.pruner
+        self._by_seed = isinstance(self._pruner, WilcoxonPruner)  # a step is a seed, not an epoch
+        self._reports = len(self._objectives) == 1  # Optuna's pruners need a single objective
+        self._cohort: int | None = getattr(self._pruner, "cohort", None)
+        self._cohorts = f"{ME}/{len(mirror.study.get_trials(deepcopy=False))}"  # cohorts never mix two processes
         self._admitted = 0
         self._started = monotonic()
-        self._evaluations: dict[int, Evaluation] = {}  # by the number of each run in work
+        self._evaluations: dict[int, Evaluation] = {}  # by number of a run in training
         self._open: list[Evaluation] = []
-        self.overrides: dict[int, list[str]] = {}  # of each run in work, by number
-        self.stopped: str | None = None  # the reason, if no trial is begun any more
+        self.overrides: dict[int, list[str]] = {}  # by number of a run in training
+        self.stopped: str | None = None  # the reason, if no further trial begins
 
     @property
     def expected(self) -> int:
-        """As `RunSource.expected`."""
+        """The number of runs that the trials to come need."""
         return max(0, self.budget.n_trials - len(self.mirror.counted())) * len(self._seeds)
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
-        """As `RunSource.next_runs`. For another task function each Run is None."""
+        """Runs for `free` lanes, or more if a trial needs them. For a foreign task function, None in place of a Run."""
         self.mirror.save(now=False)
-        runs: list[tuple[int, Run]] = []
-        for evaluation in [evaluation for evaluation in self._open if not evaluation.waiting]:
-            runs += self._begin_wave(evaluation)
-        asked = self._ask(free - len(runs))
-        self._open += asked
-        for evaluation in asked:
-            runs += self._begin_wave(evaluation)
-        return runs
+        ready = [evaluation for evaluation in self._open if not evaluation.waiting]
+        runs = [run for evaluation in ready for run in self._begin_wave(evaluation)]
+        new = self._ask(free - len(runs))
+        self._open += new
+        return runs + [run for evaluation in new for run in self._begin_wave(evaluation)]
 
     def _ask(self, free: int) -> list[Evaluation]:
-        """New trials, as many as there is room for."""
+        """New trials for `free` lanes, at least one if no trial is open."""
         room = free // self.width or int(not self._open)
-        if self._cohort is not None:  # it begins as a whole
+        if self._cohort is not None:  # all trials of a cohort begin together
             begun = self._admitted % self._cohort
             if not begun and self._open and room < self._cohort:
                 return []
@@ -99,27 +98,18 @@ class Search:
             entered = self.mirror.begin([trial for trial, _ in trials], self.budget.n_trials)
             self._admitted += sum(entered)
             repeated += entered.count(False)
-            found += [
-                Evaluation(trial, overrides, self._waves())
-                for (trial, overrides), mine in zip(trials, entered, strict=True)
-                if mine
-            ]
+            found += [Evaluation(*trials[k], self._waves()) for k, mine in enumerate(entered) if mine]
         if repeated >= ATTEMPTS and not found:
             self.stopped = "every point that the sampler finds has been tried"
         return found
 
     def _may_begin(self) -> bool:
-        if self.stopped is None:
-            counted = self.mirror.counted()
-            failed = self.failures
-            timeout = self.budget.timeout
-            if failed > self.budget.max_failure_rate * self.budget.n_trials:
-                self.stopped = f"{failed} of {len(counted)} trials failed, more than max_failure_rate allows"
-            elif timeout is not None and monotonic() - self._started > timeout:
-                self.stopped = f"timeout={timeout:g} s is over"
-            else:
-                return len(counted) < self.budget.n_trials
-        return False
+        counted, failed, budget = len(self.mirror.counted()), self.failures, self.budget
+        if self.stopped is None and failed > budget.max_failure_rate * budget.n_trials:
+            self.stopped = f"{failed} of {counted} trials failed, more than max_failure_rate allows"
+        elif self.stopped is None and budget.timeout is not None and monotonic() - self._started > budget.timeout:
+            self.stopped = f"timeout={budget.timeout:g} s is over"
+        return self.stopped is None and counted < budget.n_trials
 
     def _suggest(self, place: int) -> tuple[Trial, list[str]]:
         trial, overrides = self._draw(self.mirror.study)
@@ -134,32 +124,33 @@ class Search:
     def _waves(self) -> list[list[int]]:
         if self._by_seed:
             return [[seed] for seed in self._seeds]
-        if self._elsewhere and not isinstance(self.mirror.study.pruner, NopPruner):
-            return [wave for wave in (self._seeds[:1], self._seeds[1:]) if wave]  # one reports, and stands for the rest
+        if self._elsewhere and not isinstance(self._pruner, NopPruner):
+            first, rest = self._seeds[:1], self._seeds[1:]  # the pruner judges the first run alone
+            return [first, rest] if rest else [first]
         return [self._seeds]
 
     def _begin_wave(self, evaluation: Evaluation) -> list[tuple[int, Any]]:
         runs: list[tuple[int, Any]] = []
         wave = evaluation.waves.pop(0)
-        attached = [f"trial={self.mirror.row(evaluation.trial)}"] if self._attached(evaluation, wave) else []
+        reports_itself = not evaluation.runs and self._reports_itself(wave)
+        attached = [f"trial={self.mirror.row(evaluation.trial)}"] if reports_itself else []
         for seed in wave:
-            number = self._number
-            self._number += 1
+            number, self._number = self._number, self._number + 1
             evaluation.runs[seed] = number
             self._evaluations[number] = evaluation
+            self.overrides[number] = [*evaluation.overrides, f"seed={seed}", *attached]
             try:
-                self.overrides[number] = [*evaluation.overrides, f"seed={seed}", *attached]
                 runs.append((number, self._prepare(number, self.overrides[number])))
             except UsageError as error:
                 self.ended(number, error)
         return runs
 
-    def _attached(self, evaluation: Evaluation, wave: list[int]) -> bool:
-        """True if the run of this wave reports to its trial by itself."""
-        return self._elsewhere and self._reports and not self._by_seed and len(wave) == 1 and not evaluation.runs
+    def _reports_itself(self, seeds: Collection[int]) -> bool:
+        """True if the run of a trial's first wave reports its epochs to the storage by itself."""
+        return self._elsewhere and self._reports and not self._by_seed and len(seeds) == 1
 
     def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """As `RunSource.prune`. Every trial reports before any is asked about, so that a halving sees all of them."""
+        """The runs to prune. All trials report before the first decision, because a halving compares all of them."""
         touched: dict[int, Evaluation] = {}
         for number, history in histories.items():
             evaluation = self._evaluations[number]
@@ -167,18 +158,16 @@ class Search:
             touched[evaluation.trial.number] = evaluation
         if self._by_seed or not self._reports:
             return ()
-        asked = [evaluation for _, evaluation in sorted(touched.items()) if self._report(evaluation)]
-        if isinstance(self.mirror.study.pruner, NopPruner):
-            return ()
+        reported = [evaluation for _, evaluation in sorted(touched.items()) if self._report(evaluation)]
         pruned: list[int] = []
-        for evaluation in asked:
-            if evaluation.trial.should_prune():
+        for evaluation in reported:
+            if not isinstance(self._pruner, NopPruner) and evaluation.trial.should_prune():
                 evaluation.pruned = True
                 pruned += evaluation.runs.values()
         return pruned
 
     def _report(self, evaluation: Evaluation) -> bool:
-        """Report the epochs that all seeds have done. True if there were new ones."""
+        """Report the epochs that all seeds have reached. Returns True if an epoch is new."""
         curves = [curve_of(evaluation.histories.get(seed), self._objectives[0]) for seed in evaluation.runs]
         done = min(map(len, curves))
         new = range(evaluation.reported, done)
@@ -190,7 +179,7 @@ class Search:
         return bool(new)
 
     def ended(self, number: int, outcome: Outcome) -> None:
-        """Note the outcome of a run. After the last run of a wave the trial is told, or its next wave begins."""
+        """Take the outcome of a run. After the last run of a wave, tell the trial, or let its next wave begin."""
         evaluation = self._evaluations.pop(number)
         self.overrides.pop(number)
         seed = evaluation.seed_of(number)
@@ -199,7 +188,7 @@ class Search:
             evaluation.histories[seed] = outcome.history
         if evaluation.waiting:
             return
-        if self._attached(Evaluation(evaluation.trial, [], []), list(evaluation.runs)):
+        if self._reports_itself(evaluation.runs):
             evaluation.reported = self.mirror.reread(evaluation.trial)
         if self._by_seed and not isinstance(outcome, Exception):
             evaluation.trial.report(value_of(outcome, self._objectives[0]), len(evaluation.outcomes) - 1)
@@ -214,11 +203,8 @@ class Search:
         self._open.remove(evaluation)
         evaluation.runs = {}
         results = {seed: r for seed, r in evaluation.outcomes.items() if not isinstance(r, Exception)}
-        errors = [
-            str(e).partition("\n")[0] or type(e).__name__
-            for e in evaluation.outcomes.values()
-            if isinstance(e, Exception)
-        ]
+        failures = [error for error in evaluation.outcomes.values() if isinstance(error, Exception)]
+        errors = [str(error).partition("\n")[0] or type(error).__name__ for error in failures]
         values = [[value_of(result, name) for result in results.values()] for name in self._objectives]
         self._describe(trial, results)
         state = TrialState.COMPLETE
@@ -234,10 +220,10 @@ class Search:
         if again:
             trial.set_user_attr(AGAIN, "failed")
         means = [statistics.fmean(row) for row in values] if state is TrialState.COMPLETE else None
-        told = self.mirror.study.tell(trial, means, state)
+        frozen = self.mirror.study.tell(trial, means, state)
         self.mirror.changed(trial)
         if again:
-            self.mirror.enqueue_again(told)
+            self.mirror.enqueue_again(frozen)
 
     def _describe(self, trial: Trial, results: Mapping[int, Result]) -> None:
         """Set the attributes that the dashboard shows beside the value."""
@@ -253,16 +239,16 @@ class Search:
 
     @property
     def width(self) -> int:
-        """The number of runs of a trial that begin beside each other."""
+        """The number of runs that a trial begins with."""
         return len(self._waves()[0])
 
     @property
     def failures(self) -> int:
-        """The number of failed trials, without those that are repeated."""
+        """The number of failed trials that are not repeated."""
         return sum(trial.state is TrialState.FAIL for trial in self.mirror.counted())
 
     def close(self) -> None:
-        """Save everything. Trials in work are marked as interrupted, and the next command evaluates them again."""
+        """Save the study. Open trials fail as interrupted, and the next command evaluates them again."""
         for evaluation in self._open:
             evaluation.trial.set_user_attr(AGAIN, "interrupted")
             self.mirror.study.tell(evaluation.trial, state=TrialState.FAIL)

@@ -1,27 +1,23 @@
 """A trial in evaluation: one configuration on its seeds, which train beside each other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from optuna.trial import Trial
 
-if TYPE_CHECKING:
-    from hpsearch.engine.result import History
-    from hpsearch.workers.run import Outcome
+from hpsearch.engine.result import History, Result
 
 
 @dataclass(eq=False)
 class Evaluation:
-    """A trial and its runs. waves: the seeds that are still to come; the seeds of a wave train beside each other."""
+    """A trial and its runs. waves: the seeds that have not begun, in groups that train beside each other. reported: the
+    number of epochs reported to the trial."""
 
     trial: Trial
     overrides: list[str]
     waves: list[list[int]]
     runs: dict[int, int] = field(default_factory=dict)  # seed -> number of its run
     histories: dict[int, History] = field(default_factory=dict)  # by seed
-    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by seed
+    outcomes: dict[int, Result | Exception] = field(default_factory=dict)  # by seed
     reported: int = 0
     pruned: bool = False
 
@@ -32,4 +28,4 @@ class Evaluation:
 
     def seed_of(self, number: int) -> int:
         """The seed of a run."""
-        return next(seed for seed, its in self.runs.items() if its == number)
+        return next(seed for seed, run in self.runs.items() if run == number)

@@ -1,15 +1,11 @@
-"""The objectives of a search, and the value of a run in each."""
-
-from __future__ import annotations
+"""The objectives of a search."""
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a fault in a search's settings is found without torch
-    from hpsearch.engine.result import History, Result
+from hpsearch.engine.result import History, Result
 
-OBJECTIVES: dict[str, tuple[str, Callable[[Result], float]]] = {  # name -> direction, value of a finished run
+OBJECTIVES: dict[str, tuple[str, Callable[[Result], float]]] = {  # name -> direction, a run's value
     "val_accuracy": ("maximize", lambda result: result.history.val_accuracy[-1]),
     "val_loss": ("minimize", lambda result: result.history.val_loss[-1]),
     "seconds": ("minimize", lambda result: result.seconds),
@@ -19,14 +15,13 @@ WORST = {"val_accuracy": 0.0}  # the value of a run that diverged; the other obj
 
 
 def curve_of(history: History | None, objective: str) -> list[float]:
-    """The objective by epoch."""
-    if history is None:
-        return []
+    """The values of the objective by epoch."""
+    history = history or History()
     return history.val_loss if objective == "val_loss" else history.val_accuracy
 
 
 def value_of(result: Result, objective: str) -> float:
-    """The objective of one run."""
+    """The value of the objective for a run."""
     if result.status == "diverged" and objective in WORST:
         return WORST[objective]
     return OBJECTIVES[objective][1](result)

@@ -1,4 +1,4 @@
-"""Pruners that see all runs of a stack at once, on Optuna's interface, so that they also work without hpsearch."""
+"""Pruners that compare all runs of a stack at once. They are Optuna pruners, so they work without hpsearch too."""
 
 import math
 from abc import abstractmethod
@@ -13,19 +13,19 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import require
 
 CLASSES = ("optuna.pruners.*", "hpsearch.search.pruners.*")  # that a configuration may name
-LARGEST_COHORT = 27  # unless its size is given
-COHORT = "cohort"  # user attribute: the name of a trial's cohort; without it consecutive trials form one
+LARGEST_COHORT = 27  # trials, if a configuration gives no size
+COHORT = "cohort"  # user attribute: the name of a trial's cohort; without names, consecutive trials form a cohort
 
 
 class CohortPruner(BasePruner):
-    """At some steps the best of a cohort stay and the others are pruned.
+    """At some steps the best trials of a cohort stay and the others are pruned.
 
-    Exact where all trials of the cohort have reported a step before any is asked about; the order of the questions is
-    then irrelevant. Where trials come one after the other, as in `Study.optimize`, a trial is compared with those that
-    have come so far: while no more have come than stay, none is pruned.
+    Let all trials of a cohort report a step before `should_prune` is called for any: then the order of the calls does
+    not matter. In `Study.optimize` trials come one after another. A trial is then compared with the earlier ones, and
+    none is pruned before more trials have reported than stay.
 
-    NaN comes after every number; of equal values the lower trial number is better. A trial that is pruned at a step
-    still counts there; one that failed before it does not, and its place goes to another.
+    NaN is worse than every number; of equal values the lower trial number is better. A trial that is pruned at a step
+    still counts at that step. A trial that failed before leaves its place to another.
     """
 
     def __init__(self, cohort: int) -> None:
@@ -34,10 +34,10 @@ class CohortPruner(BasePruner):
 
     @abstractmethod
     def kept(self, step: int) -> int | None:
-        """How many of a cohort stay at a step; None where nobody is judged."""
+        """The number of trials of a cohort that stay at a step; None if no trial is pruned there."""
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether the trial is to end at the step that it has reported last."""
+        """True if the trial must end at its last reported step."""
         step = trial.last_step
         if step is None or (kept := self.kept(step)) is None:
             return False
@@ -50,13 +50,13 @@ class CohortPruner(BasePruner):
         return _rank(study, trial, step) not in ranks[:kept]
 
     def _cohort_of(self, trial: FrozenTrial) -> str | int:
-        """What the attribute says or the number of the cohort: text and numbers never mix."""
+        """The cohort's name from the attribute, or its number; a name is never equal to a number."""
         name: str | int = trial.user_attrs.get(COHORT, trial.number // self.cohort)
         return name
 
 
 def _rank(study: Study, trial: FrozenTrial, step: int) -> tuple[bool, float, int]:
-    """Smaller is better."""
+    """A sort key of the trial's value; smaller is better."""
     value = trial.intermediate_values[step]
     if math.isnan(value):
         return True, 0.0, trial.number
@@ -64,15 +64,15 @@ def _rank(study: Study, trial: FrozenTrial, step: int) -> tuple[bool, float, int
 
 
 class SynchronousHalvingPruner(CohortPruner):
-    """Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943): at step r of a cohort of n trials, then at
-    r η, r η², …, the best n/η, n/η², … stay, rounded down, and at least one.
+    """Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943). Of a cohort of n trials, the best n/η stay at
+    step r, n/η² at step r η, n/η³ at step r η², and so on, rounded down, at least one.
 
     A cohort of 27 with r = 1, η = 3 and 40 epochs costs 94 epochs instead of 1,080.
 
     Args:
         min_resource: r, the first step at which trials are compared.
         reduction_factor: η.
-        cohort: n, the trials that are compared with each other.
+        cohort: n.
     """
 
     def __init__(self, min_resource: int = 1, reduction_factor: int = 3, cohort: int = 27) -> None:
@@ -82,7 +82,6 @@ class SynchronousHalvingPruner(CohortPruner):
         self._min_resource, self._reduction_factor = min_resource, reduction_factor
 
     def kept(self, step: int) -> int | None:
-        """As `CohortPruner.kept`."""
         rung, kept = self._min_resource, self.cohort // self._reduction_factor
         while rung < step:
             rung, kept = rung * self._reduction_factor, kept // self._reduction_factor
@@ -90,15 +89,15 @@ class SynchronousHalvingPruner(CohortPruner):
 
 
 class OneEpochPruner(CohortPruner):
-    """All for one epoch, then the best of each cohort to the end: what any other method has to beat (Egele et al. 2023,
-    arXiv 2307.15422).
+    """All trials for one epoch, then the best of each cohort to the end: a strong baseline (Egele et al. 2023, arXiv
+    2307.15422).
 
     A cohort of 27, of which 3 go on to 40 epochs, costs 144 epochs instead of 1,080.
 
     Args:
-        keep: how many of a cohort go on.
-        cohort: the trials that are compared with each other.
-        epochs: after which they are compared.
+        keep: the number of trials of a cohort that go on.
+        cohort: the number of trials in a cohort.
+        epochs: the epochs before they are compared.
     """
 
     def __init__(self, keep: int = 3, cohort: int = 27, epochs: int = 1) -> None:
@@ -108,14 +107,13 @@ class OneEpochPruner(CohortPruner):
         self._keep, self._epochs = keep, epochs
 
     def kept(self, step: int) -> int | None:
-        """As `CohortPruner.kept`."""
         return self._keep if step == self._epochs else None
 
 
 def new_pruner(pruner_cfg: DictConfig, room: int = LARGEST_COHORT) -> Any:
     """The pruner of ``hydra.sweeper.pruner``. A cohort without a size is `room` trials, at most `LARGEST_COHORT`.
 
-    Raises InstantiationException for settings that its class refuses.
+    Raises InstantiationException for options that the class refuses.
     """
     plain: Any = OmegaConf.to_container(pruner_cfg, resolve=True)
     if plain.get("cohort", 0) is None:

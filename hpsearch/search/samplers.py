@@ -1,4 +1,4 @@
-"""The sampler of a search: Optuna's, with Optuna's own defaults."""
+"""Make the sampler of a search: one of Optuna's, with Optuna's defaults."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,16 +19,19 @@ def auto_sampler(seed: int | None = None) -> Any:
     return optunahub.load_module("samplers/auto_sampler").AutoSampler(seed=seed)
 
 
-def sampler_factory(conf: DictConfig) -> Callable[[int], Any]:
-    """Makes the sampler for a study of so many trials; a seeded one goes on from there, not from its first point."""
-    plain: Any = OmegaConf.to_container(conf, resolve=True)
-    plain = {key: value for key, value in plain.items() if value is not None}
+def sampler_factory(sampler_cfg: DictConfig) -> Callable[[int], Any]:
+    """A function from the number of trials that a study has to a sampler. A seeded sampler does not repeat them.
+
+    Raises UsageError for options that the sampler refuses.
+    """
+    options: Any = OmegaConf.to_container(sampler_cfg, resolve=True)
+    plain = {key: value for key, value in options.items() if value is not None}
     name = plain["_target_"].rpartition(".")[2]
     if name == "GridSampler":
         raise UsageError(["hydra/sweeper/sampler=grid: a grid needs no sampler; leave hydra/sweeper=hpsearch out"])
 
     def make(trials: int) -> Any:
-        if trials and "seed" in plain:  # SeedSequence: streams that do not overlap
+        if trials and "seed" in plain:  # a SeedSequence, because its streams do not overlap
             import numpy as np
 
             plain["seed"] = int(np.random.SeedSequence([plain["seed"], trials]).generate_state(1)[0])
@@ -41,7 +44,7 @@ def sampler_factory(conf: DictConfig) -> Callable[[int], Any]:
 
 @contextmanager
 def blaming(setting: str) -> Iterator[None]:
-    """Whatever goes wrong inside is the fault of this setting: Optuna's classes have no error of their own for that."""
+    """Inside, any exception becomes a UsageError for `setting`, because Optuna raises many types for a wrong option."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a search is asked for: whatever the user can have got wrong is found here, before anything is begun."""
+"""The settings of a search. Every fault of the user's is found here, before a trial begins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
 from hpsearch.search.space import Space, suggest
 
-PROBED = 11  # trials: samplers begin with 10 random ones, unless told otherwise
+PROBED = 11  # trials, because most samplers draw the first 10 at random
 
 Custom = Callable[[DictConfig, optuna.Trial], object]
 Draw = Callable[[optuna.Study], tuple[optuna.Trial, list[str]]]
@@ -28,8 +28,9 @@ Draw = Callable[[optuna.Study], tuple[optuna.Trial, list[str]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """sampler: makes one for a study of so many trials. points: to begin with. draw: asks a study for a trial, which it
-    gives with its overrides; raises UsageError where sampler or custom space fail. probe: the overrides of one."""
+    """sampler: number of trials that the study has -> sampler. points: the first points to evaluate. draw: asks a study
+    for a trial and returns it with its overrides; raises UsageError if the sampler or the custom space fails. probe:
+    the overrides of one trial."""
 
     space: Space
     seeds: list[int]
@@ -43,34 +44,36 @@ class Settings:
     probe: list[str]
 
 
-def read(whole: DictConfig, space: Space, lanes: int | None) -> Settings:
-    """From Hydra's `whole` configuration; lanes: of the launcher, None where it has none. Raises UsageError."""
-    conf = whole.hydra.sweeper
-    seeds = seeds_of(whole, space.always.fixed.pop("seed", None))
-    objectives = list(conf.objective) if OmegaConf.is_list(conf.objective) else [conf.objective]
-    directions = _directions(objectives, conf.direction)
-    budget = Budget(conf.n_trials, conf.timeout, conf.retry_failed, conf.max_failure_rate)
-    require(conf.n_jobs >= 1, "hydra.sweeper.n_jobs", conf.n_jobs, "at least 1")
-    pruner = _pruner(conf.pruner, len(objectives), len(seeds), lanes)
-    sampler = sampler_factory(conf.sampler)
-    points = [space.point(point) for point in conf.enqueue]
-    draw = partial(_draw, space, whole, conf.custom_search_space, _function(conf.custom_search_space))
+def read(hydra_cfg: DictConfig, space: Space, lanes: int | None) -> Settings:
+    """The settings of ``hydra.sweeper``. lanes: of the launcher; None if it has none. Raises UsageError."""
+    sweeper_cfg = hydra_cfg.hydra.sweeper
+    seeds = seeds_of(hydra_cfg, space.always.fixed.pop("seed", None))
+    objectives = _listed(sweeper_cfg.objective)
+    directions = _directions(objectives, sweeper_cfg.direction)
+    budget = Budget(sweeper_cfg.n_trials, sweeper_cfg.timeout, sweeper_cfg.retry_failed, sweeper_cfg.max_failure_rate)
+    require(sweeper_cfg.n_jobs >= 1, "hydra.sweeper.n_jobs", sweeper_cfg.n_jobs, "at least 1")
+    pruner = _pruner(sweeper_cfg.pruner, len(objectives), len(seeds), lanes)
+    sampler = sampler_factory(sweeper_cfg.sampler)
+    points = [space.point(point) for point in sweeper_cfg.enqueue]
+    path = sweeper_cfg.custom_search_space
+    draw = partial(_draw, space, hydra_cfg, path, _function(path))
     probe = _probe(optuna.create_study(sampler=sampler(0), directions=directions), draw, budget.n_trials)
     return Settings(space, seeds, objectives, directions, budget, pruner, sampler, points, draw, probe)
 
 
-def seeds_of(whole: DictConfig, typed: str | None, searching: bool = True) -> list[int]:
-    """Of each trial; `typed` is what the command line has for ``seed``."""
-    conf = whole.hydra.sweeper.seeds
-    if typed is not None and conf is not None and searching:
-        raise UsageError([f"seed={typed}: hydra.sweeper.seeds={conf} says on which seeds; leave one of them out"])
-    key, given = ("hydra.sweeper.seeds", conf) if typed is None else ("seed", typed)
+def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -> list[int]:
+    """The seeds of each trial. typed: the value of ``seed`` on the command line."""
+    configured = hydra_cfg.hydra.sweeper.seeds
+    if typed is not None and configured is not None and searching:
+        fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
+        raise UsageError([fault])
+    key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
     if given is None:
-        return [whole.get("seed", 0)]
+        return [hydra_cfg.get("seed", 0)]
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
-        found = [override.value()] if not override.is_sweep_override() else list(override.sweep_iterator())
+        found = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
         seeds = [seed for seed in found if isinstance(seed, int) and not isinstance(seed, bool)]
     except (HydraException, TypeError):
         found, seeds = [], []
@@ -78,13 +81,16 @@ def seeds_of(whole: DictConfig, typed: str | None, searching: bool = True) -> li
     return seeds
 
 
+def _listed(value: Any) -> list[Any]:
+    return list(value) if OmegaConf.is_list(value) else [value]
+
+
 def _directions(objectives: list[str], given: Any) -> list[Any]:
     known = not set(objectives) - set(OBJECTIVES) and objectives and len(set(objectives)) == len(objectives)
     require(bool(known), "hydra.sweeper.objective", objectives, f"one or several of {', '.join(OBJECTIVES)}")
     if given is None:
         return [OBJECTIVES[name][0] for name in objectives]
-    several = list(given) if OmegaConf.is_list(given) else [given]
-    directions = [getattr(one, "name", str(one)) for one in several]
+    directions = [getattr(one, "name", str(one)) for one in _listed(given)]
     known = len(directions) == len(objectives) and set(directions) <= {"minimize", "maximize"}
     must = f"minimize or maximize, once for each of {', '.join(objectives)}"
     require(known, "hydra.sweeper.direction", ",".join(directions), must)
@@ -94,17 +100,17 @@ def _directions(objectives: list[str], given: Any) -> list[Any]:
 def _function(path: str | None) -> Custom | None:
     if path is None:
         return None
-    must = "module.function of a module that can be imported"
     try:
-        function: Custom = resolve_name(path)
+        function = resolve_name(path)
     except (ImportError, AttributeError, ValueError):
-        function = None  # type: ignore[assignment]
+        function = None
+    must = "module.function of a module that can be imported"
     require(callable(function), "hydra.sweeper.custom_search_space", path, must)
-    return function
+    return function  # type: ignore[no-any-return]
 
 
 def _draw(
-    space: Space, whole: DictConfig, path: str, custom: Custom | None, study: optuna.Study
+    space: Space, hydra_cfg: DictConfig, path: str, custom: Custom | None, study: optuna.Study
 ) -> tuple[optuna.Trial, list[str]]:
     with blaming(f"hydra/sweeper/sampler: {type(study.sampler).__name__}"):
         trial = study.ask()
@@ -112,12 +118,12 @@ def _draw(
     before = set(trial.params)
     if custom is not None:
         with blaming(f"hydra.sweeper.custom_search_space={path}"):
-            custom(whole, trial)
+            custom(hydra_cfg, trial)
     return trial, [*overrides, *(f"{name}={value}" for name, value in trial.params.items() if name not in before)]
 
 
 def _probe(study: optuna.Study, draw: Draw, n_trials: int) -> list[str]:
-    """Much is refused only when a few trials are asked and told; the overrides of the first."""
+    """The overrides of the first trial. Ask and tell several, because samplers check much only then."""
     drawn = []
     for number in range(min(n_trials, PROBED)):
         trial, overrides = draw(study)
@@ -127,40 +133,40 @@ def _probe(study: optuna.Study, draw: Draw, n_trials: int) -> list[str]:
     return drawn[0]
 
 
-def _pruner(conf: DictConfig, objectives: int, seeds: int, lanes: int | None) -> Any:
-    """Raises UsageError for settings that its class refuses, or that the search cannot follow."""
-    name, key, on = conf._target_.rpartition(".")[2], "hydra.sweeper.pruner", f"on {count(seeds, 'seed')}"
-    for option, default in next((node for node in PRUNERS.values() if node["_target_"] == conf._target_), {}).items():
-        number = not isinstance(default, (int, float)) or isinstance(conf[option], (int, float))
-        require(number, f"{key}.{option}", conf[option], "a number")
-    require(conf.get("reduction_factor", 2) >= 2, f"{key}.reduction_factor", conf.get("reduction_factor"), "at least 2")
-    if isinstance(most := conf.get("max_resource"), int):
-        require(conf.min_resource <= most, f"{key}.min_resource", conf.min_resource, f"at most {most}, the epochs")
-    wrapped = conf.get("wrapped_pruner")
+def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | None) -> Any:
+    """The pruner. Raises UsageError for options that its class refuses, or that do not fit the search."""
+    target = pruner_cfg._target_
+    name, key, on = target.rpartition(".")[2], "hydra.sweeper.pruner", f"on {count(seeds, 'seed')}"
+    for option, default in next((node for node in PRUNERS.values() if node["_target_"] == target), {}).items():
+        number = not isinstance(default, (int, float)) or isinstance(pruner_cfg[option], (int, float))
+        require(number, f"{key}.{option}", pruner_cfg[option], "a number")
+    factor = pruner_cfg.get("reduction_factor", 2)
+    require(factor >= 2, f"{key}.reduction_factor", factor, "at least 2")
+    if isinstance(most := pruner_cfg.get("max_resource"), int):
+        least = pruner_cfg.min_resource
+        require(least <= most, f"{key}.min_resource", least, f"at most {most}, the epochs")
+    wrapped = pruner_cfg.get("wrapped_pruner")
     pruner_itself = "a pruner itself, as {_target_: optuna.pruners.MedianPruner}"
     require(wrapped is None or OmegaConf.is_dict(wrapped), f"{key}.wrapped_pruner", wrapped, pruner_itself)
-    if lanes is not None and conf.get("cohort", 0) is None:
-        least = f"at least {2 * seeds}, for 2 trials that {name} compares {on}"
-        require(lanes >= 2 * seeds, "hydra.launcher.lanes", lanes, least)
-    make = partial(new_pruner, conf, *(() if lanes is None else (lanes // seeds,)))
+    if lanes is not None and pruner_cfg.get("cohort", 0) is None:
+        must = f"at least {2 * seeds}, for 2 trials that {name} compares {on}"
+        require(lanes >= 2 * seeds, "hydra.launcher.lanes", lanes, must)
+    make = partial(new_pruner, pruner_cfg, *(() if lanes is None else (lanes // seeds,)))
     with blaming(f"hydra/sweeper/pruner: {name} refuses its settings"):
         pruner = make()
-        if objectives == 1:  # some look at their settings only when they are asked
+        if objectives == 1:  # some pruners check their options only when they are asked
             trial = optuna.create_study(pruner=make()).ask()
             trial.report(0.5, 1)
             trial.should_prune()
-    if objectives > 1 and name != "NopPruner":
-        raise UsageError([f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"])
-    if name == "WilcoxonPruner" and seeds < 3:
-        raise UsageError(
-            [f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=[0,1,2,3,4]"]
-        )
     cohort = getattr(pruner, "cohort", 0) * seeds
-    if lanes is not None and cohort > lanes:
-        raise UsageError(
-            [
-                f"{key}.cohort={pruner.cohort}: {on} a cohort takes {cohort} lanes; "
-                f"raise hydra.launcher.lanes={lanes} or lower the cohort"
-            ]
-        )
+    fault = None
+    if objectives > 1 and name != "NopPruner":
+        fault = f"hydra/sweeper/pruner: {name} cannot judge {objectives} objectives; none can"
+    elif name == "WilcoxonPruner" and seeds < 3:
+        fault = f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=[0,1,2,3,4]"
+    elif lanes is not None and cohort > lanes:
+        cure = f"raise hydra.launcher.lanes={lanes} or lower the cohort"
+        fault = f"{key}.cohort={pruner.cohort}: {on} a cohort takes {cohort} lanes; {cure}"
+    if fault:
+        raise UsageError([fault])
     return pruner

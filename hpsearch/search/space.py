@@ -1,93 +1,93 @@
-"""The search space: Hydra's sweep syntax becomes Optuna's distributions, and a trial the overrides of its jobs."""
+"""A search space: Optuna's distributions under conditions, and the overrides of one point in it."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import BaseTrial, create_trial
 
 from hpsearch.errors import UsageError
 
-Choose = Callable[[str, BaseDistribution], Any]
+Distribution = CategoricalDistribution | IntDistribution | FloatDistribution
+Choose = Callable[[str, Distribution], Any]
 
 
 @dataclass(frozen=True)
 class Branch:
-    """distributions: of what is searched; fixed: the values of what is not, as text; both by key."""
+    """Parameters by key. distributions: of the searched ones; fixed: the values of the others, as text."""
 
-    distributions: dict[str, BaseDistribution]
+    distributions: dict[str, Distribution]
     fixed: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Space:
-    """The part that is always there, and parts that exist only where a key has one of some values.
-
-    lines: overrides that are no values, such as ``~key``.
-    """
+    """always: the parameters of every point. when: (key, values, branch): the parameters that exist only where the key
+    has one of the values. lines: overrides without a value, such as ``~key``."""
 
     always: Branch
     when: list[tuple[str, list[str], Branch]]
     lines: list[str]
 
+    @property
+    def branches(self) -> list[Branch]:
+        """All branches, the unconditional one first."""
+        return [self.always, *(branch for _, _, branch in self.when)]
+
     def overrides(self, choose: Choose) -> list[str]:
-        """The overrides of one point; `choose` is asked for each parameter that the point has."""
+        """The overrides of one point. `choose` is called for each searched parameter of the point."""
         values = dict(self.always.fixed)
-        open_ = dict(self.always.distributions)
+        searched = dict(self.always.distributions)
         deciding = {key for key, _, _ in self.when}
-        while True:  # what decides over others comes first
-            for key, needed, part in self.when:
+        while True:  # first the keys that other parameters depend on
+            for key, needed, branch in self.when:
                 if values.get(key) in needed:
-                    open_ |= {name: d for name, d in part.distributions.items() if name not in values}
-                    values = part.fixed | values
-            key = next((name for name in open_ if name in deciding and name not in values), "")
+                    searched |= {name: d for name, d in branch.distributions.items() if name not in values}
+                    values = branch.fixed | values
+            key = next((name for name in searched if name in deciding and name not in values), "")
             if not key:
                 break
-            values[key] = text(choose(key, open_[key]))
-        for name, distribution in open_.items():
+            values[key] = text(choose(key, searched[key]))
+        for name, distribution in searched.items():
             if name not in values:
                 values[name] = text(choose(name, distribution))
         return [*(f"{name}={value}" for name, value in values.items()), *self.lines]
 
     def corners(self) -> Iterator[list[str]]:
-        """The overrides of few points that have, together, every choice and the ends of every interval."""
+        """The overrides of a few points that together have every choice and both ends of every interval."""
         waiting: list[dict[str, Any]] = [{}]
         seen: set[str] = set()
         while waiting:
             picked = waiting.pop()
-            here: dict[str, BaseDistribution] = {}
-
-            def choose(
-                name: str, d: BaseDistribution, picked: dict[str, Any] = picked, here: dict[str, Any] = here
-            ) -> Any:
-                here[name] = d
-                return picked.get(name, _ends(d)[0])
-
-            yield self.overrides(choose)
-            for name, distribution in here.items():
+            overrides, distributions = self._corner(picked)
+            yield overrides
+            for name, distribution in distributions.items():
                 if f"{name} {distribution}" not in seen:
                     seen.add(f"{name} {distribution}")
                     waiting += [picked | {name: end} for end in _ends(distribution)[1:]]
 
+    def _corner(self, picked: Mapping[str, Any]) -> tuple[list[str], dict[str, Distribution]]:
+        """The overrides of the point with the values `picked`, else the first choice or end; its distributions."""
+        found: dict[str, Distribution] = {}
+
+        def choose(name: str, distribution: Distribution) -> Any:
+            found[name] = distribution
+            return picked.get(name, _ends(distribution)[0])
+
+        return self.overrides(choose), found
+
     def point(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """A point that the user gives, as values of the distributions. Raises UsageError for one outside."""
+        """A point of the user's, as values of the distributions. Raises UsageError for a point outside the space."""
         if not isinstance(given, Mapping):
             raise UsageError([f"hydra.sweeper.enqueue: {given}: must be a point, as {{lr: 0.1}}"])
         found = {}
         for key, value in given.items():
-            parts = [self.always, *(part for _, _, part in self.when)]
-            distributions = [part.distributions[key] for part in parts if key in part.distributions]
+            distributions = [branch.distributions[key] for branch in self.branches if key in branch.distributions]
             for d in distributions:
                 choices = d.choices if isinstance(d, CategoricalDistribution) else ()
                 inner = next((choice for choice in choices if text(choice) == text(value)), value)
-                if isinstance(d, CategoricalDistribution):
-                    inside = inner in choices
-                else:
-                    number = isinstance(value, (int, float)) and math.isfinite(value)
-                    inside = number and d._contains(d.to_internal_repr(value))
-                if inside:
+                if (choices or isinstance(value, (int, float))) and _contains(d, inner):
                     found[key] = inner
             if key not in found:
                 must = " or ".join(map(describe, distributions)) or "no value, it is not searched"
@@ -96,46 +96,48 @@ class Space:
 
     @property
     def described(self) -> list[str]:
-        """A line for each parameter."""
-        parts = [("", self.always), *((f"{key}={','.join(v)}: ", part) for key, v, part in self.when)]
+        """A line for each parameter, with its condition."""
+        branches = [("", self.always), *((f"{key}={','.join(v)}: ", branch) for key, v, branch in self.when)]
         return [
             f"{condition}{line}"
-            for condition, part in parts
+            for condition, branch in branches
             for line in (
-                *(f"{name}  {describe(d)}" for name, d in part.distributions.items()),
-                *(f"{name}={value}" for name, value in part.fixed.items() if condition),
+                *(f"{name}  {describe(d)}" for name, d in branch.distributions.items()),
+                *(f"{name}={value}" for name, value in branch.fixed.items() if condition),
             )
         ]
 
 
-def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+def _contains(distribution: Distribution, value: Any) -> bool:
+    try:
+        create_trial(value=0.0, params={"": value}, distributions={"": distribution})
+    except ValueError:
+        return False
+    return True
+
+
+def suggest(trial: BaseTrial, name: str, distribution: Distribution) -> Any:
     """A trial's value of a parameter."""
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(
-            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    ask: Any = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+    return ask(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
-def describe(distribution: BaseDistribution) -> str:
-    """sgd, adam or 0.001 to 0.1 (log)."""
+def describe(distribution: Distribution) -> str:
+    """A distribution in words: "sgd, adam" or "0.001 to 0.1 (log)"."""
     if isinstance(distribution, CategoricalDistribution):
         return ", ".join(map(str, distribution.choices))
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
     return f"{distribution.low:g} to {distribution.high:g}{' (log)' if distribution.log else step}"
 
 
-def _ends(distribution: BaseDistribution) -> list[Any]:
+def _ends(distribution: Distribution) -> list[Any]:
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     return [distribution.low, distribution.high]
 
 
 def text(value: Any) -> str:
-    """As the command line has it."""
+    """A value as on the command line."""
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)

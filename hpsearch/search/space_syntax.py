@@ -1,56 +1,55 @@
-"""Hydra's sweep syntax becomes a search space."""
+"""Read a search space from Hydra's sweep syntax."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 
 from hpsearch.errors import UsageError
-from hpsearch.report.summary_table import text
-from hpsearch.search.space import Branch, Space
+from hpsearch.search.space import Branch, Distribution, Space, text
 
 
 def parse(
     params: Mapping[str, Any], when: Mapping[str, Mapping[str, Any]], arguments: list[str], more: bool = False
 ) -> Space:
-    """The space of ``hydra.sweeper.params`` and ``.when`` under the command line's `arguments`, which win.
+    """The space of ``hydra.sweeper.params`` and ``.when``, overridden by the `arguments` of the command line.
 
-    more: whether other parameters come from a function. Raises UsageError with a line for each fault.
+    more: True if a function adds parameters. Raises UsageError with a line for each fault.
     """
     faults: list[str] = []
-    typed, lines = _part(arguments, faults)
-    always, _ = _part([f"{key}={value}" for key, value in params.items() if str(key) not in _keys(typed)], faults)
+    typed, lines = _branch(arguments, faults)
+
+    def configured(values: Mapping[str, Any]) -> Branch:
+        return _branch([f"{key}={value}" for key, value in values.items() if str(key) not in _keys(typed)], faults)[0]
+
+    always = configured(params)
     always = Branch(always.distributions | typed.distributions, always.fixed | typed.fixed)
-    parts, declared = [], {str(key) for key in params}
+    branches, declared = [], {str(key) for key in params}
     for condition, inner in when.items():
         key, equals, values = str(condition).partition("=")
         if not equals or not isinstance(inner, Mapping):
-            faults.append(
-                f"hydra.sweeper.when.{condition}: must be key=value with parameters below it, as "
-                "optimizer=sgd: {optimizer.momentum: interval(0, 0.99)}"
-            )
+            must = "key=value with parameters below it, as optimizer=sgd: {optimizer.momentum: interval(0, 0.99)}"
+            faults.append(f"hydra.sweeper.when.{condition}: must be {must}")
             continue
-        part, _ = _part([f"{name}={value}" for name, value in inner.items() if str(name) not in _keys(typed)], faults)
-        parts.append((key, [value.strip() for value in values.split(",")], part))
+        branches.append((key, [value.strip() for value in values.split(",")], configured(inner)))
         declared |= {str(name) for name in inner}
-    space = Space(always, parts, lines)
+    space = Space(always, branches, lines)
     if faults := faults or _impossible(space, _keys(typed), more or bool(_keys(typed) & declared)):
         raise UsageError(faults)
     return space
 
 
 def _impossible(space: Space, typed: set[str], may_be_fixed: bool) -> list[str]:
-    """What can never be searched. typed: keys on the command line, which may have left values out."""
-    everywhere = [space.always, *(part for _, _, part in space.when)]
+    """Faults of a whole space. typed: the keys on the command line, which may exclude values of a condition."""
     faults = []
-    if any("seed" in part.distributions for part in everywhere):
+    if any("seed" in branch.distributions for branch in space.branches):
         faults.append(
             "seed: cannot be searched, the best seed is luck; hydra.sweeper.seeds=[0,1,2] runs each configuration on "
             "these seeds and searches by their mean"
         )
-    elif not may_be_fixed and not any(part.distributions for part in everywhere):
+    elif not may_be_fixed and not any(branch.distributions for branch in space.branches):
         faults.append(
             "hydra.sweeper.params: no parameter to search; give at least one, as lr='tag(log, interval(0.001, 0.1))' "
             "or optimizer=sgd,adam"
@@ -58,35 +57,35 @@ def _impossible(space: Space, typed: set[str], may_be_fixed: bool) -> list[str]:
     for key, values, _ in space.when:
         if key in typed:
             continue
-        distribution = next((part.distributions[key] for part in everywhere if key in part.distributions), None)
+        distribution = next((b.distributions[key] for b in space.branches if key in b.distributions), None)
         if isinstance(distribution, CategoricalDistribution):
-            unknown = sorted(set(values) - {text(choice) for choice in distribution.choices})
-            must = f"one of {', '.join(map(text, distribution.choices))}"
+            choices = [text(choice) for choice in distribution.choices]
+            unknown, must = sorted(set(values) - set(choices)), f"one of {', '.join(choices)}"
         else:
-            unknown = [] if any(key in part.fixed for part in everywhere) else values
+            unknown = [] if any(key in branch.fixed for branch in space.branches) else values
             must = "a parameter with choices, or a value that is given"
         if unknown:
             faults.append(f"hydra.sweeper.when: {key}={unknown[0]}: must be {must}")
     return faults
 
 
-def _part(lines: list[str], faults: list[str]) -> tuple[Branch, list[str]]:
+def _branch(lines: list[str], faults: list[str]) -> tuple[Branch, list[str]]:
+    """The parameters of `lines`, and the lines that are no parameter. Appends a line to `faults` for each fault."""
     from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides
 
-    distributions: dict[str, BaseDistribution] = {}
+    distributions: dict[str, Distribution] = {}
     fixed: dict[str, str] = {}
     rest: list[str] = []
     for line in lines:
         try:
             found, values, others = create_params_from_overrides([line])
         except (HydraException, ValueError, AssertionError, NotImplementedError) as error:
-            faults.append(f"{line}: {_said(error)}")
+            faults.append(f"{line}: {_reason(error)}")
             continue
-        for name, distribution in found.items():
-            fault = _fault(distribution)
-            if fault:
+        for name, distribution in cast(dict[str, Distribution], found).items():
+            if fault := _fault(distribution):
                 faults.append(f"{line}: {fault}")
-            fixed.pop(name, None)  # of two values of a key the last one counts
+            fixed.pop(name, None)  # the last value of a key counts
             distributions[name] = distribution
         for name, value in values.items():
             distributions.pop(name, None)
@@ -95,18 +94,16 @@ def _part(lines: list[str], faults: list[str]) -> tuple[Branch, list[str]]:
     return Branch(distributions, fixed), rest
 
 
-def _said(error: Exception) -> str:
-    """Why a line is no distribution."""
+def _reason(error: Exception) -> str:
     words = " ".join(str(error).split())
     if "low <= high" in words:
         return "must have its lower end first"
     return "must be above 0 for a log scale" if "`low > 0`" in words else words
 
 
-def _fault(distribution: BaseDistribution) -> str | None:
+def _fault(distribution: Distribution) -> str | None:
     if isinstance(distribution, CategoricalDistribution):
         return None
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
     if not (math.isfinite(distribution.low) and math.isfinite(distribution.high)):
         return "must have finite ends"
     if distribution.single():
@@ -114,5 +111,5 @@ def _fault(distribution: BaseDistribution) -> str | None:
     return None
 
 
-def _keys(part: Branch) -> set[str]:
-    return {*part.distributions, *part.fixed}
+def _keys(branch: Branch) -> set[str]:
+    return {*branch.distributions, *branch.fixed}

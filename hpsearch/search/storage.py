@@ -1,4 +1,4 @@
-"""Optuna's storage: opened, and whatever it raises named in one line without its password."""
+"""Optuna's storage: opened, and each of its errors told in one line without the password."""
 
 import re
 import sqlite3
@@ -18,33 +18,33 @@ from sqlalchemy.engine import URL, make_url
 
 from hpsearch.errors import UsageError
 
-BUSY_SECONDS = 60  # that a writer waits for another one
+BUSY_SECONDS = 60  # that a writer waits for another writer
 BUSY_SECONDS_AT_OPENING = 5
-CONNECT_SECONDS = 10  # for a server to answer
-TRIES_TO_OPEN = 5  # of processes that make the tables at once, one succeeds
+CONNECT_SECONDS = 10  # that a server has to answer
+TRIES_TO_OPEN = 5  # because of several processes that make the tables at once, one succeeds
 URLS = "sqlite:///<file>, postgresql+psycopg://<user>:<password>@<host>/<database>"
-PACKAGES = {"MySQLdb": "mysqlclient"}  # named unlike their modules
+PACKAGES = {"MySQLdb": "mysqlclient"}  # a module whose package has another name
 
 
 class StorageError(UsageError):
-    """What is wrong with a storage and how to mend it, as one line without its password."""
+    """A fault of a storage and how to mend it, as one line without the password."""
 
     def __init__(self, fault: str) -> None:
         super().__init__([fault])
 
 
 def masked(url: str) -> str:
-    """The URL with *** for its password; *** alone for what is no URL."""
+    """The URL with *** for its password; *** alone for a text that is no URL."""
     parsed = _parsed(url)
     if parsed is None:
         return "***"
     if not _secrets(parsed):
-        return url  # rendering would quote what need not be
+        return url  # as typed, because rendering quotes characters
     return re.sub(r"(?i)([?&][^=&]*passw[^=&]*=)[^&]*", r"\1***", parsed.render_as_string(hide_password=True))
 
 
 def _parsed(url: str) -> URL | None:
-    """None also where an @ in the password was not written as %40: what follows it would be taken for the host."""
+    """None for a text that is no URL, and if an @ in the password is not written as %40: the host would begin there."""
     try:
         parsed = make_url(url)
     except (sql.exc.ArgumentError, ValueError):  # ValueError: a port that is no number
@@ -63,29 +63,34 @@ class Storage:
     def __init__(self, url: str) -> None:
         self.url = url
         if _parsed(url) is None:
-            raise StorageError(
-                f"hydra.sweeper.storage=***: cannot be used: it is no URL like {URLS} (with %40 for @ in the password)"
-            )
+            raise self.fault(f"cannot be used: it is no URL like {URLS} (with %40 for @ in the password)")
         with self.errors(opening=True):
             self.rdb = _open(url)
+            self.schema, newest = self.rdb.get_current_version(), self.rdb.get_head_version()
+        if self.schema != newest:
+            self.close()
+            older = self.schema in self.rdb.get_all_versions()
+            mend = f"optuna storage upgrade --storage '{masked(url)}'" if older else "pip install -U optuna"
+            raise self.fault(f"cannot be used: its tables are those of another Optuna ({self.schema}); run {mend}")
+
+    def fault(self, text: str) -> StorageError:
+        """The error of this storage that says `text`."""
+        return StorageError(f"hydra.sweeper.storage={masked(self.url)}: {text}")
 
     @contextmanager
     def errors(self, opening: bool = False) -> Iterator[None]:
-        """What the storage raises inside becomes StorageError."""
+        """Inside, an error of the storage becomes a StorageError."""
         try:
             yield
         except ImportError as error:
-            raise StorageError(
-                f"hydra.sweeper.storage={masked(self.url)}: its driver is missing; {self._driver(error)}"
-            ) from error
+            raise self.fault(f"its driver is missing; {self._driver(error)}") from error
         except (sql.exc.SQLAlchemyError, StorageInternalError, sqlite3.Error, OSError, RuntimeError) as error:
             cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
             reason = str(getattr(cause, "orig", cause)).partition("\n")[0]
-            reason = reason.replace("$STORAGE_URL", f"'{masked(self.url)}'")  # of Optuna, to upgrade the tables
             for secret in _secrets(make_url(self.url)):
                 reason = reason.replace(secret, "***")
             mend = self._mend(reason, cause) if opening else ""
-            raise StorageError(f"hydra.sweeper.storage={masked(self.url)}: cannot be used: {reason}{mend}") from error
+            raise self.fault(f"cannot be used: {reason}{mend}") from error
 
     def _driver(self, error: ImportError) -> str:
         if make_url(self.url).get_backend_name() == "postgresql":
@@ -96,8 +101,6 @@ class Storage:
     def _mend(self, reason: str, cause: BaseException) -> str:
         if isinstance(cause, sql.exc.NoSuchModuleError):
             return f"; give {URLS}"
-        if isinstance(cause, RuntimeError):  # the tables of another Optuna: it says itself what to do
-            return ""
         if make_url(self.url).get_backend_name() != "sqlite":
             return "; see that the server runs and that host, port, user, password and database are right"
         if "locked" in reason:
@@ -107,8 +110,8 @@ class Storage:
         return "; name a file in a folder that can be written"
 
     def study(self, name: str, directions: Sequence[str], metric_names: Sequence[str] | None = None) -> optuna.Study:
-        """The study of this name, made where there is none. `directions`: minimize or maximize, one per objective.
-        Raises StorageError if it was made with others."""
+        """The study of this name, made if there is none. `directions`: minimize or maximize, one per objective.
+        Raises StorageError for a study that was made with other directions."""
         with self.errors():
             wanted = [StudyDirection[direction.upper()] for direction in directions]
             try:
@@ -124,8 +127,13 @@ class Storage:
                 raise StorageError(f"the study {name} was made with another direction: {made}; give a new name=…")
             return study
 
+    def study_id(self, name: str) -> int:
+        """The id of the study of this name."""
+        with self.errors():
+            return self.rdb.get_study_id_from_name(name)
+
     def find(self, name: str) -> optuna.Study | None:
-        """The study of this name where there is one."""
+        """The study of this name, or None."""
         with self.errors():
             try:
                 return optuna.load_study(storage=self.rdb, study_name=name)
@@ -139,13 +147,15 @@ class Storage:
 
 def _open(url: str) -> RDBStorage:
     parsed, options = make_url(url), dict[str, Any]()
+    file = _file(parsed)
     if parsed.get_backend_name() == "sqlite":
         options = {"connect_args": {"timeout": BUSY_SECONDS}}
-        _prepare_file(parsed.database)
     else:
-        options = {"pool_pre_ping": True}  # a server gives up connections that are idle for long
+        options = {"pool_pre_ping": True}  # because a server ends connections that are idle for long
         if parsed.get_driver_name() in ("psycopg", "psycopg2") and "connect_timeout" not in parsed.query:
             options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    if file:
+        _prepare(file)
     for left in reversed(range(TRIES_TO_OPEN)):
         try:
             # braces: Optuna takes the URL for a template; unchecked: a storage that is refused must be closed
@@ -155,33 +165,29 @@ def _open(url: str) -> RDBStorage:
             if not left or not re.search(r"already exists|unique|duplicate", f"{error} {error.__cause__}", re.I):
                 raise
             time.sleep(0.1)
-    try:
-        storage._version_manager.check_table_schema_compatibility()
-    except BaseException:
-        storage.engine.dispose()
-        raise
-    if parsed.get_backend_name() == "sqlite" and _is_file(parsed.database):
+    if file:
         sql.event.listen(storage.engine, "connect", _do_not_wait_for_the_disk)
-        storage.engine.dispose()  # the connections that were made without it
+        storage.engine.dispose()  # the connections made before
     return storage
 
 
 def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
-    """With a write-ahead log, a crash of the machine may cost the last transactions and never the file."""
+    """With a write-ahead log, a crash of the machine may cost the last transactions, never the file."""
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _is_file(path: str | None) -> bool:
-    return path not in (None, "", ":memory:") and not str(path).startswith("file:")
+def _file(url: URL) -> Path | None:
+    """The file of a SQLite storage, if it is in one."""
+    name = url.database or ""
+    in_file = url.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
+    return Path(name) if in_file else None
 
 
-def _prepare_file(path: str | None) -> None:
-    """Make its folder, see that it can be written now, and let readers not wait for the writer."""
-    if path is None or not _is_file(path):
-        return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+def _prepare(file: Path) -> None:
+    """Make the folder, find out now if the file can be written, and let readers not wait for the writer."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + BUSY_SECONDS_AT_OPENING
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS_AT_OPENING, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS_AT_OPENING, isolation_level=None)) as connection:
         while True:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")  # is kept with the file

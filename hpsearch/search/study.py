@@ -1,13 +1,13 @@
-"""A study in memory and in a storage: sampler and pruner see the one in memory, the storage is written in bulk.
+"""A study twice: in memory, for sampler and pruner, and in a storage, written in bulk.
 
-Other processes may work on the same study: their trials are read before new ones are asked for, and no two processes
-get the same point.
+Other processes may work on the same study. Their trials are read before new ones begin, and no two processes evaluate
+the same point.
 """
 
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -18,15 +18,12 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.errors import UsageError
-from hpsearch.search.bulk import BulkStorage
+from hpsearch.search.bulk import AGAIN, REPEATS, BulkStorage, counting
 
-POINT = "configuration"  # user attributes of a trial: its overrides; no point is evaluated twice
-WORKER = "worker"  # the process that evaluates it
-AGAIN = "again"  # why it does not count: its point is evaluated once more
-CONFIGURATION = "everything else"  # attribute of a study: the values that are not searched, of a run of it
-REPEATS = "repeats"  # the row of the trial that it is evaluated for again
-ATTEMPT = "attempt"  # how many times its point had failed before
-SECONDS_BETWEEN_LOOKS = 1.0  # at what other processes have done
+WORKER = "worker"  # user attribute of a trial: the process that evaluates it
+ATTEMPT = "attempt"  # user attribute of a trial: how many times its point had failed before
+CONFIGURATION = "everything else"  # user attribute of a study: the values of a run that are not searched
+SECONDS_BETWEEN_LOOKS = 1.0  # at the trials of other processes
 SECONDS_BETWEEN_SAVES = 2.0  # of the curves of trials in training
 ME = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -49,113 +46,104 @@ class MirroredStudy:
     ) -> None:
         self.storage = storage
         self.stored = storage.study(name, directions, metric_names)
-        self.id = self.stored._study_id
+        self.id = storage.study_id(name)
         self.memory = InMemoryStorage()
         self.study = optuna.create_study(
             storage=self.memory, study_name=name, directions=self.stored.directions, pruner=pruner
         )
-        self._rows: dict[int, int] = {}  # a trial's id in memory -> its id in the storage
-        self._known: dict[int, int] = {}  # and back
-        self._elsewhere: set[int] = set()  # ids in memory of trials that another process evaluates
-        self._changed: set[int] = set()
+        self._ids: dict[int, int] = {}  # a trial's number in memory -> its id in the storage
+        self._elsewhere: dict[int, int] = {}  # id in the storage -> id in memory, of trials of other processes
+        self._changed: set[int] = set()  # numbers in memory
         self._looked = self._saved = -1e9
-        trials = self.storage.trials(self.id)
+        trials = storage.trials(self.id)
         self._mend(trials, retry_failed)
-        for trial in trials:
-            self._read(trial)
-        self._enqueue_again()
-
-    def _mend(self, trials: list[FrozenTrial], retry_failed: int) -> None:
-        mended = []
-        for trial in trials:
-            if trial.state is TrialState.RUNNING and _dead(trial.user_attrs.get(WORKER)):
-                trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
-                trial.user_attrs[AGAIN] = "its process ended"
-            elif trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
-                trial.user_attrs.setdefault(AGAIN, "failed")
-            else:
-                continue
-            mended.append((trial._trial_id, trial))
-        self.storage.save(mended)
-
-    def _enqueue_again(self) -> None:
-        trials = self.study.get_trials(deepcopy=False)
-        repeated = {trial.user_attrs.get(REPEATS) for trial in trials}
-        for trial in trials:
-            if AGAIN in trial.user_attrs and self._rows[trial._trial_id] not in repeated:
+        for id, trial in trials.items():
+            self._add(id, trial)
+        retried = {trial.user_attrs.get(REPEATS) for trial in trials.values()}
+        for trial in self.study.get_trials(deepcopy=False):
+            if AGAIN in trial.user_attrs and self._ids[trial.number] not in retried:
                 self.enqueue_again(trial)
+
+    def _mend(self, trials: Mapping[int, FrozenTrial], retry_failed: int) -> None:
+        dead = {id: t for id, t in trials.items() if t.state is TrialState.RUNNING and _dead(t.user_attrs.get(WORKER))}
+        for trial in dead.values():
+            trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
+            trial.user_attrs[AGAIN] = "its process ended"
+        self.storage.save(dead)
+        for trial in trials.values():
+            if trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
+                trial.user_attrs.setdefault(AGAIN, "failed")  # in memory: a trial that has ended is not written
+
+    def _add(self, id: int, trial: FrozenTrial) -> None:
+        known = self.memory.create_new_trial(self.memory.get_study_id_from_name(self.study.study_name), trial)
+        self._ids[self.memory.get_trial_number_from_id(known)] = id
+        if not trial.state.is_finished():
+            self._elsewhere[id] = known
 
     def enqueue_again(self, trial: FrozenTrial) -> None:
         """Put the point of a trial that does not count into the queue."""
         failed = trial.user_attrs.get(ATTEMPT, 0) + (trial.user_attrs[AGAIN] == "failed")
-        self.study.enqueue_trial(trial.params, user_attrs={REPEATS: self._rows[trial._trial_id], ATTEMPT: failed})
+        self.study.enqueue_trial(trial.params, user_attrs={REPEATS: self._ids[trial.number], ATTEMPT: failed})
 
-    def look(self, now: bool = False) -> None:
-        """Read the trials of other processes, at most every second unless `now`."""
-        if not now and monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
+    def look(self) -> None:
+        """Read the trials of other processes, at most every second."""
+        if monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
-        for row, state in self.storage.states(self.id).items():
-            if row not in self._known or (self._known[row] in self._elsewhere and state.is_finished()):
-                self._read(self.storage.trial(row))
+        known = {*self._ids.values()}
+        for id, state in self.storage.states(self.id).items():
+            if id not in known:
+                self._add(id, self.storage.trial(id))
+            elif id in self._elsewhere and state.is_finished():
+                self._end(self._elsewhere.pop(id), self.storage.trial(id))
         self._looked = monotonic()
 
-    def _read(self, trial: FrozenTrial) -> None:
-        row = trial._trial_id
-        if row not in self._known:
-            self._pair(self.memory.create_new_trial(self.study._study_id, template_trial=trial), row)
-            if not trial.state.is_finished():
-                self._elsewhere.add(self._known[row])
-        elif self._known[row] in self._elsewhere and trial.state.is_finished():
-            known = self._known[row]
-            self._elsewhere.discard(known)
-            for step, value in trial.intermediate_values.items():
-                self.memory.set_trial_intermediate_value(known, step, value)
-            for key, attribute in trial.user_attrs.items():
-                self.memory.set_trial_user_attr(known, key, attribute)
-            self.memory.set_trial_state_values(known, trial.state, trial.values)
-
-    def _pair(self, known: int, row: int) -> None:
-        self._rows[known], self._known[row] = row, known
+    def _end(self, known: int, trial: FrozenTrial) -> None:
+        for step, value in trial.intermediate_values.items():
+            self.memory.set_trial_intermediate_value(known, step, value)
+        for key, attribute in trial.user_attrs.items():
+            self.memory.set_trial_user_attr(known, key, attribute)
+        self.memory.set_trial_state_values(known, trial.state, trial.values)
 
     def begin(self, trials: Sequence[Trial], limit: int) -> list[bool]:
         """Enter new trials into the storage. False for a trial that was not entered, because a live trial has its point
         or because the study has `limit` trials that count; it has failed, in memory only."""
-        self.save()  # what has failed is no longer in the way of its own repetition
-        frozen = [self.memory.get_trial(trial._trial_id) for trial in trials]
-        rows = self.storage.begin(self.id, frozen, claim=POINT, limit=limit, uncounted=AGAIN)
-        for trial, row in zip(trials, rows, strict=True):
-            if row is None:
+        self.save()  # a failed trial must not be in the way of its own repetition
+        frozen = self.study.get_trials(deepcopy=False)
+        ids = self.storage.begin(self.id, [frozen[trial.number] for trial in trials], limit)
+        for trial, id in zip(trials, ids, strict=True):
+            if id is None:
                 self.study.tell(trial, state=TrialState.FAIL)
             else:
-                self._pair(trial._trial_id, row)
-        return [row is not None for row in rows]
+                self._ids[trial.number] = id
+        return [id is not None for id in ids]
 
     def row(self, trial: Trial) -> int:
         """The trial's id in the storage, for a run in another process."""
-        return self._rows[trial._trial_id]
+        return self._ids[trial.number]
 
     def reread(self, trial: Trial) -> int:
-        """Take over the intermediate values that a run in another process has reported; returns their number."""
+        """Take over the intermediate values that a run in another process has reported. Returns their number."""
         stored = self.storage.trial(self.row(trial))
         for step, value in stored.intermediate_values.items():
-            self.memory.set_trial_intermediate_value(trial._trial_id, step, value)
+            trial.report(value, step)
         return len(stored.intermediate_values)
 
     def changed(self, trial: Trial) -> None:
         """Mark a trial to be written by the next `save`."""
-        self._changed.add(trial._trial_id)
+        self._changed.add(trial.number)
 
     def save(self, now: bool = True) -> None:
         """Write the trials that have changed; unless `now`, not more often than every two seconds."""
         if self._changed and (now or monotonic() - self._saved > SECONDS_BETWEEN_SAVES):
-            self.storage.save([(self._rows[known], self.memory.get_trial(known)) for known in self._changed])
+            trials = self.study.get_trials(deepcopy=False)
+            self.storage.save({self._ids[number]: trials[number] for number in self._changed})
             self._changed.clear()
             self._saved = monotonic()
 
     def counted(self) -> list[FrozenTrial]:
         """The trials that count for ``n_trials``, also those that failed."""
         trials = self.study.get_trials(deepcopy=False)
-        return [trial for trial in trials if trial._trial_id in self._rows and AGAIN not in trial.user_attrs]
+        return list(counting({self._ids[t.number]: t for t in trials if t.number in self._ids}).values())
 
     def remember(self, what: dict[str, Any]) -> None:
         """Keep `what` with the study, for `counted_in`."""
@@ -165,8 +153,10 @@ class MirroredStudy:
 
 
 def counted_in(storage: BulkStorage, name: str, made_with: dict[str, Any]) -> int:
-    """The number of trials that count and have ended in the study `name`. Raises UsageError if the study was made with
-    something else."""
+    """The number of trials in the study `name` that count and have ended.
+
+    Raises UsageError if the study was made with something else.
+    """
     study = storage.find(name)
     if study is None:
         return 0
@@ -174,7 +164,7 @@ def counted_in(storage: BulkStorage, name: str, made_with: dict[str, Any]) -> in
         kept, now = study.user_attrs, json.loads(json.dumps(made_with))
     if other := _others({key: kept.get(key, now[key]) for key in now}, now):
         raise UsageError([f"the study {name} was made with another {other[0]}; go on with that, or give a new name=…"])
-    return sum(trial.state.is_finished() and AGAIN not in trial.user_attrs for trial in storage.trials(study._study_id))
+    return sum(trial.state.is_finished() for trial in counting(storage.trials(storage.study_id(name))).values())
 
 
 def _others(kept: Any, now: Any, key: str = "") -> list[str]:

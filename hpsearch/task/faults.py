@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch import registry
+from hpsearch.components import registry
 from hpsearch.errors import UsageError
 
 

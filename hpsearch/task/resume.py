@@ -25,7 +25,6 @@ class ResumedSource:
         self._training: dict[str, tuple[Run, list[int]]] = {}  # key -> the run, the numbers that ask for it
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
-        """As `RunSource.next_runs`."""
         asked = self._source.next_runs(free)
         new: list[tuple[int, Run | Result]] = []
         for number, run in asked:
@@ -49,7 +48,6 @@ class ResumedSource:
         return new
 
     def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """As `RunSource.prune`."""
         return self._source.prune(histories)
 
     def folder(self, number: int) -> Path:

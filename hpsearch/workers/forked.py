@@ -45,17 +45,15 @@ class ForkedWorker:
         return pickle.loads(self._connection.recv_bytes())
 
     def ask_round(self, entering: Sequence[Entering]) -> None:
-        """As `Worker.ask_round`."""
         self._stacks.update(stack for stack, _, _ in entering)
         self._ask("round", entering)
 
     @property
     def answered(self) -> bool:
-        """As `Worker.answered`."""
         return self._connection.poll()
 
     def round(self) -> Round:
-        """As `Worker.round`. If the process was killed, as a rule for its memory, its stacks raise MemoryError."""
+        """If the process was killed, as a rule for its memory, its stacks raise MemoryError."""
         try:
             answer: Round = [(s, h.received() if isinstance(h, _Raised) else h) for s, h in self._answer()]
         except (EOFError, ConnectionError):
@@ -67,11 +65,9 @@ class ForkedWorker:
         return answer
 
     def ask_leave(self, pruned: Collection[int]) -> None:
-        """As `Worker.ask_leave`."""
         self._ask("leave", pruned)
 
     def leave(self) -> Left:
-        """As `Worker.leave`."""
         try:
             left: Left = self._answer()
         except (EOFError, ConnectionError):

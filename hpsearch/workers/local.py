@@ -15,16 +15,13 @@ class LocalWorker:
         self._pruned: Collection[int] = ()
 
     def ask_round(self, entering: Sequence[Entering]) -> None:
-        """As `Worker.ask_round`."""
         self._entering = entering
 
     @property
     def answered(self) -> bool:
-        """As `Worker.answered`."""
         return not self._trainers and not self._entering
 
     def round(self) -> Round:
-        """As `Worker.round`."""
         failed: Round = []
         for stack, new_trainer, runs in self._entering:
             try:
@@ -45,11 +42,9 @@ class LocalWorker:
         return failed + trained
 
     def ask_leave(self, pruned: Collection[int]) -> None:
-        """As `Worker.ask_leave`."""
         self._pruned = pruned
 
     def leave(self) -> Left:
-        """As `Worker.leave`."""
         left = [each for trainer in self._trainers.values() for each in trainer.leave(self._pruned)]
         self._trainers = {stack: trainer for stack, trainer in self._trainers.items() if len(trainer)}
         return left

@@ -1,8 +1,7 @@
-"""How far the training is: a live bar on a terminal, plain lines elsewhere."""
+"""Show the progress of training: a live bar on a terminal, plain lines elsewhere."""
 
 from collections.abc import Collection
 from time import perf_counter
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,7 +14,7 @@ SECONDS_BETWEEN_LINES = 5.0
 class TrainingProgress:
     """Counts epochs and runs. Use as a context manager.
 
-    runs: how many there will be. As long as some have not begun, their epochs are taken to be the mean of the others'.
+    runs: the expected number. Runs that have not begun count with the mean epochs of the others.
     """
 
     def __init__(self, runs: int) -> None:
@@ -28,42 +27,35 @@ class TrainingProgress:
 
     @property
     def epochs(self) -> int:
-        """How many there will be."""
+        """The expected number of epochs of all runs."""
         return round(self._known * max(self.runs, self.begun) / max(self.begun, 1))
 
     def __enter__(self) -> "TrainingProgress":
         if self.console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left"),
-            )
+            left = TimeRemainingColumn(compact=True), TextColumn("left")
+            columns = TextColumn("{task.description}"), BarColumn(), *left
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task(self._text(), total=self.epochs)
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
     def begin(self, epochs: int) -> None:
-        """A run will do so many epochs."""
+        """Count a run of `epochs` epochs."""
         self.begun += 1
         self._known += epochs
 
     def epoch(self, histories: Collection[History]) -> None:
-        """The run of each has done one more epoch."""
+        """Count an epoch of each run, given the runs' histories."""
         self.epochs_done += len(histories)
-        accuracies = [history.val_accuracy[-1] for history in histories]
-        self.best = max([*accuracies, self.best or 0.0])
+        self.best = max([*(history.val_accuracy[-1] for history in histories), self.best or 0.0])
         self._show()
 
     def run_done(self, skipped_epochs: int) -> None:
-        """A run has left; it will not do its last `skipped_epochs`."""
+        """Count a run that has ended, `skipped_epochs` before its last epoch."""
         self.runs_done += 1
         self._known -= skipped_epochs
         self._show()

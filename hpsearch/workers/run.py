@@ -66,10 +66,9 @@ class RunList:
         self._runs = runs
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
-        """As `RunSource.next_runs`."""
         runs, self._runs = self._runs, []
         return runs
 
     def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """As `RunSource.prune`: none."""
+        """None."""
         return ()

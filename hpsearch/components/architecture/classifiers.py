@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers, which run as architectures beside the nets: ``architecture=svc``.
+"""scikit-learn's classifiers as architectures: ``architecture=svc``.
 
 To add one, name its class in `CLASSIFIERS` and its arguments in ``conf/architecture/<name>.yaml``.
 """
@@ -8,13 +8,13 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-READS = ("data", "architecture", "seed")  # what of a configuration decides a classifier's numbers
+READS = ("data", "architecture", "seed")  # the keys that decide a classifier's result
 
 
 def classifier(module: str, name: str, **options: Any) -> Any:
-    """An estimator with these arguments. Raises ValueError for one out of range, in scikit-learn's words.
+    """The estimator ``module.name(**options)``. Raises scikit-learn's ValueError for an option out of range.
 
-    The module is imported here: scikit-learn takes a second.
+    The module is imported here, because scikit-learn takes two seconds.
     """
     estimator = getattr(import_module(module), name)(**options)
     estimator._validate_params()

@@ -1,7 +1,7 @@
 """Models: functions of stacked tensors.
 
-A model is a frozen description: it makes the tensors of one run, and computes with the tensors of a stack,
-where each has a leading lane axis. `hpsearch.components.architecture.options` makes it from a configuration.
+A model is a frozen description. It makes the tensors of one run and computes with those of a stack, which have a
+leading lane axis. `hpsearch.components.architecture.options` makes a model from a configuration.
 
 Axes: K lanes, B batch, H features.
 """
@@ -37,16 +37,16 @@ class MLP:
 
     @property
     def dropouts(self) -> int:
-        """How many layers draw a dropout mask."""
+        """The number of layers that draw a dropout mask."""
         return len(self.widths)
 
     @property
     def parameters(self) -> int:
-        """How many weights and biases there are, without the normalisation's."""
+        """The number of weights and biases, without those of the normalisation."""
         return sum((fan_in + 1) * out for fan_in, out in pairwise((self.inputs, *self.widths, self.outputs)))
 
     def tensors(self, init_weight: Init, generator: torch.Generator) -> Tensors:
-        """The initial tensors of one run, [1, ...] each: parameters, and statistics named ``running_*``."""
+        """The initial tensors of one run by name, [1, ...] each: parameters, and statistics named ``running_*``."""
         tensors: Tensors = {}
         fan_in = self.inputs
         for i, width in enumerate((*self.widths, self.outputs)):
@@ -60,7 +60,7 @@ class MLP:
         return tensors
 
     def forward(self, tensors: Tensors, x: Tensor, dropout: Dropout | None, training: bool) -> Tensor:
-        """x: [K, B, inputs] -> logits [K, B, outputs]. `dropout` is None where nothing is dropped."""
+        """x: [K, B, inputs] -> logits [K, B, outputs]. dropout: None if no unit is dropped."""
         h = x
         for i in range(len(self.widths)):
             h = linear(h, tensors[f"linear{i}.weight"], tensors[f"linear{i}.bias"])

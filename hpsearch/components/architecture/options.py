@@ -1,7 +1,8 @@
-"""Architectures: the options of a configuration are checked and become a function that makes the model.
+"""Architectures: check the options of a configuration and return a function that makes the model.
 
-It is called with what only the data know: (inputs, outputs, normalization) -> model. To add one, write such a class
-as `mlp.MLP`, a function here, name it in `ARCHITECTURES` and add ``conf/architecture/<name>.yaml``.
+That function is called later, when the data set is known: (inputs, outputs, normalization) -> model. To add an
+architecture, write a class like `mlp.MLP` and a function here, name it in `ARCHITECTURES` and add
+``conf/architecture/<name>.yaml``.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ Architecture = Callable[[int, int, Any], Any]
 def mlp(
     *, depth: int, width: int, widths: Sequence[int] | None, activation: str, negative_slope: float
 ) -> Architecture:
-    """A `mlp.MLP`. Raises ValueError for a value out of range; for an unknown activation the model does."""
+    """A `mlp.MLP`. Raises OutOfRange; for an unknown activation, the returned function does."""
     if widths is None:
         require(depth >= 1, "depth", depth, "at least 1 hidden layer")
         require(width >= 1, "width", width, "at least 1 unit")
@@ -27,7 +28,7 @@ def mlp(
     layers = tuple(widths)
 
     def model(inputs: int, outputs: int, normalization: Any) -> Any:
-        from hpsearch.components.architecture.mlp import MLP  # torch takes a second
+        from hpsearch.components.architecture.mlp import MLP  # late, because torch takes a second
 
         return MLP(inputs, outputs, layers, normalization, activation, negative_slope)
 

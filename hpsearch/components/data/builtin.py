@@ -1,4 +1,4 @@
-"""The data sets that come with hpsearch.
+"""The built-in data sets.
 
 To add one, write a function of its options that returns a `Dataset`, name it in `DATASETS` and add
 ``conf/data/<name>.yaml``.
@@ -17,36 +17,31 @@ from hpsearch.components.data.dataset import Dataset, standardized
 from hpsearch.components.data.stratified import stratified
 from hpsearch.errors import require
 
-DIGITS = "sklearn/datasets/data/digits.csv.gz"  # read as it is: importing scikit-learn takes two seconds
+DIGITS = "sklearn/datasets/data/digits.csv.gz"  # read directly, because importing scikit-learn takes two seconds
 
 
-def _split(x: np.ndarray, y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Stratified: (rest of x, drawn x, rest of y, drawn y)."""
+def _split(x: np.ndarray, y: np.ndarray, key: str, size: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Draw the split `key`, stratified. Returns (rest of x, drawn x, rest of y, drawn y)."""
+    most = len(y) - 10
+    require(10 <= size <= most, key, size, f"between 10 and {most} samples")
     rest, drawn = stratified(y, size, seed)
     return x[rest], x[drawn], y[rest], y[drawn]
 
 
-def _check_split(samples: int, held_out: int, key: str, value: int) -> None:
-    require(10 <= value <= samples - held_out - 10, key, value, f"between 10 and {samples - held_out - 10} samples")
-
-
 def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -> Dataset:
-    """One of torchvision's MNIST family; the validation part is split from the 60,000 training images."""
+    """A data set of torchvision's MNIST family; the validation split is drawn from the 60,000 training images."""
     train_x, train_y, test_x, test_y = mnist_archives.load(dataset, Path(root))
     x, y = train_x.flatten(1).numpy(), train_y.numpy()
-    _check_split(len(y), 0, "validation", validation)
-    x, x_validation, y, y_validation = _split(x, y, validation, split_seed)
+    x, x_validation, y, y_validation = _split(x, y, "validation", validation, split_seed)
     return standardized((x, y), (x_validation, y_validation), (test_x.flatten(1).numpy(), test_y.numpy()))
 
 
 def digits(validation: int, test: int, split_seed: int) -> Dataset:
-    """scikit-learn's bundled 1,797 digits of 8 x 8 pixels; it has no official test part, so one is split off."""
+    """scikit-learn's bundled 1,797 digits of 8 x 8 pixels. The test split is drawn: there is no official one."""
     table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
     x, y = table[:, :-1], table[:, -1]
-    _check_split(len(y), 0, "test", test)
-    _check_split(len(y), test, "validation", validation)
-    x, x_test, y, y_test = _split(x, y, test, split_seed)
-    x, x_validation, y, y_validation = _split(x, y, validation, split_seed)
+    x, x_test, y, y_test = _split(x, y, "test", test, split_seed)
+    x, x_validation, y, y_validation = _split(x, y, "validation", validation, split_seed)
     return standardized((x, y), (x_validation, y_validation), (x_test, y_test))
 
 
@@ -59,9 +54,9 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 
 @cache
 def load(name: str, **options: str | int) -> Dataset:
-    """The data set `name` on the CPU in float32, loaded once a process.
+    """The data set `name` on the CPU in float32, loaded once per process.
 
-    Raises UsageError if it cannot be had, ValueError for an option out of range.
+    Raises UsageError if the data set cannot be loaded, OutOfRange for an option out of range.
     """
     return replace(DATASETS[name](**options), source=(_load, (name, options)))
 

@@ -1,4 +1,4 @@
-"""A data set: training, validation and test split as tensors, loaded once and kept whole on the device."""
+"""A data set: training, validation and test split as tensors, loaded once and kept on the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ class Split:
 class Dataset:
     """Training, validation and test split; `classes` is the number of classes.
 
-    source: a function and its arguments that stand for the data set where it is pickled. The reader has it in its cache
-    or loads it.
+    source: a function and its arguments that replace the data set in a pickle. The reader calls the function, which
+    loads the data set or has it in its cache.
     """
 
     train: Split
@@ -39,11 +39,11 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """The number of values of a sample."""
+        """The number of features of a sample."""
         return self.train.x.shape[1]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Dataset":
-        """The data set on a device, x in another dtype."""
+        """The data set on `device`, with x as `dtype`."""
         if (self.train.x.device, self.train.x.dtype) == (device, dtype):
             return self
         train, validation, test = (
@@ -52,15 +52,11 @@ class Dataset:
         return replace(self, train=train, validation=validation, test=test, source=None)
 
 
-def standardized(
-    train: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-) -> Dataset:
-    """The data set of three pairs (x [n, features], y [n] class numbers).
+Arrays = tuple[np.ndarray, np.ndarray]  # x [n, features], y [n] class numbers
 
-    x is standardized by the mean and the standard deviation of all training values.
-    """
+
+def standardized(train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
+    """The data set of three splits, x standardized by the mean and standard deviation of all training values."""
     mean, std = train[0].mean(dtype=np.float64), train[0].std(dtype=np.float64)
 
     def split(x: np.ndarray, y: np.ndarray) -> Split:

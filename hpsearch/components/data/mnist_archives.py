@@ -1,7 +1,7 @@
-"""The MNIST family's archives: found, verified, fetched once and unpacked, through torchvision.
+"""Find, verify, download and unpack the archives of the MNIST family, through torchvision.
 
-An archive that the user put there is never touched: if it is broken, it is named. One that hpsearch downloaded
-(it keeps a list beside them) is deleted and fetched again.
+A broken archive is an error if the user provided it. If hpsearch downloaded it, according to the list `OURS` beside the
+archives, it is downloaded again.
 """
 
 import gzip
@@ -21,11 +21,11 @@ OURS = "downloaded-by-hpsearch.txt"
 
 
 def torchvision_datasets() -> ModuleType:
-    """`torchvision.datasets`, also beside a CPU build of torch.
+    """`torchvision.datasets`, also with a CPU build of torch.
 
-    torchvision's wheels are compiled against the CUDA build of torch. Beside another build its operators are
-    missing and ``import torchvision`` fails with "operator torchvision::nms does not exist", although the
-    data sets need none of them. Declaring the operators' schemas is all that the import asks for.
+    torchvision's wheels are compiled against the CUDA build of torch. With another build its operators are missing and
+    ``import torchvision`` fails with "operator torchvision::nms does not exist", although the data sets use none of
+    them. The import succeeds once the schemas of the operators are declared.
     """
     try:
         from torchvision import datasets
@@ -35,13 +35,13 @@ def torchvision_datasets() -> ModuleType:
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        torchvision_datasets.library = library  # type: ignore[attr-defined]  # the schemas live as long as it
+        torchvision_datasets.library = library  # type: ignore[attr-defined]  # keeps the schemas alive
         from torchvision import datasets
     return datasets  # type: ignore[no-any-return]
 
 
 def unpacked(path: Path) -> bool:
-    """Whether an idx file is there and as long as its header says."""
+    """True if the idx file exists with the size that its header promises."""
     try:
         with path.open("rb") as file:
             _, _, kind, axes = struct.unpack("4B", file.read(4))
@@ -65,7 +65,7 @@ def _unpack(archive: Path, target: Path) -> None:
 def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Training images and labels, test images and labels of `torchvision.datasets.<name>`.
 
-    Images are [n, 28, 28] uint8, labels [n] int64. Raises UsageError where they cannot be had.
+    Images are [n, 28, 28] uint8, labels [n] int64. Raises UsageError if an archive is broken or out of reach.
     """
     dataset = getattr(torchvision_datasets(), name)
     folder = root / name / "raw"
@@ -85,10 +85,10 @@ def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
 
 
 def _leave_nothing(folder: Path) -> None:
-    """Take back what a failed first download has made."""
+    """Remove the folders that a failed first download has made."""
     if {path.name for path in folder.iterdir()} <= {OURS, ".lock"}:
         shutil.rmtree(folder)
-        with suppress(OSError):  # other data sets lie there
+        with suppress(OSError):  # not empty, because of other data sets
             folder.parent.rmdir()
             folder.parent.parent.rmdir()
 
@@ -107,17 +107,17 @@ def _provide(dataset: type, folder: Path) -> None:
                 raise UsageError([f"{fault}delete or replace it and run again"])
             archive.unlink()
         if not archive.exists():
-            with ours.open("a") as file:  # before the download: a kill may leave half of it
+            with ours.open("a") as file:  # before the download, because a kill may leave half an archive
                 file.write(f"{name}\n")
             failures = []
             for mirror in dataset.mirrors:  # type: ignore[attr-defined]
                 try:
                     download_url(f"{mirror}{name}", folder, name, md5)
                     break
-                except (OSError, RuntimeError) as error:  # no network, refused, or another file than the official one
+                except (OSError, RuntimeError) as error:  # no network, a refusal, or not the official file
                     archive.unlink(missing_ok=True)
                     if isinstance(error, OSError) and error.errno is not None:
-                        raise  # the disk, not the network: URLError carries no errno
+                        raise  # an error of the disk: URLError has no errno
                     failures.append(f"{mirror} ({str(getattr(error, 'reason', error)).rstrip('.')})")
             else:
                 _leave_nothing(folder)

@@ -1,4 +1,4 @@
-"""The stratified split of scikit-learn's `train_test_split`, sample for sample, without its import of two seconds."""
+"""The stratified split of scikit-learn's `train_test_split`, sample for sample, without its slow import."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ Indices = NDArray[np.int64]
 
 
 def stratified(y: NDArray[Any], size: int, seed: int) -> tuple[Indices, Indices]:
-    """The indices of the rest and of `size` drawn samples, each in random order. y: [n] classes."""
+    """Draw `size` samples. Returns the indices [n - size] of the rest and [size] of the draw, in random order.
+
+    y: [n] classes. Each class has the same share in both, as nearly as whole samples allow.
+    """
     classes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
     rng = np.random.RandomState(seed)
     kept = _shares(counts, len(y) - size, rng)
@@ -24,8 +27,8 @@ def stratified(y: NDArray[Any], size: int, seed: int) -> tuple[Indices, Indices]
 
 
 def _shares(counts: Indices, size: int, rng: np.random.RandomState) -> Indices:
-    """How many of each class make up `size` samples: its share, rounded down or up. Those with the largest remainders
-    are rounded up, ties by lot."""
+    """The number of samples of each class among `size`: its share, rounded. The largest remainders are rounded up; a
+    random draw decides ties."""
     exact = counts / counts.sum() * size
     shares = np.floor(exact)
     missing = int(size - shares.sum())
@@ -37,5 +40,4 @@ def _shares(counts: Indices, size: int, rng: np.random.RandomState) -> Indices:
         missing -= len(up)
         if not missing:
             break
-    whole: Indices = shares.astype(np.int64)
-    return whole
+    return np.asarray(shares, np.int64)
