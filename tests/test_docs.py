@@ -174,7 +174,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
     text = page.read_text()
     for name in re.findall(r"(?:`|^# )((?:hpsearch|conf|tests|benchmarks)/[\w/.]+)", text, flags=re.MULTILINE):
-        example = f"\n# {name}\n" in text and name.endswith(".yaml")
+        example = f"\n# {name}\n" in text and name.startswith(("conf/", "tests/"))
         assert (ROOT / name).exists() or example, name
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
     for name in set(re.findall(r"`(test_\w+)`", text)) - {*METRICS, *COLUMNS, "test_batches"}:
@@ -241,21 +241,19 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
     shutil.copytree(CONF, tmp_path / "conf")
     shutil.copytree(examples, tmp_path / "conf", dirs_exist_ok=True)
     for block in fences(EXTENDING, "python"):
-        (name,) = re.findall(r"^# (hpsearch/[\w/]+\.py)$", block, flags=re.MULTILINE)
+        (name,) = re.findall(r"^# ((?:hpsearch|tests)/[\w/]+\.py)$", block, flags=re.MULTILINE)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         with (tmp_path / name).open("a") as file:
             file.write(f"\n\n{block}")
 
+    def python(*arguments: str) -> None:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-m", *arguments]
+        shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+
     def sweep(name: str, *overrides: str) -> list[dict[str, Any]]:
-        arguments = ["-m", f"name={name}", "data=wine", "report=false", *overrides]
-        shown = subprocess.run(
-            [sys.executable, "-m", "hpsearch", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert shown.returncode == 0, shown.stderr
+        python("hpsearch", "-m", f"name={name}", "data=wine", "report=false", *overrides)
         folder = tmp_path / "multirun" / name
         return [load_record(folder / each) for each in run_folders(folder)]
 
@@ -266,6 +264,7 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
     others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16")
     assert [record["status"] for record in nets + others] == ["finished"] * 4
     assert [record for record in nets + others if record["metrics"]["val_accuracy"] < 0.9] == []
+    python("pytest", "-q", "tests")
 
 
 @pytest.mark.slow
