@@ -67,6 +67,7 @@ def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new(cli: 
     assert [run.seed for run in trained] == [0, 1, 0, 1]
     assert "4 of 4 runs are already in multirun/grow" in again.out
     assert first.out.splitlines()[:8] == again.out.splitlines()[1:9]
+    assert cli(*command, "seed=0,1", "epochs=0").code == 2  # a fault leaves the runs that are there
     assert cli(*command, "seed=0,1,2").code == 0
     assert [run.seed for run in trained[4:]] == [2, 2]
     assert len(before) == 4
@@ -92,19 +93,19 @@ def test_an_exception_costs_one_run_and_the_same_command_tries_it_again(
     assert {entry["status"] for entry in records(cli.multirun / "one_bad").values()} == {"finished"}
 
 
-@pytest.mark.parametrize("mode", [(), ("-m",)], ids=["run", "sweep"])
-def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli, mode: tuple[str, ...]) -> None:
+def test_bad_input_is_one_line_and_leaves_nothing(cli: Cli) -> None:
     for override, line in (
         ("lr=-1", "lr=-1.0: must be a number above 0"),
         ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
         ("lrr=3", "lrr: Key 'lrr' not in 'Config'. Did you mean: 'lr'?"),
     ):
-        shown = cli(*mode, *TINY, override)
-        assert shown.code == 2, shown.err
-        assert shown.err.startswith(f"error: {line}")
-        assert shown.err.count("\n") == 1
-        assert "Traceback" not in shown.out + shown.err
-        assert os.listdir(cli.folder) == []
+        for mode in ((), ("-m",)):
+            shown = cli(*mode, *TINY, override)
+            assert shown.code == 2, shown.err
+            assert shown.err.startswith(f"error: {line}")
+            assert shown.err.count("\n") == 1
+            assert "Traceback" not in shown.out + shown.err
+            assert os.listdir(cli.folder) == []
 
 
 def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli: Cli) -> None:
@@ -115,6 +116,9 @@ def test_every_fault_of_a_sweep_is_listed_at_once_before_anything_is_trained(cli
         "error: lr=-1.0: must be a number above 0",
         "error: lr=nan: must be a number above 0",
     ]
+    for more in ((), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")):
+        shown = cli("-m", *TINY, "seed=3", "hydra.launcher.lanes=0", *more)
+        assert (shown.code, shown.err) == (2, "error: hydra.launcher.lanes=0: must be at least 1\n")
     assert os.listdir(cli.folder) == []
 
 
@@ -144,23 +148,10 @@ def test_a_password_is_not_shown_whatever_is_wrong(cli: Cli) -> None:
         assert "secret" not in shown.out + shown.err
 
 
-def test_a_sweep_needs_a_lane(cli: Cli) -> None:
-    for more in ((), ("plan=true",), ("hydra/sweeper=hpsearch", "lr=interval(0.1,0.2)")):
-        shown = cli("-m", *TINY, "seed=3", "hydra.launcher.lanes=0", *more)
-        assert (shown.code, shown.err) == (2, "error: hydra.launcher.lanes=0: must be at least 1\n")
-        assert os.listdir(cli.folder) == []
-
-
 def test_hydras_own_full_errors_stay(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ConfigCompositionException, match="Could not override 'lrr'"):
         cli(*TINY, "lrr=3")
-
-
-def test_a_fault_in_a_sweep_that_has_runs_leaves_them(cli: Cli) -> None:
-    cli("-m", *TINY, "name=keep", "seed=0,1")
-    assert cli("-m", *TINY, "name=keep", "seed=0,1", "lr=-1").code == 2
-    assert len(records(cli.multirun / "keep")) == 2
 
 
 def test_a_full_disk_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,14 @@ def test_a_trials_own_command_is_a_grid_of_its_point(cli: Cli) -> None:
     assert len(trials(cli, "quick")) == 2
 
 
+@pytest.mark.slow
+def test_a_space_in_python_is_searched_too(cli: Cli) -> None:
+    shown = search(cli, 3, "hydra.sweeper.custom_search_space=tests.search.test_driver.also_dropout", space=())
+    assert shown.code == 0, shown.err
+    assert {tuple(trial.params) for trial in trials(cli)} == {("dropout.p",)}
+    assert len({entry["config"]["dropout"]["p"] for entry in records(cli.multirun / "s").values()}) == 3
+
+
 def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
