@@ -20,8 +20,11 @@ from hpsearch.errors import require
 DIGITS = "sklearn/datasets/data/digits.csv.gz"  # read directly, because importing scikit-learn takes two seconds
 
 
-def _split(x: np.ndarray, y: np.ndarray, key: str, size: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Draw the split `key`, stratified. Returns (rest of x, drawn x, rest of y, drawn y)."""
+def hold_out(x: np.ndarray, y: np.ndarray, key: str, size: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Draw the split `key`, stratified. Returns (rest of x, drawn x, rest of y, drawn y).
+
+    Raises OutOfRange unless 10 samples or more are left on both sides.
+    """
     most = len(y) - 10
     require(10 <= size <= most, key, size, f"between 10 and {most} samples")
     rest, drawn = stratified(y, size, seed)
@@ -32,7 +35,7 @@ def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -
     """A data set of torchvision's MNIST family; the validation split is drawn from the 60,000 training images."""
     train_x, train_y, test_x, test_y = mnist_archives.load(dataset, Path(root))
     x, y = train_x.flatten(1).numpy(), train_y.numpy()
-    x, x_validation, y, y_validation = _split(x, y, "validation", validation, split_seed)
+    x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
     return standardized((x, y), (x_validation, y_validation), (test_x.flatten(1).numpy(), test_y.numpy()))
 
 
@@ -40,8 +43,8 @@ def digits(validation: int, test: int, split_seed: int) -> Dataset:
     """scikit-learn's bundled 1,797 digits of 8 x 8 pixels. The test split is drawn: there is no official one."""
     table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
     x, y = table[:, :-1], table[:, -1]
-    x, x_test, y, y_test = _split(x, y, "test", test, split_seed)
-    x, x_validation, y, y_validation = _split(x, y, "validation", validation, split_seed)
+    x, x_test, y, y_test = hold_out(x, y, "test", test, split_seed)
+    x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
     return standardized((x, y), (x_validation, y_validation), (x_test, y_test))
 
 
