@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.record.file import Record, key_of, read_done, read_record, write_record
+from hpsearch.record.file import FILE, Record, key_of, read_done, read_record, write_record
 from hpsearch.record.folders import Folders, fault_of_folder
 
 CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
@@ -87,3 +87,12 @@ def test_a_folder_without_room_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     assert str(fault_of_folder(file / "sweep", 1)).startswith(f"{file / 'sweep'}: cannot be written")
+
+
+def test_a_record_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    write_record(tmp_path, {"first": 1})
+    with (tmp_path / FILE).open() as reader:  # it holds the file that it opened, whatever takes its place
+        write_record(tmp_path, {"second": 2})
+        assert json.load(reader) == {"first": 1}
+    assert json.loads((tmp_path / FILE).read_text()) == {"second": 2}
+    assert os.listdir(tmp_path) == [FILE]
