@@ -312,6 +312,14 @@ def read_grid(tmp_path: Path, **options: Any) -> Findings:
     return analysis.read([grid(tmp_path / "s")], **options)
 
 
+def test_an_option_that_follows_from_its_choice_is_not_swept(tmp_path: Path) -> None:
+    adam, adamw = ({"name": name, "weight_decay": decay} for name, decay in (("adam", 0.0), ("adamw", 0.01)))
+    sweep(tmp_path / "s", [entry(0.9, optimizer=adam), entry(0.8, optimizer=adamw)])
+    assert analysis.read([tmp_path / "s"]).runs.swept == ["optimizer"]
+    sweep(tmp_path / "t", [entry(0.9, optimizer=adam | {"weight_decay": wd}) for wd in (0.0, 0.1)])
+    assert analysis.read([tmp_path / "t"]).runs.swept == ["optimizer.weight_decay"]
+
+
 def test_two_swept_keys_make_the_papers_pivot(tmp_path: Path) -> None:
     assert tables.markdown(read_grid(tmp_path).display) == (
         "s: test accuracy in %, mean over 10 seeds ± standard deviation over seeds. Bold: the best on validation. "

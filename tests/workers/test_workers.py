@@ -157,3 +157,22 @@ def test_a_single_run_and_fewer_runs_than_cores_stay_in_this_process(threads: Ca
     threads(1)
     with pool.open_workers(9) as (here, on_cpu):
         assert on_cpu == [here]
+
+
+class Tight(StackTrainer):
+    """A trainer whose memory lasts for two lanes."""
+
+    def epoch(self) -> Any:
+        if len(self) > 2:
+            raise MemoryError("no memory for more than two lanes")
+        return super().epoch()
+
+
+def test_a_stack_that_does_not_fit_trains_in_fewer_lanes(threads: Callable[[int], None]) -> None:
+    threads(1)
+    source, attempts = Listed(THESE[:5], program(dataset()), lambda index, history: False, Tight), iter(range(100))
+    results = dict(scheduler.train(source, 5, stopped=lambda: next(attempts) == 99))
+    assert {index: getattr(result, "status", result) for index, result in results.items()} == dict.fromkeys(
+        range(5), "finished"
+    )
+    assert max(map(len, source.rounds)) == 2
