@@ -10,8 +10,8 @@ from pathlib import Path
 GOES_ON = "; runs with a record are kept, the same command goes on from there"
 
 
-class UsageError(Exception):
-    """Faults in what the user asked for, a line each: key, value, what it must be."""
+class FaultError(Exception):
+    """Faults that a user can act on, a line each."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__(faults)
@@ -19,21 +19,18 @@ class UsageError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.faults)
+
+
+class UsageError(FaultError):
+    """Wrong usage: key, value, what it must be. Nothing has been trained."""
 
 
 class OutOfRange(UsageError, ValueError):
     """A value out of range. A ValueError too, because Optuna and scikit-learn expect one."""
 
 
-class SweepError(Exception):
-    """What went wrong while a sweep trained or wrote its results, a line each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__(faults)
-        self.faults = faults
-
-    def __str__(self) -> str:
-        return "\n".join(self.faults)
+class SweepError(FaultError):
+    """A failure while a sweep trained or wrote its results."""
 
 
 class NothingStarted(Exception):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hpsearch.errors import SweepError, UsageError
+from hpsearch.errors import FaultError, UsageError
 
 
 def begin() -> None:
@@ -26,7 +26,7 @@ def one_line_errors() -> Iterator[None]:
     """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on."""
     try:
         yield
-    except (UsageError, SweepError) as error:
+    except FaultError as error:
         for fault in error.faults:
             print(f"error: {fault}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None

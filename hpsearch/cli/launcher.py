@@ -9,19 +9,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import (
-    JobReturn,
-    JobRuntime,
-    JobStatus,
-    configure_log,
-    filter_overrides,
-    run_job,
-    setup_globals,
-)  # fmt: skip
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, filter_overrides, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -35,7 +27,6 @@ from hpsearch.task.prepare import prepare
 if TYPE_CHECKING:
     from hpsearch.task.train import EndedRun
     from hpsearch.workers.run import RunSource
-
 
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
@@ -76,9 +67,9 @@ class StackedLauncher(Launcher):
         numbered = dict(enumerate(map(list, job_overrides), start=initial_job_idx))
         if not self.stacks:
             return [self._run_job(number, overrides) for number, overrides in numbered.items()]
-        runs = prepare(
-            ((self.compose(number, lines), self.repeating(lines)) for number, lines in numbered.items()), self.sweep
-        )
+        hydra = self.hydra_cfg.hydra
+        composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in numbered.items())
+        runs = prepare(composed, self.sweep)
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
@@ -120,10 +111,6 @@ class StackedLauncher(Launcher):
         if "hydra" in config:
             config.hydra.job.id, config.hydra.job.num = str(number), number
         return config
-
-    def repeating(self, overrides: Sequence[str]) -> list[str]:
-        """The command line that repeats a job alone."""
-        return overrides_of(self.hydra_cfg.hydra, overrides)
 
     def _job_config(self, number: int, overrides: list[str], folder: Path) -> DictConfig:
         """The whole configuration of a run as Hydra would have it during the job."""
@@ -174,14 +161,10 @@ def _check_job_settings(config: DictConfig) -> None:
 def _job_return(overrides: Sequence[str], ended: "EndedRun") -> JobReturn:
     from hpsearch.task.outcome import value_of
 
-    returned = JobReturn(
-        overrides=filter_overrides(overrides),
-        working_dir=os.getcwd(),
-        task_name=JobRuntime.instance().get("name"),
-    )
-    value: Any = value_of(ended.outcome)
-    returned.status = JobStatus.COMPLETED
+    task_name = JobRuntime.instance().get("name")
+    returned = JobReturn(overrides=filter_overrides(overrides), working_dir=os.getcwd(), task_name=task_name)
     if isinstance(ended.outcome, Exception):
-        value, returned.status = failure(ended.folder, ended.outcome), JobStatus.FAILED
-    returned.return_value = value
+        returned.status, returned.return_value = JobStatus.FAILED, failure(ended.folder, ended.outcome)
+    else:
+        returned.status, returned.return_value = JobStatus.COMPLETED, value_of(ended.outcome)
     return returned
