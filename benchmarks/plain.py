@@ -1,4 +1,4 @@
-"""What people write without hpsearch: `nn.Linear`, `torch.optim`, one run at a time, the data in a resident tensor."""
+"""The loop that people write without hpsearch: `nn.Linear`, `torch.optim`, one run at a time, the data in memory."""
 
 import itertools
 from collections.abc import Iterable

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Unmeasured(Exception):
-    """Why a case has no time."""
+    """The reason that a case has no time."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Case:
 
 @dataclass
 class Row:
-    """What was measured of a case, by round; or why nothing was."""
+    """The measurements of a case, by round, or the reason that there are none."""
 
     case: Case
     measured: list[Measured] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks of every suite. rounds: None for the suite's own number."""
+    """The options of every suite. rounds: None for the suite's own number."""
 
     rounds: int | None = None
     long: bool = False
@@ -116,7 +116,7 @@ def table(columns: dict[str, list[str]]) -> str:
 
 
 def ratios(row: Row, base: Row) -> list[float]:
-    """How many times as long a run takes, by round: rounds are close in time, so the machine's mood cancels."""
+    """The ratio of the times of a run, by round: rounds are close in time, so the machine's mood cancels."""
     pairs = zip(row.seconds, base.seconds, strict=False)
     return [a / row.case.runs / (b / base.case.runs) for a, b in pairs]
 

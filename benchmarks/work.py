@@ -59,7 +59,7 @@ THOUSAND = Work(("sgd", "adam"), (0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002,
 
 
 def from_arguments() -> Work:
-    """What the command line asks for; without any, the quickstart's 45 nets."""
+    """The work that the command line asks for; without any, the quickstart's 45 nets."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--optimizers", nargs="+", default=QUICKSTART.optimizers)
     parser.add_argument("--lrs", nargs="+", type=float, default=QUICKSTART.lrs)

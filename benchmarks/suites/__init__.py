@@ -1,4 +1,4 @@
-"""What is compared: a module for each suite, whose function returns its table."""
+"""The suites: a module each, whose function returns its table."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a job of a sweep costs beside its training."""
+"""The time that a job of a sweep costs beside its training."""
 
 from statistics import median
 
@@ -27,7 +27,7 @@ def _beside(few: Done, many: Done) -> float:
 
 
 def jobs(options: Options) -> Found:
-    """What a job costs beside its training: (a grid of 1,000 - a grid of 10) / 990, less the records' training time."""
+    """The time of a job beside its training: (a grid of 1,000 - a grid of 10) / 990, less the time of training."""
     ways = {"stock Hydra, basic launcher, empty task": _empty, "hpsearch, a net that trains for 1 ms": _ours}
     measured: dict[str, list[tuple[Done, Done]]] = {name: [] for name in ways}
     for _ in range(options.rounds or 3):

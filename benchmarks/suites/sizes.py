@@ -1,4 +1,4 @@
-"""What it brings to find the number of lanes in a stack while they train."""
+"""The gain of finding the number of lanes in a stack while they train."""
 
 from functools import partial
 from unittest.mock import patch

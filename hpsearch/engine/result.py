@@ -1,4 +1,4 @@
-"""What training a run gives: its history by epoch and its result."""
+"""The product of training a run: its history by epoch and its result."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a run needs to train: its own part, a lane's, and the part that a stack shares.
+"""The parts of a run that training needs: its own, a lane's, and the one that a stack shares.
 
 Axes: K lanes, S steps of an epoch.
 """

@@ -21,7 +21,7 @@ SMALL = 10_000_000  # multiply-adds of a step, below which a second thread insid
 
 
 class Trainer(Protocol):
-    """What a worker asks of the runs of one stack spec. `index` is a run's number."""
+    """Trains the runs of one stack spec for a worker. `index` is a run's number."""
 
     def __len__(self) -> int:
         """The number of runs in training."""
