@@ -71,7 +71,7 @@ class Composer(ConfigLoader):
             override = self._parser.parse_override(line)
             plain = override.type is OverrideType.CHANGE and override.package is None
             plain = plain and not override.is_hydra_override() and not override.is_sweep_override()
-            value = plain and isinstance(override.value(), (bool, int, float, str))
+            value = plain and isinstance(override.value(), (bool, int, float, str)) and "$" not in line
             self._parsed[line] = override, value and not self._is_group(override.key_or_group)
         return self._parsed[line]
 
