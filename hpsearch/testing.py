@@ -6,6 +6,8 @@ Each function returns if the part keeps its contract, and raises AssertionError 
 
     def test_my_optimizer():
         testing.check_optimizer(SignSGD(), beside=[Adam()])
+
+Long, because a contract is one function with all that it asks.
 """
 
 import math

@@ -99,6 +99,13 @@ def test_a_wing_says_what_it_is() -> None:
         assert "May import:" in text, wing
 
 
+def test_a_long_file_says_why() -> None:
+    long = [path for path in FILES if len(path.read_text().splitlines()) > 150]
+    assert len(long) <= len(FILES) // 5
+    for path in long:
+        assert "Long, because" in (ast.get_docstring(ast.parse(path.read_text())) or ""), name_of(path)
+
+
 def test_every_group_of_conf_has_its_room_in_components() -> None:
     rooms = {path.stem for path in (PACKAGE / "components").iterdir()}
     groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment", "search", "hydra"}

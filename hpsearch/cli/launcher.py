@@ -3,6 +3,8 @@
 A stacked run is no Hydra job. It leaves what a Hydra user expects: a folder with ``.hydra/config.yaml`` and
 ``.hydra/overrides.yaml``, the callbacks `on_job_start` and `on_job_end`, a `JobReturn` in order. The jobs of any other
 task function are run one after the other with Hydra's `run_job`.
+
+Long, because it stands for every step of a Hydra job.
 """
 
 import os

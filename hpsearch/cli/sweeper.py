@@ -2,6 +2,8 @@
 
 Its configuration is that of Hydra's stock Optuna sweeper, and more. With the launcher `stacked` a trial takes a lane
 the moment one is free; with any other launcher trials run in batches of `n_jobs`.
+
+Long, because grid, search and plan of one command share its settings.
 """
 
 import os

@@ -7,6 +7,8 @@ Here a hyperparameter is a tensor [K, 1, 1] that broadcasts over the stacked wei
 An optimizer object holds the hyperparameters of one run. Lanes whose optimizers have the same `kind` are updated
 together; so a lane computes the same terms as it would alone. To add an optimizer, write a class with the methods of
 `Optimizer`, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
+
+Long, because the four optimizers share terms and are read side by side.
 """
 
 from __future__ import annotations

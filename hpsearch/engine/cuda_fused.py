@@ -3,6 +3,8 @@
 Each operation of `Optimizer.update` reads and writes whole tensors; Adam moves about two dozen of the weights' size.
 The GPU waits for its memory each time, and with a small net for each launch. So `update` is called once with names in
 place of tensors. Its operations become the lines of a Triton kernel, which reads and writes each tensor once.
+
+Long, because the operations, the kernel's text and the ways back to PyTorch belong to one trick.
 """
 
 import linecache

@@ -3,6 +3,8 @@
 On the CPU in float32 the numbers of a lane depend neither on the lanes beside it nor on the number of threads.
 
 Axes: K lanes, B batch, S steps of an epoch.
+
+Long, because a reader should see all of it in one place.
 """
 
 from collections.abc import Callable

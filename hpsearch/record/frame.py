@@ -1,4 +1,7 @@
-"""Records become one table with a row per run, and a line for each record that had to be left out."""
+"""Records become one table with a row per run, and a line for each record that had to be left out.
+
+Long, because reading, checking and naming the swept keys decide together on a row.
+"""
 
 import json
 import math

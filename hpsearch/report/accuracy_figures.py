@@ -1,4 +1,7 @@
-"""Figures of accuracy: the pivot, the seeds, a slice along one key, accuracy against time."""
+"""Figures of accuracy: the pivot, the seeds, a slice along one key, accuracy against time.
+
+Long, because each figure is drawn by one function.
+"""
 
 from typing import Any
 

@@ -2,6 +2,8 @@
 
 Accuracies are fractions. An undefined number, such as the spread of one seed, is nan. Quantiles come from
 scipy.special because scipy.stats takes 0.7 s to import; scipy.stats is imported with the first test.
+
+Long, because each formula stands with its source.
 """
 
 from collections.abc import Callable, Sequence

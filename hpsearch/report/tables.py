@@ -1,4 +1,7 @@
-"""The table of a sweep for readers (terminal, Markdown, LaTeX, HTML) and, unrounded, as CSV."""
+"""The table of a sweep for readers (terminal, Markdown, LaTeX, HTML) and, unrounded, as CSV.
+
+Long, because all readers get the same layout.
+"""
 
 from dataclasses import dataclass
 from html import escape

@@ -1,4 +1,7 @@
-"""A verdict in words: a paragraph, a table of comparisons, and the objections of a careful reviewer."""
+"""A verdict in words: a paragraph, a table of comparisons, and the objections of a careful reviewer.
+
+Long, because all words of a verdict stand together.
+"""
 
 from math import isfinite, isnan
 

@@ -3,6 +3,8 @@
 Optuna's methods commit each parameter, attribute and intermediate value alone: some 60 transactions for a trial of 20
 epochs. `_Tables` writes the same rows by the names of Optuna's tables, if their schema is the one known here. For any
 other schema `_Methods` calls Optuna's methods, which are slower.
+
+Long, because both ways have to give the same.
 """
 
 import json

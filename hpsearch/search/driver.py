@@ -1,6 +1,8 @@
 """The driver of a search: ask for trials, turn them into runs, report their epochs, prune, tell, and ask again.
 
 A trial is one configuration on its seeds, which train beside each other. The mean over them is its objective.
+
+Long, because the life of a trial, from ask to tell, is read in one place.
 """
 
 from __future__ import annotations

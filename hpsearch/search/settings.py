@@ -1,4 +1,7 @@
-"""The settings of a search. Every fault of the user's is found here, before a trial begins."""
+"""The settings of a search. Every fault of the user's is found here, before a trial begins.
+
+Long, because the checks depend on each other: pruner on seeds, seeds on lanes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Optuna's storage: opened, and each of its errors told in one line without the password."""
+"""Optuna's storage: opened, and each of its errors told in one line without the password.
+
+Long, because each fault has its own cure.
+"""
 
 import re
 import sqlite3

@@ -2,6 +2,8 @@
 
 Other processes may work on the same study. Their trials are read before new ones begin, and no two processes evaluate
 the same point.
+
+Long, because both places change together.
 """
 
 import json

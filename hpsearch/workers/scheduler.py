@@ -2,6 +2,8 @@
 
 A round is one epoch of every run that has a lane. Between two rounds runs leave and the next runs of the source take
 their lanes, in the stack that they belong to: nobody waits for a stack to end.
+
+Long, because the loop and the lanes that it shares out are read together.
 """
 
 from collections import Counter, deque
