@@ -18,7 +18,7 @@ def write(folder: Path, run: Run, outcome: Outcome) -> None:
     """Write a run's log, if there is something to log, and then its record, which marks the run as done."""
     if isinstance(outcome, Exception):
         (folder / LOG).write_text("".join(traceback.format_exception(outcome)), encoding="utf-8")
-    elif outcome.reason:
+    elif outcome.reason and outcome.status != "pruned":
         (folder / LOG).write_text(f"{outcome.status}: {outcome.reason}\n", encoding="utf-8")
     write_record(folder, record_of(run, outcome))
 
