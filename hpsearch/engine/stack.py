@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from time import perf_counter
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -51,7 +52,8 @@ class Stack:
         self.groups = _groups(lanes, self.tensors, spec.device)
         self.dropout = _Dropout(lanes, spec) if any(lane.spec.dropout for lane in lanes) else None
         self.total = torch.zeros(len(lanes), dtype=torch.float64, device=spec.device)  # summed losses of the epoch
-        self.step = graphed(self._step, spec.device)
+        step = WeakMethod(self._step)  # a reference to itself would keep its tensors until garbage is collected
+        self.step = graphed(lambda *tensors: step()(*tensors), spec.device)  # type: ignore[misc]
         self.validate = graphed(partial(evaluate, spec, self.tensors, spec.data.validation), spec.device)
 
     def epoch(self) -> None:
