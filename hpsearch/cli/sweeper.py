@@ -84,8 +84,8 @@ class OptunaSweeper(Sweeper):
         if search.stopped:
             print(f"stopped: {search.stopped}")
         if search.failures and not interrupt.asked():
-            failed = f"{self.name}: {search.failures} of {len(search.mirror.counted())} trials failed"
-            raise SweepError([f"{failed}; hydra.sweeper.retry_failed=1 tries them again"])
+            failed, retries = f"{search.failures} of {len(search.mirror.counted())}", search.budget.retry_failed + 1
+            raise SweepError([f"{self.name}: {failed} trials failed; hydra.sweeper.retry_failed={retries} tries again"])
 
     def _grid(self, arguments: list[str]) -> list[list[str]]:
         """The jobs if `arguments` leave nothing to search: the one point on each seed. Empty otherwise.

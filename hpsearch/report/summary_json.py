@@ -65,7 +65,8 @@ def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
     """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
     typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
-    groups = {key: value["name"] for key, value in record["config"].items() if isinstance(value, dict)}
+    config = record["config"].items()
+    groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
     choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
     values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
     return (

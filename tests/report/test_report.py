@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from rich.console import Console
 
 from hpsearch import formatting
@@ -318,6 +319,15 @@ def test_an_option_that_follows_from_its_choice_is_not_swept(tmp_path: Path) -> 
     assert analysis.read([tmp_path / "s"]).runs.swept == ["optimizer"]
     sweep(tmp_path / "t", [entry(0.9, optimizer=adam | {"weight_decay": wd}) for wd in (0.0, 0.1)])
     assert analysis.read([tmp_path / "t"]).runs.swept == ["optimizer.weight_decay"]
+
+
+def test_best_yaml_names_each_choice_and_no_other_mapping(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "s", [entry(0.9, overrides=("optimizer=mine", "+own.key=1"), own={"key": 1})])
+    summary_json.write(analysis.read([folder]), folder)
+    best = yaml.safe_load((folder / "best.yaml").read_text())
+    names = {"data": "digits", "architecture": "mlp", "optimizer": "mine", "dropout": "none"}
+    assert best["defaults"] == ["config", *({f"override /{key}": name} for key, name in names.items()), "_self_"]
+    assert best["own"] == {"key": 1}
 
 
 def test_two_swept_keys_make_the_papers_pivot(tmp_path: Path) -> None:
