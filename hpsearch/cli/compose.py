@@ -102,6 +102,12 @@ class Composer(ConfigLoader):
         return self._loader.compute_defaults_list(config_name, overrides, run_mode)
 
 
+def set_number(config: DictConfig, number: int) -> None:
+    """Note the number of a job in Hydra's part of its configuration."""
+    with open_dict(config):
+        config.hydra.job.id, config.hydra.job.num = str(number), number
+
+
 def task_part(config: DictConfig) -> DictConfig:
     """A copy of a configuration without Hydra's part."""
     task: DictConfig = deepcopy(config)

@@ -18,10 +18,10 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, filter_overrides, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli import interrupt, task_function
-from hpsearch.cli.compose import Composer, task_part
+from hpsearch.cli.compose import Composer, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.errors import NothingStarted, require
 from hpsearch.task.prepare import prepare
@@ -111,13 +111,13 @@ class StackedLauncher(Launcher):
             require(not key.startswith("hydra."), key, value, f"the same for all jobs {BY_ITSELF}")
         config = self.composer.load_sweep_config(self.hydra_cfg, overrides)
         if "hydra" in config:
-            config.hydra.job.id, config.hydra.job.num = str(number), number
+            set_number(config, number)
         return config
 
     def _job_config(self, number: int, overrides: list[str], folder: Path) -> DictConfig:
         """The whole configuration of a run as Hydra would have it during the job."""
         config = self.composer.load_whole_config(self.hydra_cfg, overrides)
-        config.hydra.job.id, config.hydra.job.num = str(number), number
+        set_number(config, number)
         config.hydra.sweep.subdir, config.hydra.runtime.output_dir = folder.name, str(folder.absolute())
         return config
 
@@ -132,8 +132,7 @@ class StackedLauncher(Launcher):
         """Run a job of another task function, as Hydra's basic launcher does."""
         setup_globals()
         config = self._context.config_loader.load_sweep_config(self.hydra_cfg, overrides)
-        with open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(number), number
+        set_number(config, number)
         returned = run_job(
             hydra_context=self._context,
             task_function=self._task_function,

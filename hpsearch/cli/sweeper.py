@@ -21,6 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpsearch.cli import interrupt
+from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
@@ -242,7 +243,7 @@ class OptunaSweeper(Sweeper):
             composed: DictConfig = self.launcher.compose(number, overrides)
             return composed
         config: DictConfig = self.context.config_loader.load_sweep_config(self.hydra_cfg, list(overrides))
-        config.hydra.job.id, config.hydra.job.num = str(number), number
+        set_number(config, number)
         return config
 
 

@@ -43,6 +43,11 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def number(value: float | None) -> float:
+    """A number of a record: null stands for nan."""
+    return math.nan if value is None else float(value)
+
+
 class Unreadable(Exception):
     """A record that cannot be used. The message is one line."""
 

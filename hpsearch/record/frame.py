@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpsearch.record.file import METRICS, SCHEMA, Record, Unreadable, load_record
+from hpsearch.record.file import METRICS, SCHEMA, Record, Unreadable, load_record, number
 from hpsearch.record.folders import run_folders
 
 SHOWN_NOTES = 10
@@ -137,10 +137,10 @@ def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
         "data_set": record["config"]["data"]["name"],
         "status": record["status"],
         "seed": record["config"]["seed"],
-        **{metric: _number(record["metrics"][metric]) for metric in METRICS},
+        **{metric: number(record["metrics"][metric]) for metric in METRICS},
         "test_images": sum(total),
         "batch_std": batch_std(correct, total) if total else math.nan,
-        "seconds": _number(record["seconds"]),
+        "seconds": number(record["seconds"]),
         "reason": record["reason"],
     }
     for name in ("val_accuracy", "test_accuracy"):
@@ -159,10 +159,6 @@ def _misfits(value: Any, shape: Any, path: str = "") -> Iterator[str]:
             yield from _misfits(item, shape[0], path)
     elif isinstance(shape, (dict, list)) or not isinstance(value, shape):
         yield path[1:]
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _plain(value: Any) -> Any:

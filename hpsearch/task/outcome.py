@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch.engine.evaluate import EVALUATION_BATCH
 from hpsearch.engine.result import History, Result
-from hpsearch.record.file import METRICS, SCHEMA, Record, write_record
+from hpsearch.record.file import METRICS, SCHEMA, Record, number, write_record
 from hpsearch.task import environment
 from hpsearch.workers.run import Outcome, Run
 
@@ -74,8 +74,3 @@ def result_of(record: Record) -> Result:
 def value_of(outcome: Outcome) -> float:
     """The value of a run for Hydra's sweepers: its validation accuracy, nan if it failed."""
     return outcome.history.val_accuracy[-1] if isinstance(outcome, Result) else math.nan
-
-
-def number(value: float | None) -> float:
-    """A number of a record: null stands for nan."""
-    return math.nan if value is None else value
