@@ -40,7 +40,7 @@ def _program(
     device: torch.device = CPU,
     dtype: torch.dtype = torch.float32,
 ) -> StackSpec:
-    model = MLP(dataset.features, dataset.classes, widths, NoNorm())
+    model = MLP(dataset.features, dataset.target.outputs, widths, NoNorm())
     return StackSpec(dataset, model, batch_size, device, dtype, tf32=device.type == "cuda")
 
 

@@ -28,6 +28,7 @@ from hpsearch.components.init import default_weight
 from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
 from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.target import Classes
 from hpsearch.engine.lane import is_trained, stacked
 from hpsearch.engine.randomness import generator
 from hpsearch.engine.result import History, Result
@@ -90,12 +91,17 @@ def check_dataset(load: Callable[[], Dataset], equal_rows: int = 0) -> None:
         x, y = split.x, split.y
         shapes = x.ndim == 2 and y.ndim == 1 and 0 < len(x) == len(y) and x.shape[1] == data.features
         _keep(shapes, f"{name}: x must be [n, features] and y [n], not {tuple(x.shape)} and {tuple(y.shape)}")
-        numbers = x.is_floating_point() and y.dtype == torch.int64 and bool(x.isfinite().all())
-        _keep(numbers, f"{name}: x must be finite floating point and y int64")
-        _keep(0 <= int(y.min()) <= int(y.max()) < data.classes, f"{name}: y must be between 0 and {data.classes - 1}")
+        _keep(x.is_floating_point() and bool(x.isfinite().all()), f"{name}: x must be finite floating point")
+        if isinstance(data.target, Classes):
+            last = data.target.outputs - 1
+            inside = y.dtype == torch.int64 and 0 <= int(y.min()) <= int(y.max()) <= last
+            _keep(inside, f"{name}: y must be int64 between 0 and {last}")
+        else:
+            _keep(y.is_floating_point() and bool(y.isfinite().all()), f"{name}: y must be finite floating point")
         other: Split = getattr(again, name)
         _keep(torch.equal(x, other.x) and torch.equal(y, other.y), f"{name}: must be the same when loaded again")
-    _keep(len(data.train.y.unique()) == data.classes, "train: must have a sample of each class")
+    if isinstance(data.target, Classes):
+        _keep(len(data.train.y.unique()) == data.target.outputs, "train: must have a sample of each class")
     rows = {name: {row.tobytes() for row in split.x.numpy()} for name, split in splits.items()}
     for one, other_name in combinations(splits, 2):
         shared = len(rows[one] & rows[other_name])
@@ -168,7 +174,9 @@ def _stack(model: MLP) -> StackSpec:
     draws = generator(0, "data")
     x, y = torch.randn(90, FEATURES, generator=draws), torch.randint(CLASSES, (90,), generator=draws)
     train, validation, test = map(Split, x.split([50, 20, 20]), y.split([50, 20, 20]))
-    return StackSpec(Dataset(train, validation, test, CLASSES), model, batch_size=16, device=torch.device("cpu"))
+    target = Classes(tuple("abcd"))
+    data = Dataset(train, validation, test, target, (FEATURES,))
+    return StackSpec(data, model, batch_size=16, device=torch.device("cpu"))
 
 
 def _specs(optimizers: Sequence[Optimizer]) -> list[LaneSpec]:

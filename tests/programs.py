@@ -17,6 +17,7 @@ from hpsearch.components.layers import Tensors
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.target import Classes
 from hpsearch.engine import trainer
 from hpsearch.engine.lane import Lane, new_lane
 from hpsearch.engine.result import History, Result
@@ -56,7 +57,8 @@ def dataset(train: int = 100, features: int = 12, classes: int = 4, held_out: in
         x = centres[y] + rng.normal(size=(n, features))
         return Split(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
 
-    return Dataset(part(train), part(held_out), part(held_out), classes)
+    names = tuple(map(str, range(classes)))
+    return Dataset(part(train), part(held_out), part(held_out), Classes(names), (features,))
 
 
 def program(
@@ -69,7 +71,7 @@ def program(
     dtype: torch.dtype = torch.float32,
 ) -> StackSpec:
     """An MLP on `data`."""
-    model = MLP(data.features, data.classes, widths, NORMALIZATIONS[normalization](), activation)
+    model = MLP(data.features, data.target.outputs, widths, NORMALIZATIONS[normalization](), activation)
     where = torch.device(device)
     return StackSpec(data.to(where, dtype), model, batch_size, where, dtype)
 

@@ -17,6 +17,7 @@ from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.data.builtin import DATASETS
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.optimizer import OPTIMIZERS, SGD, Adam
+from hpsearch.components.target import Classes
 from hpsearch.task.prepare import prepare
 from hpsearch.task.resume import ResumedSource
 from hpsearch.workers.forked import ForkedWorker
@@ -164,8 +165,8 @@ NAN = torch.full_like(GOOD.test.x, math.nan)
     ("load", "reason"),
     [
         (lambda: replace(GOOD, test=GOOD.validation), "validation and test: 40 rows are in both"),
-        (lambda: replace(GOOD, classes=3), "train: y must be between 0 and 2"),
-        (lambda: replace(GOOD, classes=5), "train: must have a sample of each class"),
+        (lambda: replace(GOOD, target=Classes(tuple("abc"))), "train: y must be int64 between 0 and 2"),
+        (lambda: replace(GOOD, target=Classes(tuple("abcde"))), "train: must have a sample of each class"),
         (lambda: replace(GOOD, test=Split(NAN, GOOD.test.y)), "test: x must be finite floating point"),
         (lambda: replace(GOOD, test=Split(GOOD.test.x, GOOD.test.y[:-1])), r"test: x must be \[n, features\]"),
         (

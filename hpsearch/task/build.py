@@ -76,7 +76,7 @@ class Builder:
             return None
         batch_size, samples, before = config["batch_size"], len(data.train), len(faults.lines)
         with faults.of("architecture"):
-            model = settings.architecture(data.features, data.classes, normalization)
+            model = settings.architecture(data.features, data.target.outputs, normalization)
             _check_memory(model.parameters, device)
         with faults:
             require(batch_size <= samples, "batch_size", batch_size, f"between 1 and the {samples} training samples")

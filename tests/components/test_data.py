@@ -15,7 +15,7 @@ from hpsearch.components.data.stratified import stratified
 def test_digits_are_split_stratified_and_normalised_by_their_training_part() -> None:
     digits = builtin.load("digits", validation=180, test=180, split_seed=0)
     assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [1437, 180, 180]
-    assert (digits.features, digits.classes) == (64, 10)
+    assert (digits.features, digits.shape, digits.target.outputs) == (64, (1, 8, 8), 10)
     assert digits.train.x.mean().item() == pytest.approx(0, abs=1e-5)
     assert digits.train.x.std().item() == pytest.approx(1, abs=1e-3)
     for part in (digits.validation, digits.test):
@@ -69,6 +69,6 @@ def test_a_part_of_no_sensible_size_is_named(key: str, value: int) -> None:
 def test_the_real_sets_have_the_papers_sizes(real_data: Path, name: str) -> None:
     dataset = builtin.load(name, root=str(real_data), validation=6000, split_seed=0)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [54_000, 6_000, 10_000]
-    assert (dataset.features, dataset.classes) == (784, 10)
+    assert (dataset.features, dataset.shape, dataset.target.outputs) == (784, (1, 28, 28), 10)
     counts = torch.bincount(dataset.validation.y)
     assert torch.equal(counts, torch.full((10,), 600)) or name == "mnist"

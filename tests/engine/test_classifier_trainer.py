@@ -1,6 +1,7 @@
 """scikit-learn's classifiers in the place of a stack."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sklearn.svm import SVC
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data import builtin
-from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.data.dataset import Split
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.result import Result
 from tests.programs import train
@@ -58,7 +59,7 @@ def test_a_fit_that_has_not_converged_says_so() -> None:
 def test_the_test_part_is_counted_in_batches_of_256() -> None:
     part = DIGITS.test
     doubled = Split(torch.cat([part.x] * 2), torch.cat([part.y] * 2))
-    program = ClassifierStackSpec(Dataset(DIGITS.train, DIGITS.validation, doubled, classes=10))
+    program = ClassifierStackSpec(replace(DIGITS, test=doubled))
     (result,) = train([ClassifierSpec(SVC(), 0)], program, 1, start=ClassifierTrainer)
     assert result.test_total == [256, 104]
     assert np.less_equal(result.test_correct, result.test_total).all()

@@ -36,7 +36,8 @@ def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -
     train_x, train_y, test_x, test_y = mnist_archives.load(dataset, Path(root))
     x, y = train_x.flatten(1).numpy(), train_y.numpy()
     x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
-    return standardized((x, y), (x_validation, y_validation), (test_x.flatten(1).numpy(), test_y.numpy()))
+    test = test_x.flatten(1).numpy(), test_y.numpy()
+    return standardized((x, y), (x_validation, y_validation), test, shape=(1, 28, 28))
 
 
 def digits(validation: int, test: int, split_seed: int) -> Dataset:
@@ -45,7 +46,7 @@ def digits(validation: int, test: int, split_seed: int) -> Dataset:
     x, y = table[:, :-1], table[:, -1]
     x, x_test, y, y_test = hold_out(x, y, "test", test, split_seed)
     x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
-    return standardized((x, y), (x_validation, y_validation), (x_test, y_test))
+    return standardized((x, y), (x_validation, y_validation), (x_test, y_test), shape=(1, 8, 8))
 
 
 DATASETS: dict[str, Callable[..., Dataset]] = {

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hpsearch.components.target import Classes, Target
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """x: [n, features] floating point; y: [n] int64 class numbers."""
+    """x: [n, features] floating point; y: [n] as the target says: class numbers or standardised values."""
 
     x: Tensor
     y: Tensor
@@ -22,8 +24,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Training, validation and test split; `classes` is the number of classes.
+    """Training, validation and test split. Only the validation split may be empty.
 
+    shape: of one sample; x has it flattened, and features is its product.
+    transform: raw rows -> x, with what was fitted on the training rows; None if there is none.
     source: a function and its arguments that replace the data set in a pickle. The reader calls the function, which
     loads the data set or has it in its cache.
     """
@@ -31,7 +35,9 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
-    classes: int
+    target: Target
+    shape: tuple[int, ...]
+    transform: Any = None
     source: tuple[Callable[..., "Dataset"], tuple[Any, ...]] | None = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
@@ -55,11 +61,15 @@ class Dataset:
 Arrays = tuple[np.ndarray, np.ndarray]  # x [n, features], y [n] class numbers
 
 
-def standardized(train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
-    """The data set of three splits, x standardized by the mean and standard deviation of all training values."""
+def standardized(train: Arrays, validation: Arrays, test: Arrays, shape: tuple[int, ...] = ()) -> Dataset:
+    """The data set of three splits, x standardized by the mean and standard deviation of all training values.
+
+    shape: of one sample; without it, x is a table.
+    """
     mean, std = train[0].mean(dtype=np.float64), train[0].std(dtype=np.float64)
 
     def split(x: np.ndarray, y: np.ndarray) -> Split:
         return Split(torch.from_numpy(((x - mean) / std).astype(np.float32)), torch.from_numpy(y.astype(np.int64)))
 
-    return Dataset(split(*train), split(*validation), split(*test), classes=int(train[1].max()) + 1)
+    target = Classes(tuple(map(str, range(int(train[1].max()) + 1))))
+    return Dataset(split(*train), split(*validation), split(*test), target, shape or train[0].shape[1:])
