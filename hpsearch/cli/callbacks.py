@@ -17,7 +17,7 @@ from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import fault_of_folder
-from hpsearch.task.prepare import prepare
+from hpsearch.task.prepare import prepare, warn
 
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
@@ -78,6 +78,7 @@ class Callbacks(Callback):
 def _begin(config: DictConfig) -> Path:
     """Check the name of a run or sweep; returns its folder."""
     global last_sweep
+    warn.cache_clear()
     name = config.name
     fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"

@@ -1,14 +1,19 @@
 """Settings become a run that can train: with its data set, its model and a device."""
 
+import json
 import os
 from functools import cache, partial
 
 import torch
 
+from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.data.builtin import DATASETS, load
+from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import dataset_of, parts_of, rows_of
+from hpsearch.components.data.raw import Raw
 from hpsearch.components.init import INITS
 from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.split import SPLITS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec, stack_key
 from hpsearch.engine.trainer import StackTrainer
@@ -24,7 +29,8 @@ class Builder:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._datasets = {name: partial(load, name) for name in DATASETS}
+        self._datasets: dict[tuple[str, ...], Dataset | None] = {}  # None: has a fault, which is reported once
+        self.warnings: dict[str, None] = {}  # of the data, in order
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
     def run(self, settings: Settings) -> Run | None:
@@ -41,7 +47,7 @@ class Builder:
             device = _device(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
-        key = stack_key(config, device)
+        key = stack_key(config | _drawn(settings), device)
         if key not in self._stacks:
             self._stacks[key] = self._stack(settings, device)
         stack = self._stacks[key]
@@ -60,17 +66,37 @@ class Builder:
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
-        data = self._faults.build("data", self._datasets, settings.data)
+        data = self.dataset(settings)
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
         stack, lane = ClassifierStackSpec(data), ClassifierSpec(estimator, config["seed"])
-        key = stack_key({"data": config["data"]}, stack.device)
+        shared = {key: value for key, value in config.items() if key not in ("architecture", "seed")}
+        key = stack_key(shared | _drawn(settings), stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
+
+    def dataset(self, settings: Settings) -> Dataset | None:
+        """The data set of a run, or None and a fault. Runs with the same split share it."""
+        faults, before = self._faults, len(self._faults.lines)
+        data, split, preprocessing = map(json.dumps, (settings.data, settings.split, settings.preprocessing))
+        seed = _drawn(settings).get("drawn")
+        key = data, split, preprocessing, str(seed)
+        if key not in self._datasets:
+            self._datasets[key] = None
+            with faults.of("data"):
+                rows = rows_of(data)
+            if len(faults.lines) == before and isinstance(rows, Raw):
+                with faults.of("split"):
+                    parts_of(data, split, seed)
+            if len(faults.lines) == before:
+                with faults.of("preprocessing"):
+                    self._datasets[key] = found = dataset_of(data, split, preprocessing, seed)
+                    self.warnings |= dict.fromkeys(found.warnings)
+        return self._datasets[key]
 
     def _stack(self, settings: Settings, device: torch.device) -> StackSpec | None:
         faults, config = self._faults, settings.config
-        data = faults.build("data", self._datasets, settings.data)
+        data = self.dataset(settings)
         normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
         if data is None or normalization is None:
             return None
@@ -89,6 +115,12 @@ class Builder:
         precision = config["precision"]
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         return StackSpec(data, model, batch_size, device, dtype, tf32=precision == "tf32")
+
+
+def _drawn(settings: Settings) -> dict[str, int]:
+    """The seed that the run's split is drawn by, if it depends on the run's."""
+    options = {key: value for key, value in settings.split.items() if key != "fingerprint"}
+    return {"drawn": settings.config["seed"]} if registry.build(SPLITS, options).per_seed else {}
 
 
 def _check_memory(parameters: int, device: torch.device) -> None:

@@ -2,6 +2,8 @@
 
 Groups are open mappings: they hold the arguments of the function that their `name` selects, and that function checks
 them. Hydra rejects a key that no file of `conf/` names.
+
+Long, because schema, identity and checks must name the same keys.
 """
 
 import math
@@ -17,15 +19,23 @@ from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
 from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.dropout import dropout
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.split import SPLITS
 from hpsearch.errors import UsageError, require
 from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
 from hpsearch.task.faults import Faults
+from hpsearch.task.fingerprint import fingerprint
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
 NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial")
+DEFAULT = {"name": "default"}
+# Keys that came later, and the value that earlier versions imply: it is left out of the identity, so that records made
+# before count as done.
+ADDED: dict[str, Any] = {"split": DEFAULT, "preprocessing": DEFAULT}
+FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 
 
 @dataclass
@@ -33,6 +43,8 @@ class Config:
     """The keys of a configuration. See ``conf/config.yaml`` for the meaning of each."""
 
     data: Group = field(default_factory=dict)
+    split: Group = field(default_factory=dict)
+    preprocessing: Group = field(default_factory=dict)
     architecture: Group = field(default_factory=dict)
     optimizer: Group = field(default_factory=dict)
     init: Group = field(default_factory=dict)
@@ -59,13 +71,16 @@ ConfigStore.instance().store("schema", Config)
 class Settings:
     """A configuration as plain values, checked as far as that needs no torch.
 
-    config: as in the record. overrides: the command line of the run alone. data: the options of the data set, with the
-    folder that it lies in. The other fields are None for a classifier, and where there is a fault.
+    config: as in the record. overrides: the command line of the run alone. data, split, preprocessing: their options,
+    with the files and the folder that they lie in. The other fields are None for a classifier, and where there is a
+    fault.
     """
 
     config: dict[str, Any]
     overrides: list[str]
-    data: dict[str, Any]
+    data: Group
+    split: Group
+    preprocessing: Group
     device: str = "auto"
     architecture: Any = None
     optimizer: Any = None
@@ -77,8 +92,8 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     """The part of a configuration that decides a run's numbers, plain and resolved: as the record keeps it.
 
     Left out are Hydra's own part, the keys of the sweep, the device, the folder of the data, the optimizer's default
-    learning rate, which has become `lr`, and for a classifier every key that only nets read. Raises UsageError for a
-    value that cannot be resolved.
+    learning rate, which has become `lr`, for a classifier every key that only nets read, and `ADDED`. A fingerprint
+    stands for a file. Raises UsageError for a value that cannot be resolved.
     """
     config: dict[str, Any] = {}
     for key in cfg:
@@ -92,16 +107,26 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
         config = {key: config[key] for key in READS}
     config["data"].pop("root", None)
     config.get("optimizer", {}).pop("lr", None)
-    return config
+    for group, key in FILES.items():
+        found = fingerprint(config[group].get(key))
+        if found is not None:
+            del config[group][key]
+            config[group]["fingerprint"] = found
+    return {key: value for key, value in config.items() if key not in ADDED or value != ADDED[key]}
 
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
     config = identity(cfg)
-    root = cfg.data.get("root")
-    data = config["data"] | ({} if root is None else {"root": root})
+    places = {key: value for key in ("root", "path") if (value := cfg.data.get(key)) is not None}
+    data, split = config["data"] | places, config.get("split", DEFAULT)
+    preprocessing = config.get("preprocessing", DEFAULT)
+    if cfg.split.get("files") is not None:
+        split = split | {"files": OmegaConf.to_container(cfg.split)["files"]}  # type: ignore[index,call-overload]
+    faults.build("split", SPLITS, {key: value for key, value in split.items() if key != "fingerprint"})
+    faults.build("preprocessing", PREPROCESSINGS, preprocessing, bind=True)
     if config["architecture"]["name"] in CLASSIFIERS:
-        return Settings(config, overrides, data)
+        return Settings(config, overrides, data, split, preprocessing)
     with faults:
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
     with faults:
@@ -118,6 +143,8 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         config,
         overrides,
         data,
+        split,
+        preprocessing,
         cfg.device,
         faults.build("architecture", ARCHITECTURES, config["architecture"]),
         faults.build("optimizer", OPTIMIZERS, config["optimizer"]),
