@@ -7,6 +7,7 @@ Long, because every way to split stands here, for comparison.
 """
 
 import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -216,6 +217,24 @@ SPLITS: dict[str, Any] = {
     "given": Given,
     "uci": Uci,
 }
+
+
+def folds_of(options: Mapping[str, Any]) -> int | None:
+    """The number of folds that seeds count through; None for another split than ``kfold``."""
+    return int(options["folds"]) if options["name"] == "kfold" else None
+
+
+def require_all_folds(options: Mapping[str, Any], seeds: Collection[int]) -> None:
+    """Raise UsageError unless the seeds of a configuration cover whole repetitions of the folds."""
+    folds = folds_of(options)
+    if folds is None:
+        return
+    repetitions = {seed // folds for seed in seeds}
+    if len(repetitions) * folds != len(set(seeds)):
+        first, last = min(repetitions) * folds, (max(repetitions) + 1) * folds
+        cure = f"range({first},{last})" if first else f"range({last})"
+        shown = ",".join(map(str, sorted(seeds)))
+        raise UsageError([f"seed={shown}: must cover all {folds} folds of split=kfold, one a seed, as seed={cure}"])
 
 
 def checked(raw: Raw, parts: Parts) -> Parts:
