@@ -112,8 +112,9 @@ def prepared(raw: Raw, parts: Parts, splitter: Splitter, preprocess: Mapping[str
         x = raw.x.iloc[rows] if raw.columns else raw.x[rows]
         return Split(torch.from_numpy(transform(x)), torch.from_numpy(y))
 
-    train, validation, test = map(of, parts)
+    train, test = of(parts[0]), of(parts[2])
     features = train.x.shape[1]
+    validation = of(parts[1]) if len(parts[1]) else Split(train.x[:0], train.y[:0])
     shape = raw.x.shape[1:] if not raw.columns and features == int(np.prod(raw.x.shape[1:])) else (features,)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in zip(NAMES, parts, strict=True))
     described = (*raw.described, f"  {count(features, 'input')}; rows: {sizes}") if raw.described else ()
