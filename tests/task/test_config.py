@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from hpsearch.cli.command import CONF
-from hpsearch.task.config import ADDED, identity
+from hpsearch.task.identity import ADDED, identity
 from tests.composing import NAMED, OPTIONS, job_cfg
 
 
@@ -14,7 +14,7 @@ from tests.composing import NAMED, OPTIONS, job_cfg
 def test_every_option_composes_and_begins_with_its_name(group: str, option: str) -> None:
     cfg = job_cfg(f"{group}={option}")
     assert next(iter(cfg[group].items())) == ("name", option)
-    assert identity(cfg).get(group, ADDED.get(group))["name"] == option
+    assert identity(cfg).get(group, ADDED.get(group, {}))["name"] == option
 
 
 @pytest.mark.parametrize(("group", "option"), NAMED)

@@ -1,6 +1,7 @@
 """The data set of a run: loaded, split and preprocessed, each once per process.
 
-Options are passed as JSON, because a dict is no key of a cache.
+Options are passed as JSON, because a dict is no key of a cache. The fingerprint of a file is among them, so that the
+cache tells an old content from the new one.
 """
 
 import json
@@ -30,7 +31,7 @@ KEPT = 64  # data sets that a process holds beside those in training
 @cache
 def rows_of(data: str) -> Raw | Dataset:
     """The rows of a data set; a `Dataset` if its function has split them. Raises UsageError."""
-    return as_rows(registry.build(DATASETS, _options(data)))
+    return as_rows(registry.build(DATASETS, json.loads(data)))
 
 
 def as_rows(loaded: Any) -> Raw | Dataset:
@@ -50,7 +51,7 @@ def parts_of(data: str, split: str, seed: int | None) -> Parts:
     """The row numbers of the three splits. seed: None unless the split depends on the run's. Raises UsageError."""
     raw = rows_of(data)
     assert isinstance(raw, Raw)
-    return checked(raw, registry.build(SPLITS, _options(split))(raw, seed))
+    return checked(raw, registry.build(SPLITS, json.loads(split))(raw, seed))
 
 
 @lru_cache(KEPT)
@@ -62,15 +63,9 @@ def dataset_of(data: str, split: str, preprocess: str, seed: int | None) -> Data
             if (name := json.loads(options)["name"]) != "default":
                 raise UsageError([f"{group}={name}: must be default, because the data set brings its own splits"])
         return replace(loaded, source=(dataset_of, (data, split, preprocess, seed)))
-    splitter = registry.build(SPLITS, _options(split))
+    splitter = registry.build(SPLITS, json.loads(split))
     found = prepared(loaded, parts_of(data, split, seed), splitter, json.loads(preprocess))
     return replace(found, source=(dataset_of, (data, split, preprocess, seed)))
-
-
-def _options(text: str) -> Any:
-    options = json.loads(text)
-    options.pop("fingerprint", None)  # of files: in the cache it tells an old content from the new one
-    return options
 
 
 def load(
