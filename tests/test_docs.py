@@ -27,7 +27,9 @@ from hpsearch.components.layers import ACTIVATIONS
 from hpsearch.components.metric import METRICS
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.split import SPLITS
 from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.measure import ACCURACY
@@ -42,7 +44,7 @@ PAGES = [ROOT / "README.md", ROOT / "multirun" / "README.md", *sorted((ROOT / "d
 README = PAGES[0].read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 CONF = ROOT / "conf"
-GROUPS = ["data", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
+GROUPS = ["data", "split", "preprocessing", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
 
 LANGUAGES = {"sh", "text", "python", "yaml"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -190,7 +192,20 @@ def test_every_page_is_in_the_readmes_list() -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS, PRUNERS, METRICS, AUGMENTATIONS],
+    [
+        DATASETS,
+        SPLITS,
+        PREPROCESSINGS,
+        INITS,
+        ACTIVATIONS,
+        NORMALIZATIONS,
+        OPTIMIZERS,
+        SCHEDULES,
+        CLASSIFIERS,
+        PRUNERS,
+        METRICS,
+        AUGMENTATIONS,
+    ],
     ids=lambda registry: next(iter(registry)),
 )
 def test_every_registered_name_is_documented(registry: dict[str, object]) -> None:
