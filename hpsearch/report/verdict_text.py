@@ -73,7 +73,7 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
             sentences.append(
                 f"The closest on test is {label(table.loc[closest], swept)}, "
                 f"{measure.difference(-row.difference, best.test_mean)}{measure.points}"
-                f"{_interval(row.low, row.high, best.test_mean, measure)}; {_needed(row)}."
+                f"{_interval(-row.high, -row.low, best.test_mean, measure)}; {_needed(row)}."
             )
     split = runs.records_of(verdict.winner)[0]["config"].get("split")
     if isinstance(split, dict) and split.get("name") == "kfold":

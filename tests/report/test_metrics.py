@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from hpsearch.record.file import load_record, write_record
 from hpsearch.record.frame import run_table, write_runs
@@ -140,6 +141,19 @@ def test_further_metrics_are_columns_of_the_table(tmp_path: Path) -> None:
     cells = analysis.read([sweep(tmp_path / "s", entries)]).display.cells
     assert list(cells) == ["optimizer", "lr", "seeds", "validation", "test", "test MAE", "test F1"]
     assert list(cells.iloc[0]) == ["sgd", "0.1", "2", "4.805 ± 0.0071", "4.805 ± 0.0071", "3.500 ± 0.71", "87.50 ± 0"]
+
+
+def test_further_metrics_that_are_too_wide_for_the_terminal_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = analysis.read([regression(tmp_path / "s", further=FURTHER)])
+    write.show(found, Console(width=100))
+    assert "test MAE ┃" in capsys.readouterr().out
+    write.show(found, Console(width=55))
+    shown = capsys.readouterr().out
+    assert "test MAE ┃" not in shown
+    assert "4.848 ± 0.040 │" in shown
+    assert "test MAE: in table.md" in shown
 
 
 @pytest.mark.parametrize("spread", ["test_se", "batch_std"])
