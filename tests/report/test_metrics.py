@@ -236,10 +236,13 @@ def test_without_a_validation_split_nothing_is_chosen(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("slice_*"))
 
 
-def test_folds_are_no_independent_seeds_and_that_is_said(tmp_path: Path) -> None:
-    folds = {"split": {"name": "kfold", "folds": 5}}
-    (said,) = analysis.read([regression(tmp_path / "s", **folds)]).paragraphs
-    assert said.endswith("smaller than they should be (Nadeau and Bengio 2003).")
+@pytest.mark.parametrize(("split", "parts"), [("kfold", "folds"), ("seeded", "splits"), ("uci", "splits")])
+def test_folds_are_no_independent_seeds_and_that_is_said(tmp_path: Path, split: str, parts: str) -> None:
+    (said,) = analysis.read([regression(tmp_path / "s", split={"name": split})]).paragraphs
+    assert said.endswith(
+        f". The {parts} share training rows, so the interval and p are smaller than they should be (Nadeau and Bengio "
+        "2003)."
+    )
     (other,) = analysis.read([regression(tmp_path / "t", split={"name": "holdout"})]).paragraphs
     assert "Nadeau" not in other
 
