@@ -8,7 +8,8 @@ import yaml
 
 from hpsearch.cli.command import CONF
 from hpsearch.record.file import key_of
-from hpsearch.task.identity import ADDED, identity
+from hpsearch.record.implied import ADDED
+from hpsearch.task.identity import identity
 from tests.composing import NAMED, OPTIONS, job_cfg
 from tests.tables import penguins, written
 
