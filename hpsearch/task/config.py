@@ -20,8 +20,9 @@ from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
+from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import ADDED, DEFAULT, identity, located
+from hpsearch.task.identity import identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
