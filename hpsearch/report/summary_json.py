@@ -69,7 +69,9 @@ def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
     groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
     choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
     values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
+    plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
         f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
-        f"# {command('--config-dir', str(sweep), '--config-name', 'best')}\n{yaml.safe_dump(values, sort_keys=False)}"
+        f"# {command('--config-dir', str(sweep), '--config-name', 'best', *plugins)}\n"
+        f"{yaml.safe_dump(values, sort_keys=False)}"
     )

@@ -21,11 +21,12 @@ from hpsearch.components.schedule import SCHEDULES
 from hpsearch.errors import UsageError, require
 from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
+from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial")
+NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial", "plugins")
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Config:
     confirm: int = 0
     plan: bool = False
     trial: int | None = None
+    plugins: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store("schema", Config)
@@ -97,6 +99,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
+    plugins.check(cfg, overrides)
     config = identity(cfg)
     root = cfg.data.get("root")
     data = config["data"] | ({} if root is None else {"root": root})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.components.data import mnist_archives
 from hpsearch.components.data.dataset import Dataset, standardized
 from hpsearch.components.data.stratified import stratified
@@ -49,11 +50,12 @@ def digits(validation: int, test: int, split_seed: int) -> Dataset:
     return standardized((x, y), (x_validation, y_validation), (x_test, y_test), shape=(1, 8, 8))
 
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
+_own: dict[str, Callable[..., Dataset]] = {
     "fashion_mnist": partial(torchvision_set, "FashionMNIST"),
     "mnist": partial(torchvision_set, "MNIST"),
     "digits": digits,
 }
+DATASETS = registry.table("data", _own, function=True)
 
 
 @cache
