@@ -1,8 +1,9 @@
-"""Write numbers for people. Accuracies are fractions here and percent in the text."""
+"""Write numbers for people. Numbers in percent are fractions here."""
 
-from math import floor, isnan, log10
+from math import floor, isfinite, isnan, log10
 
 MISSING = "-"
+DIGITS = 4  # significant digits of a plain number
 SPREADS = {  # the numbers that may follow the ±
     "seed_std": "standard deviation over seeds",
     "interval": "95 % t-interval of the mean",
@@ -27,8 +28,33 @@ def two_digits(value: float) -> str:
 
 
 def points(difference: float) -> str:
-    """0.0123 -> "+1.23": a difference of two accuracies in percentage points, with its sign."""
+    """0.0123 -> "+1.23": a difference of two fractions in percentage points, with its sign."""
     return MISSING if isnan(difference) else f"{100 * difference:+.2f}"
+
+
+def number_text(mean: float, spread: float = float("nan")) -> str:
+    """4.83, 0.1631 -> "4.830 ± 0.16": four significant digits, the ± with two. Whole numbers keep all their digits."""
+    if isnan(mean):
+        return MISSING
+    written = f"{mean:{_format(mean)}}"
+    if isnan(spread):
+        return written
+    if spread < 1e-9 * abs(mean):  # a rounding error
+        return f"{written} ± 0"
+    return f"{written} ± {spread:.1e}" if _format(mean).endswith("e") else f"{written} ± {two_digits(spread)}"
+
+
+def decimals(difference: float, beside: float) -> str:
+    """-0.2134, 4.83 -> "-0.213": a difference with its sign and the decimals of a number beside it."""
+    return MISSING if isnan(difference) else f"{difference:+{_format(beside)}}"
+
+
+def _format(number: float) -> str:
+    """The format of a plain number: with an exponent if it is very small or large."""
+    if not number or not isfinite(number):
+        return f".{DIGITS - 1}f"
+    exponent = int(f"{number:.{DIGITS - 1}e}".partition("e")[2])
+    return f".{max(0, DIGITS - 1 - exponent)}f" if -5 < exponent < 7 else f".{DIGITS - 1}e"
 
 
 def p_value(p: float) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpsearch.record.file import METRICS, Record, key_of, write_record
+from hpsearch.record.file import Record, key_of, write_record
+from hpsearch.record.measure import ACCURACY
 
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits"},
@@ -43,7 +44,7 @@ def entry(
         "key": key_of(resolved),
         "config": resolved,
         "overrides": list(overrides),
-        "metrics": dict(zip(METRICS, (accuracy, 0.5, 0.4, test, 0.6), strict=True)),
+        "metrics": dict(zip(ACCURACY.columns, (accuracy, 0.5, 0.4, test, 0.6), strict=True)),
         "history": {"train_loss": [2.0, 1.0, 0.4], "val_loss": [2.0, 1.0, 0.5], "val_accuracy": curve},
         "test_batches": {"size": 256, "correct": correct, "total": [images // 4] * len(correct)},
         "seconds": seconds,

@@ -26,8 +26,9 @@ from hpsearch.components.layers import ACTIVATIONS
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
 from hpsearch.components.schedule import SCHEDULES
-from hpsearch.record.file import METRICS, load_record
+from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
+from hpsearch.record.measure import ACCURACY
 from hpsearch.report.summary_table import COLUMNS
 from hpsearch.search.config import PRUNERS, SweeperConf
 from hpsearch.search.objectives import OBJECTIVES
@@ -177,7 +178,7 @@ def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
         example = f"\n# {name}\n" in text and name.startswith(("conf/", "tests/"))
         assert (ROOT / name).exists() or example, name
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    for name in set(re.findall(r"`(test_\w+)`", text)) - {*METRICS, *COLUMNS, "test_batches"}:
+    for name in set(re.findall(r"`(test_\w+)`", text)) - {*ACCURACY.columns, *COLUMNS, "test_batches"}:
         assert f"def {name}(" in tests, name
 
 

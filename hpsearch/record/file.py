@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+from hpsearch.record.measure import ACCURACY
+
+SCHEMA = 2
 FILE = "record.json"
-METRICS = ("val_accuracy", "val_loss", "train_loss", "test_accuracy", "test_loss")
 STATUSES = ("finished", "pruned", "diverged", "failed")
 
 Record = dict[str, Any]
@@ -62,13 +63,28 @@ def load_record(folder: Path) -> Record:
         raise Unreadable(f"not readable as JSON ({error})") from error
     if not isinstance(record, dict) or "schema" not in record:
         raise Unreadable("not a record of hpsearch")
-    if record["schema"] != SCHEMA:
-        raise Unreadable(f"schema={record['schema']!r}, this version of hpsearch reads schema={SCHEMA}")
+    if record["schema"] not in (1, SCHEMA):
+        raise Unreadable(f"schema={record['schema']!r}, this version of hpsearch reads schema=1 and {SCHEMA}")
     if record.get("status") not in STATUSES:
         raise Unreadable(f"status={record.get('status')!r} is none of {', '.join(STATUSES)}")
     if not isinstance(record.get("config"), dict) or record.get("key") != key_of(record["config"]):
         raise Unreadable("its key is not that of its configuration")
-    return record
+    return _upgraded(record) if record["schema"] == 1 else record
+
+
+def _upgraded(record: Record) -> Record:
+    """A record of schema 1 as one of schema 2. Its only metric was accuracy, and the last epoch's weights counted."""
+    try:
+        epoch, samples = len(record["history"]["train_loss"]), sum(record["test_batches"]["total"])
+    except (KeyError, TypeError):  # of another shape, which its reader names
+        epoch, samples = 0, 0
+    return record | {
+        "schema": SCHEMA,
+        "metric": {"name": ACCURACY.name, "maximize": ACCURACY.maximize, "unit": ACCURACY.unit},
+        "target": {"kind": "classification", "name": None, "classes": None},
+        "epoch": epoch,
+        "test_samples": samples,
+    }
 
 
 def read_record(folder: Path) -> Record | None:

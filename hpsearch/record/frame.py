@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpsearch.record.file import METRICS, SCHEMA, Record, Unreadable, load_record, number
+from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number
 from hpsearch.record.folders import run_folders
+from hpsearch.record.measure import ACCURACY
 
 SHOWN_NOTES = 10
+METRICS = ACCURACY.columns
 NUMBER, WORDS = (int, float, type(None)), (str, type(None))
 SHAPE = {  # of a record, as far as a report reads it
     "config": {"data": {"name": str}, "seed": int},

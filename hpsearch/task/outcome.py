@@ -7,7 +7,8 @@ from typing import Any
 
 from hpsearch.engine.evaluate import EVALUATION_BATCH
 from hpsearch.engine.result import History, Result
-from hpsearch.record.file import METRICS, SCHEMA, Record, number, write_record
+from hpsearch.record.file import Record, number, write_record
+from hpsearch.record.measure import ACCURACY
 from hpsearch.task import environment
 from hpsearch.workers.run import Outcome, Run
 
@@ -26,13 +27,13 @@ def write(folder: Path, run: Run, outcome: Outcome) -> None:
 def record_of(run: Run, outcome: Outcome) -> Record:
     """The record of a run."""
     record: Record = {
-        "schema": SCHEMA,
+        "schema": 1,
         "status": "failed",
         "reason": None,
         "key": run.key,
         "config": run.config,
         "overrides": run.overrides,
-        "metrics": dict.fromkeys(METRICS),
+        "metrics": dict.fromkeys(ACCURACY.columns),
         "history": {"train_loss": [], "val_loss": [], "val_accuracy": []},
         "test_batches": {"size": EVALUATION_BATCH, "correct": [], "total": []},
         "seconds": 0.0,

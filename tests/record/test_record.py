@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.record.file import FILE, Record, key_of, read_done, read_record, write_record
+from hpsearch.record.file import FILE, Record, key_of, load_record, read_done, read_record, write_record
 from hpsearch.record.folders import Folders, fault_of_folder
 
 CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
@@ -14,7 +14,7 @@ CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
 def entry(status: str = "finished", **config: object) -> Record:
     resolved = CONFIG | config
     return {
-        "schema": 1,
+        "schema": 2,
         "status": status,
         "key": key_of(resolved),
         "config": resolved,
@@ -48,7 +48,7 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
         "{",
         "[]",
         "null",
-        json.dumps(entry() | {"metrics": {}, "schema": 2}),
+        json.dumps(entry() | {"metrics": {}, "schema": 3}),
         json.dumps(entry() | {"metrics": {}, "status": "running"}),
         json.dumps(entry() | {"metrics": {}, "key": "0" * 64}),
         json.dumps({"schema": 1, "status": "finished"}),
@@ -57,6 +57,23 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
 def test_anything_else_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "record.json").write_text(text)
     assert read_record(tmp_path) is None
+
+
+def test_a_record_of_schema_1_is_read_as_one_of_schema_2(tmp_path: Path) -> None:
+    old = entry() | {
+        "schema": 1,
+        "metrics": {"val_accuracy": 0.9, "test_accuracy": 0.8},
+        "history": {"train_loss": [2.0, 1.0], "val_loss": [2.0, 1.0], "val_accuracy": [0.5, 0.9]},
+        "test_batches": {"size": 256, "correct": [200, 40], "total": [256, 44]},
+    }
+    write_record(tmp_path, old)
+    assert load_record(tmp_path) == old | {
+        "schema": 2,
+        "metric": {"name": "accuracy", "maximize": True, "unit": "%"},
+        "target": {"kind": "classification", "name": None, "classes": None},
+        "epoch": 2,
+        "test_samples": 300,
+    }
 
 
 def test_a_failed_run_is_not_done(tmp_path: Path) -> None:

@@ -125,10 +125,10 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
     assert len(found.runs.frame) == 2
     expected = [
         "s/002_00000000: left out: not readable as JSON",
-        "s/003_00000000: left out: schema=7, this version of hpsearch reads schema=1",
+        "s/003_00000000: left out: schema=7, this version of hpsearch reads schema=1 and 2",
         "s/004_00000000: left out: finished with test_accuracy=nan, which is no accuracy",
         "s/005_00000000: left out: not a record of hpsearch",
-        "s/006_00000000: left out: test_batches is not what schema=1 promises",
+        "s/006_00000000: left out: test_batches is not what schema=2 promises",
         "s/007_00000000: left out: the same configuration and seed as s/001_",
         "s/008_00000000: left out: the same configuration and seed as s/000_",
     ]

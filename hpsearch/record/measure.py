@@ -1,0 +1,87 @@
+"""The metric of a record, as far as a reader needs it: its name, its direction, its unit, and how to write it."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from hpsearch.formatting import decimals, number_text, percent, points
+
+TITLES = {  # of metrics whose name is an abbreviation
+    "f1": "F1",
+    "log_loss": "log loss",
+    "mae": "MAE",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "roc_auc": "ROC AUC",
+}
+FRACTIONS = {"accuracy", "balanced_accuracy", "f1"}  # a record names the unit of its own metric only
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric.
+
+    maximize: True if higher is better. unit: "%" for a fraction that is written in percent, "target" for the unit of
+    the target, "" for a plain number. target: the name of the target; "" if it has none.
+    """
+
+    name: str
+    maximize: bool
+    unit: str
+    target: str = ""
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Self:
+        """The metric that selects among runs such as this one."""
+        return cls(**record["metric"], target=record["target"]["name"] or "")
+
+    @classmethod
+    def further(cls, name: str) -> Self:
+        """A metric that stands beside the one that selects. Its direction is not known."""
+        return cls(name, True, "%" if name in FRACTIONS else "")
+
+    @property
+    def val(self) -> str:
+        """Its key in a record on the validation split."""
+        return f"val_{self.name}"
+
+    @property
+    def test(self) -> str:
+        """Its key in a record on the test split."""
+        return f"test_{self.name}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The numbers that every record has."""
+        return self.val, "val_loss", "train_loss", self.test, "test_loss"
+
+    @property
+    def title(self) -> str:
+        """Its name in a sentence: accuracy, RMSE of strength."""
+        title = TITLES.get(self.name, self.name.replace("_", " "))
+        return f"{title} of {self.target}" if self.unit == "target" and self.target not in ("", "target") else title
+
+    @property
+    def sign(self) -> int:
+        """1 if higher is better, else -1: what to multiply values by so that higher is better."""
+        return 1 if self.maximize else -1
+
+    @property
+    def percent(self) -> str:
+        """The sign behind a value: " %", or nothing."""
+        return " %" if self.unit == "%" else ""
+
+    @property
+    def points(self) -> str:
+        """The word behind a difference: " points", or nothing."""
+        return " points" if self.unit == "%" else ""
+
+    def value(self, mean: float, spread: float = float("nan")) -> str:
+        """A value without its unit, and the ± if there is one: 88.91 ± 0.21, 4.830 ± 0.16."""
+        return percent(mean, spread) if self.unit == "%" else number_text(mean, spread)
+
+    def difference(self, difference: float, beside: float) -> str:
+        """A difference with its sign, in percentage points, or with as many decimals as `beside`, one of the values."""
+        return points(difference) if self.unit == "%" else decimals(difference, beside)
+
+
+ACCURACY = Measure("accuracy", maximize=True, unit="%")
