@@ -3,6 +3,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 # before torch reads it: threads that wait do not spin, because the tests' processes share the cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -14,6 +15,7 @@ from hypothesis import settings
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.workers import scheduler
 from hpsearch.workers.run import Run
@@ -69,22 +71,22 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
     """Writes a module of the user's into the working directory. Afterwards all parts of plugins are forgotten."""
-    written: list[str] = []
 
     def write(name: str, text: str) -> Path:
-        written.append(name)
         path = tmp_path / f"{name}.py"
         path.write_text(text)
         return path
 
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module that is written again would be read from there
-    yield write
+    with patch.dict(CLASSIFIERS):
+        yield write
     for part in registry.plugin_parts():
         registry.forget(part)
         ConfigStore.instance().repo.get(part.group, {}).pop(f"{part.name}.yaml", None)
-    for name in written:
-        sys.modules.pop(name, None)
+    for name, found in list(sys.modules.items()):
+        if tmp_path in Path(getattr(found, "__file__", None) or "/").parents:
+            del sys.modules[name]
 
 
 @pytest.fixture
