@@ -4,7 +4,7 @@ import itertools
 
 import torch
 
-from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.spec import StackSpec
 
 

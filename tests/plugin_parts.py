@@ -37,4 +37,9 @@ def small(weight, generator, bound: float = 0.05):
 @hpsearch.register("activation")
 def swish(h):
     return h * ((h / 2).tanh() + 1) / 2
+
+
+@hpsearch.register("metric", maximize=True, unit="%")
+def worst_class(y, labels):
+    return min(float((labels[y == number] == number).mean()) for number in set(y))
 """

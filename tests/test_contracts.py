@@ -178,7 +178,7 @@ class Undropped(MLP):
 )
 def test_an_architecture_that_breaks_its_contract(model: type[MLP], reason: str) -> None:
     with pytest.raises(AssertionError, match=f"^{reason}"):
-        testing.check_architecture(lambda inputs, outputs, norm: model(inputs, outputs, (8,), norm))
+        testing.check_architecture(lambda shape, outputs, norm: model(*shape, outputs, (8,), norm))
 
 
 GOOD = dataset()

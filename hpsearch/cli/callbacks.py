@@ -15,8 +15,9 @@ from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.errors import NothingStarted, UsageError, require
-from hpsearch.record.file import read_record
+from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
+from hpsearch.record.measure import Measure
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare
 
@@ -104,9 +105,13 @@ def _print_run(folder: Path) -> None:
         return
     metrics = record["metrics"]
     if record["status"] == "finished":
-        accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
-        epochs, seconds = len(record["history"]["val_accuracy"]), record["seconds"]
-        print(f"{accuracies} accuracy after {epochs} epochs, {seconds:.1f} s of training")
+        measure, epochs = Measure.of(record), len(record["history"]["train_loss"])
+        values = (
+            measure.value(number(metrics[name])) + measure.percent.strip() for name in (measure.val, measure.test)
+        )
+        kept = f", those of epoch {record['epoch']} kept" if record["epoch"] != epochs else ""
+        parts = ", ".join(f"{part} {value}" for part, value in zip(("validation", "test"), values, strict=True))
+        print(f"{parts} {measure.title} after {epochs} epochs{kept}, {record['seconds']:.1f} s of training")
     else:
         print(f"{record['status']}: {record['reason']}")
     print(f"record in {folder}")

@@ -1,13 +1,15 @@
 """Settings become a run that can train: with its data set, its model and a device."""
 
-import os
-from functools import cache, partial
+import math
+from functools import partial
 
 import torch
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data.builtin import DATASETS, load
+from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.init import INITS
+from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec, stack_key
@@ -16,6 +18,7 @@ from hpsearch.errors import require
 from hpsearch.record.file import key_of
 from hpsearch.task.config import Settings
 from hpsearch.task.faults import Faults
+from hpsearch.task.fits import check_memory, check_target, device_of
 from hpsearch.workers.run import Run
 
 
@@ -38,7 +41,7 @@ class Builder:
                 init(torch.empty(2, 2), generator=torch.Generator())
         device = torch.device("cpu")
         with faults:
-            device = _device(settings.device)
+            device = device_of(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
         key = stack_key(config, device)
@@ -54,7 +57,14 @@ class Builder:
             settings.optimizer,
             settings.schedule,
             init,
-            settings.dropout,
+            settings.dropout[0],
+            None,
+            settings.get("warmup"),
+            settings.get("clip") or math.inf,
+            settings.get("label_smoothing"),
+            settings.get("class_weights") == "balanced",
+            settings.get("ema"),
+            settings.get("patience"),
         )
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(StackTrainer, stack))
 
@@ -64,8 +74,15 @@ class Builder:
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
-        stack, lane = ClassifierStackSpec(data), ClassifierSpec(estimator, config["seed"])
-        key = stack_key({"data": config["data"]}, stack.device)
+        metrics = self._metrics(settings, data)
+        with self._faults.of("architecture"):
+            kind, name = data.target.kind, config["architecture"]["name"]
+            require(kind == "classification", "name", name, f"a net: {name} is a classifier, and the data a {kind}")
+        if metrics is None:
+            return None
+        stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
+        lane = ClassifierSpec(estimator, config["seed"])
+        key = stack_key({key: value for key, value in config.items() if key != "architecture"}, stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
 
     def _stack(self, settings: Settings, device: torch.device) -> StackSpec | None:
@@ -76,40 +93,40 @@ class Builder:
             return None
         batch_size, samples, before = config["batch_size"], len(data.train), len(faults.lines)
         with faults.of("architecture"):
-            model = settings.architecture(data.features, data.target.outputs, normalization)
-            _check_memory(model.parameters, device)
+            model = settings.architecture(data.shape, data.target.outputs, normalization, settings.dropout[1])
+            check_memory(model.parameters, device)
         with faults:
             require(batch_size <= samples, "batch_size", batch_size, f"between 1 and the {samples} training samples")
             single = normalization.needs_two_samples and (samples % batch_size == 1 or batch_size == 1)
             name = config["normalization"]["name"]
             must = f"another size for normalization={name}: it leaves a batch of 1 of {samples}"
             require(not single, "batch_size", batch_size, must)
-        if len(faults.lines) > before:
+        metrics = self._metrics(settings, data)
+        with faults:
+            check_target(settings, data)
+        if len(faults.lines) > before or metrics is None:
             return None
         precision = config["precision"]
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        return StackSpec(data, model, batch_size, device, dtype, tf32=precision == "tf32")
+        return StackSpec(
+            data,
+            model,
+            batch_size,
+            device,
+            dtype,
+            precision == "tf32",
+            metrics[0],
+            metrics[1:],
+            settings.augmentation,
+            settings.get("mc_dropout"),
+            settings.weights != "none",
+        )
 
-
-def _check_memory(parameters: int, device: torch.device) -> None:
-    """Raise ValueError if a net cannot fit, because a system that overcommits memory would end the whole sweep."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if device.type == "cuda":
-        there = torch.cuda.get_device_properties(device).total_memory
-    need = 8 * parameters  # float32, with gradients
-    if need > there:
-        size = f"take {need >> 30:,} GiB, and {device} has {there >> 30:,}"
-        raise ValueError(f"{parameters:,} parameters and their gradients {size}; lower width or depth")
-
-
-@cache
-def _device(name: str) -> torch.device:
-    """auto, cpu, cuda or cuda:N. Raises OutOfRange for a device that is not there."""
-    count = torch.cuda.device_count()
-    kind, _, number = name.partition(":")
-    if name == "auto":
-        return torch.device("cuda:0" if count else "cpu")
-    there = kind == "cpu" or int(number or 0) < count
-    found = f"the CUDA devices here are cuda:0 to cuda:{count - 1}" if count else "there is no CUDA device here"
-    require(there, "device", name, f"another device: {found}; device=cpu always works")
-    return torch.device(name if number or kind == "cpu" else "cuda:0")
+    def _metrics(self, settings: Settings, data: Dataset) -> tuple[Metric, ...] | None:
+        """The metric that selects, and the further ones; None and a fault."""
+        with self._faults:
+            kind = data.target.kind
+            first = metric_of(settings.get("metric"), kind)
+            more = [metric_of(name, kind, "metrics") for name in settings.get("metrics")]
+            return first, *(metric for metric in dict.fromkeys(more) if metric != first)
+        return None

@@ -46,6 +46,18 @@ def test_every_part_trains_and_its_command_repeats_it(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("parts")
+def test_a_registered_metric_chooses(cli: Cli) -> None:
+    shown = cli("-m", HERE, *TINY, "metric=worst_class", "optimizer=sgd,adam", "name=m")
+    assert shown.code == 0, shown.err
+    for record in records(cli.multirun / "m").values():
+        assert record["metric"] == {"name": "worst_class", "maximize": True, "unit": "%"}
+        assert 0 <= record["metrics"]["val_worst_class"] <= 1
+    assert "worst_class" in shown.out
+    shown = cli(HERE, *TINY, "metric=worst_clas")
+    assert "worst_class" in shown.err
+
+
+@pytest.mark.usefixtures("parts")
 def test_the_learning_rate_of_a_registered_optimizer(cli: Cli) -> None:
     assert "lr: 0.005" in cli(HERE, "optimizer=sign_sgd", "--cfg", "job").out
     assert cli(HERE, "optimizer=sign_sgd", "--cfg", "job", "--resolve", "-p", "lr").out.endswith("0.005\n")
