@@ -8,8 +8,8 @@ from typing import TypeVar
 import torch
 
 from hpsearch.components.architecture.mlp import MLP
-from hpsearch.components.data import builtin
 from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import load
 from hpsearch.components.normalization import NoNorm
 from hpsearch.engine.spec import StackSpec
 
@@ -22,14 +22,14 @@ ROOT = Path(os.environ.get("HPSEARCH_DATA", "data")).absolute()
 
 def digits_program(*widths: int) -> StackSpec:
     """The quickstart's: 64-64-64-10, or other widths; batch 64."""
-    dataset = builtin.load("digits", validation=180, test=180, split_seed=0)
+    dataset = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
     return _program(dataset, widths or (64, 64), 64)
 
 
 def fashion_program(dtype: torch.dtype = torch.float32, device: str = "cpu") -> StackSpec:
     """The paper's: 784-400-400-10, batch 512; in TF32 on a CUDA device."""
     where = torch.device(device)
-    dataset = builtin.load("fashion_mnist", root=str(ROOT), validation=6000, split_seed=0).to(where, dtype)
+    dataset = load({"name": "fashion_mnist", "root": str(ROOT), "validation": 6000, "split_seed": 0}).to(where, dtype)
     return _program(dataset, (400, 400), 512, where, dtype)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from torch import Tensor
 from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.options import Architecture
 from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.data.load import whole
 from hpsearch.components.init import default_weight
 from hpsearch.components.metric import METRICS
 from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
@@ -84,9 +86,12 @@ def check_architecture(architecture: Architecture) -> None:
         _check_lanes(model, [SGD(), Adam(), SGD()])
 
 
-def check_dataset(load: Callable[[], Dataset], equal_rows: int = 0) -> None:
-    """Check a function that loads a data set. equal_rows: the most rows of one split that another has, too."""
-    data, again = load(), load()
+def check_dataset(load: Callable[[], Any], equal_rows: int = 0) -> None:
+    """Check a function that loads a data set, as `DATASETS` has it.
+
+    equal_rows: the most rows of one split that another has, too.
+    """
+    data, again = whole(load()), whole(load())
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     for name, split in splits.items():
         x, y = split.x, split.y

@@ -67,7 +67,7 @@ def test_the_real_data_sets(name: str, real_data: Path) -> None:
 
 
 def test_no_data_set_is_left_out() -> None:
-    assert set(DATASETS) == {"digits", "fashion_mnist", "mnist"}
+    assert set(DATASETS) == {"digits", "fashion_mnist", "mnist", "table", "arrays"}
 
 
 @pytest.fixture

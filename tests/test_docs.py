@@ -24,7 +24,9 @@ from hpsearch.components.layers import ACTIVATIONS
 from hpsearch.components.metric import METRICS
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.split import SPLITS
 from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.measure import ACCURACY
@@ -40,7 +42,7 @@ PAGES = [ROOT / "README.md", ROOT / "multirun" / "README.md", *sorted((ROOT / "d
 README = PAGES[0].read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 CONF = ROOT / "conf"
-GROUPS = ["data", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
+GROUPS = ["data", "split", "preprocessing", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
 
 LANGUAGES = {"sh", "text", "python", "yaml"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -210,7 +212,20 @@ def test_every_page_is_in_the_readmes_list() -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS, PRUNERS, METRICS, AUGMENTATIONS],
+    [
+        DATASETS,
+        SPLITS,
+        PREPROCESSINGS,
+        INITS,
+        ACTIVATIONS,
+        NORMALIZATIONS,
+        OPTIMIZERS,
+        SCHEDULES,
+        CLASSIFIERS,
+        PRUNERS,
+        METRICS,
+        AUGMENTATIONS,
+    ],
     ids=lambda registry: next(iter(registry)),
 )
 def test_every_registered_name_is_documented(registry: dict[str, object]) -> None:
@@ -264,7 +279,7 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
         assert shown.returncode == 0, shown.stdout + shown.stderr
 
     def sweep(name: str, *overrides: str) -> list[dict[str, Any]]:
-        own = ("plugins=[my_parts]", "--config-dir", str(examples), "data=wine")
+        own = ("plugins=[my_parts]", "--config-dir", str(examples), "data=wine", "preprocessing=bounded")
         python("hpsearch", "-m", *own, f"name={name}", "report=false", *overrides)
         folder = tmp_path / "multirun" / name
         return [load_record(folder / each) for each in run_folders(folder)]

@@ -226,6 +226,7 @@ class OptunaSweeper(Sweeper):
             f"{count(found.budget.n_trials, 'trial')} on {count(len(found.seeds), 'seed')} "
             f"({', '.join(map(str, found.seeds))}), {ended} in the study already; pruner: {pruner}",
             f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(expected, 'run')}",
+            *plan.data_lines(runs),
             *plan.estimate(runs, getattr(self.launcher, "lanes", 1), expected),
             plan.NOTHING,
         ]

@@ -21,6 +21,7 @@ GROUPS = {  # the module that makes a group's table
     "schedule": "hpsearch.components.schedule",
     "activation": "hpsearch.components.layers",
     "metric": "hpsearch.components.metric",
+    "preprocessing": "hpsearch.components.preprocessing",
 }
 
 EXAMPLE = '@hpsearch.register("optimizer")'
@@ -123,6 +124,7 @@ def build(registry: Mapping[str, Any], options: Mapping[str, Any], *first: Any, 
     """
     rest = dict(options)
     name = rest.pop("name")
+    rest.pop("fingerprint", None)  # of the files that other options name; a part of the identity alone
     require(name in registry, "name", name, f"one of {', '.join(registry)}")
     _check_types(registry[name], rest)
     return partial(registry[name], **rest) if bind else registry[name](*first, **rest)

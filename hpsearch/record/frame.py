@@ -168,7 +168,9 @@ def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
     """The run's row of the frame. Raises Unreadable if a value of the record has another type, length or range."""
     _check(record, SHAPE)
     measure, metrics = Measure.of(record), record["metrics"] or {}
-    _check(record, {"history": {measure.val: [NUMBER]}, "metrics": dict.fromkeys(metrics, NUMBER)})
+    _check(
+        record | {"metrics": metrics}, {"history": {measure.val: [NUMBER]}, "metrics": dict.fromkeys(metrics, NUMBER)}
+    )
     correct, total = record["test_batches"]["correct"], record["test_batches"]["total"]
     history = record["history"]
     if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history[measure.val]):

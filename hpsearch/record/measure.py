@@ -1,6 +1,6 @@
 """The metric of a record, as far as a reader needs it: its name, its direction, its unit, and how to write it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from hpsearch.formatting import decimals, number_text, percent, points
@@ -13,6 +13,7 @@ TITLES = {  # of metrics whose name is an abbreviation
     "rmse": "RMSE",
     "roc_auc": "ROC AUC",
 }
+LONGEST = 32  # characters of a title beside a figure
 FRACTIONS = {"accuracy", "balanced_accuracy", "f1"}  # a record names the unit of its own metric only
 
 
@@ -76,8 +77,9 @@ class Measure:
         return "" if self.maximize else " (lower is better)"
 
     def label(self, part: str) -> str:
-        """Its name on an axis: test accuracy (%)."""
-        return f"{part} {self.title}{' (%)' if self.unit == '%' else ''}"
+        """Its name on an axis: test accuracy (%). A long name of a target has no room there."""
+        measure = replace(self, target="") if len(self.title) > LONGEST else self
+        return f"{part} {measure.title}{' (%)' if self.unit == '%' else ''}"
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:

@@ -54,7 +54,7 @@ def spans(values: ArrayLike) -> bool:
 
 def logarithmic(measure: Measure, values: ArrayLike) -> bool:
     """True if values of a metric are errors that differ a lot: one run that fails must not hide the others."""
-    return not measure.maximize and bool(np.nanmin(values) > 0) and spans(values)
+    return not measure.maximize and not (np.asarray(values) <= 0).any() and spans(values)
 
 
 def value_axis(axes: Axes, side: str, measure: Measure, part: str, values: ArrayLike) -> None:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization import matplotlib as draw
 
 from hpsearch.record.frame import Runs
+from hpsearch.report.figure_style import logarithmic
 from hpsearch.report.summary_table import is_numeric, text
 
 FEWEST = 4  # finished configurations for an estimate of importances
@@ -73,6 +74,8 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
         warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
         for name, picture in PICTURES.items():
             axes = picture(searched, target_name=f"validation {runs.measure.title}")
+            if name == "history" and logarithmic(runs.measure, table.val_mean):
+                axes.set_yscale("log")
             axes.set_title("")
             axes.set_title("", loc="left")
             figure = axes.figure

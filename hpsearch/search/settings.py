@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.components.metric import Metric
+from hpsearch.components.split import folds_of, require_all_folds
 from hpsearch.errors import UsageError, require
 from hpsearch.formatting import count
 from hpsearch.search.budget import Budget
@@ -72,14 +73,16 @@ def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callabl
 
 
 def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -> list[int]:
-    """The seeds of each trial. typed: the value of ``seed`` on the command line."""
+    """The seeds of each trial; by default all folds. typed: the value of ``seed`` on the command line."""
     configured = hydra_cfg.hydra.sweeper.seeds
     if typed is not None and configured is not None and searching:
         fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
+    split = hydra_cfg.get("split") or {"name": "none"}  # a foreign task may have no such key
     if given is None:
-        return [hydra_cfg.get("seed", 0)]
+        folds = folds_of(split)
+        return [hydra_cfg.get("seed", 0)] if folds is None else list(range(folds))
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
@@ -88,6 +91,7 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
     except (HydraException, TypeError):
         found, seeds = [], []
     require(bool(seeds) and len(set(seeds)) == len(found), key, given, "different whole numbers, as [0,1,2]")
+    require_all_folds(split, seeds)
     return seeds
 
 

@@ -1,16 +1,20 @@
 """Settings become a run that can train: with its data set, its model and a device."""
 
+import json
 import math
 from functools import partial
 
 import torch
 
+from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.data.builtin import DATASETS, load
 from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import dataset_of, parts_of, rows_of
+from hpsearch.components.data.raw import Raw
 from hpsearch.components.init import INITS
 from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.split import SPLITS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec, stack_key
 from hpsearch.engine.trainer import StackTrainer
@@ -27,7 +31,8 @@ class Builder:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._datasets = {name: partial(load, name) for name in DATASETS}
+        self._datasets: dict[tuple[str, ...], Dataset | None] = {}  # None: has a fault, which is reported once
+        self.warnings: dict[str, None] = {}  # of the data, in order
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
     def run(self, settings: Settings) -> Run | None:
@@ -44,9 +49,10 @@ class Builder:
             device = device_of(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
-        key = stack_key(config, device)
+        data = self.dataset(settings)
+        key = stack_key(config | _sizes(data), device)
         if key not in self._stacks:
-            self._stacks[key] = self._stack(settings, device)
+            self._stacks[key] = self._stack(settings, device, data)
         stack = self._stacks[key]
         if stack is None:
             return None
@@ -58,7 +64,7 @@ class Builder:
             settings.schedule,
             init,
             settings.dropout[0],
-            None,
+            None if data is stack.data else data,
             settings.get("warmup"),
             settings.get("clip") or math.inf,
             settings.get("label_smoothing"),
@@ -70,7 +76,7 @@ class Builder:
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
-        data = self._faults.build("data", self._datasets, settings.data)
+        data = self.dataset(settings)
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
@@ -81,13 +87,32 @@ class Builder:
         if metrics is None:
             return None
         stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
-        lane = ClassifierSpec(estimator, config["seed"])
-        key = stack_key({key: value for key, value in config.items() if key != "architecture"}, stack.device)
+        lane = ClassifierSpec(estimator, config["seed"], data)
+        shared = {key: value for key, value in config.items() if key != "architecture"}
+        key = stack_key(shared | _sizes(data), stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
 
-    def _stack(self, settings: Settings, device: torch.device) -> StackSpec | None:
+    def dataset(self, settings: Settings) -> Dataset | None:
+        """The data set of a run, or None and a fault. Runs with the same split share it."""
+        faults, before = self._faults, len(self._faults.lines)
+        data, split, preprocessing = map(json.dumps, (settings.data, settings.split, settings.preprocessing))
+        seed = settings.config["seed"] if registry.build(SPLITS, settings.split).per_seed else None
+        key = data, split, preprocessing, str(seed)
+        if key not in self._datasets:
+            self._datasets[key] = None
+            with faults.of("data"):
+                rows = rows_of(data)
+            if len(faults.lines) == before and isinstance(rows, Raw):
+                with faults.of("split"):
+                    parts_of(data, split, seed)
+            if len(faults.lines) == before:
+                with faults.of("preprocessing"):
+                    self._datasets[key] = found = dataset_of(data, split, preprocessing, seed)
+                    self.warnings |= dict.fromkeys(found.warnings)
+        return self._datasets[key]
+
+    def _stack(self, settings: Settings, device: torch.device, data: Dataset | None) -> StackSpec | None:
         faults, config = self._faults, settings.config
-        data = faults.build("data", self._datasets, settings.data)
         normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
         if data is None or normalization is None:
             return None
@@ -130,3 +155,8 @@ class Builder:
             more = [metric_of(name, kind, "metrics") for name in settings.get("metrics")]
             return first, *(metric for metric in dict.fromkeys(more) if metric != first)
         return None
+
+
+def _sizes(data: Dataset | None) -> dict[str, list[int]]:
+    """The sizes that lanes with splits of their own must have in common."""
+    return {} if data is None else {"sizes": [len(data.train), len(data.validation), len(data.test), data.features]}

@@ -16,11 +16,13 @@ from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.dropout import dropout
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
 from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import ADDED, identity
+from hpsearch.task.identity import ADDED, DEFAULT, identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -32,6 +34,8 @@ class Config:
     """The keys of a configuration. See ``conf/config.yaml`` for the meaning of each."""
 
     data: Group = field(default_factory=dict)
+    split: Group = field(default_factory=dict)
+    preprocessing: Group = field(default_factory=dict)
     architecture: Group = field(default_factory=dict)
     optimizer: Group = field(default_factory=dict)
     init: Group = field(default_factory=dict)
@@ -70,13 +74,16 @@ ConfigStore.instance().store("schema", Config)
 class Settings:
     """A configuration as plain values, checked as far as that needs no torch.
 
-    config: as in the record. overrides: the command line of the run alone. data: the options of the data set, with the
-    folder that it lies in. The other fields are None for a classifier, and where there is a fault.
+    config: as in the record. overrides: the command line of the run alone. data, split, preprocessing: their options,
+    with the files and the folder that they lie in. The other fields are None for a classifier, and where there is a
+    fault.
     """
 
     config: dict[str, Any]
     overrides: list[str]
-    data: dict[str, Any]
+    data: Group
+    split: Group
+    preprocessing: Group
     device: str = "auto"
     architecture: Any = None
     optimizer: Any = None
@@ -94,10 +101,12 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
     plugins.check(cfg, overrides)
     config = identity(cfg)
-    root = cfg.data.get("root")
-    data = config["data"] | ({} if root is None else {"root": root})
+    data, split = located(cfg, config, "data"), located(cfg, config, "split")
+    preprocessing = config.get("preprocessing", DEFAULT)
+    faults.build("split", SPLITS, split)
+    faults.build("preprocessing", PREPROCESSINGS, preprocessing, bind=True)
     if config["architecture"]["name"] in CLASSIFIERS:
-        return Settings(config, overrides, data)
+        return Settings(config, overrides, data, split, preprocessing)
     with faults:
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
     with faults:
@@ -130,6 +139,8 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         config,
         overrides,
         data,
+        split,
+        preprocessing,
         cfg.device,
         faults.build("architecture", ARCHITECTURES, config["architecture"]),
         faults.build("optimizer", OPTIMIZERS, config["optimizer"]),

@@ -37,9 +37,15 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
         f"{count(len(seeds), 'seed')} ({', '.join(map(str, seeds))})",
         f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
         f"to be run: {count(len(waiting), 'run')}",
+        *data_lines(different),
         *estimate(waiting, lanes),
         NOTHING,
     ]
+
+
+def data_lines(runs: Sequence[Run]) -> list[str]:
+    """The columns and sizes of the tables that runs train on, each line once."""
+    return list(dict.fromkeys(line for run in runs for line in (run.lane.data or run.stack.data).described))
 
 
 def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> list[str]:

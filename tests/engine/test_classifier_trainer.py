@@ -10,13 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.data import builtin
 from hpsearch.components.data.dataset import Split
+from hpsearch.components.data.load import load
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.result import Result
 from tests.programs import train
 
-DIGITS = builtin.load("digits", validation=180, test=180, split_seed=0)
+DIGITS = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
 
 
 def results(estimator: object, seed: int = 0) -> Result:
