@@ -42,4 +42,19 @@ def swish(h):
 @hpsearch.register("metric", maximize=True, unit="%")
 def worst_class(y, labels):
     return min(float((labels[y == number] == number).mean()) for number in set(y))
+
+
+@hpsearch.register("data")
+def wine(classes: int = 3):
+    from sklearn.datasets import load_wine
+
+    x, y = load_wine(return_X_y=True)
+    return x[y < classes], y[y < classes]
+
+
+@hpsearch.register("preprocessing")
+def bounded(high: float = 1.0):
+    from sklearn.preprocessing import MinMaxScaler
+
+    return MinMaxScaler((0, high))
 """

@@ -52,9 +52,21 @@ def test_a_registered_metric_chooses(cli: Cli) -> None:
     for record in records(cli.multirun / "m").values():
         assert record["metric"] == {"name": "worst_class", "maximize": True, "unit": "%"}
         assert 0 <= record["metrics"]["val_worst_class"] <= 1
-    assert "worst_class" in shown.out
+    assert "worst class in %" in shown.out
     shown = cli(HERE, *TINY, "metric=worst_clas")
     assert "worst_class" in shown.err
+
+
+@pytest.mark.usefixtures("parts")
+def test_registered_data_are_split_and_preprocessed(cli: Cli) -> None:
+    arguments = ("data=wine", "data.classes=2", "preprocessing=bounded", "preprocessing.high=2", "batch_size=16")
+    shown = cli(HERE, *TINY, *arguments, "name=d")
+    assert shown.code == 0, shown.err
+    (record,) = records(cli.multirun / "d").values()
+    assert record["config"]["data"] == {"name": "wine", "classes": 2}
+    assert record["config"]["preprocessing"] == {"name": "bounded", "high": 2.0}
+    assert len(record["target"]["classes"]) == 2
+    assert cli(HERE, *TINY, *arguments, "name=d").out.startswith("already in ")
 
 
 @pytest.mark.usefixtures("parts")
