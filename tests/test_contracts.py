@@ -16,6 +16,7 @@ from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.data.builtin import DATASETS
 from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.metric import METRICS, Metric, accuracy
 from hpsearch.components.optimizer import OPTIMIZERS, SGD, Adam
 from hpsearch.components.target import Classes
 from hpsearch.task.prepare import prepare
@@ -47,6 +48,11 @@ def test_every_optimizer_has_a_variant() -> None:
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_architectures(name: str) -> None:
     testing.check_architecture(ARCHITECTURES[name](**OPTIONS[name]))
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_metrics(name: str) -> None:
+    testing.check_metric(name)
 
 
 def test_digits() -> None:
@@ -132,6 +138,24 @@ class Unequal(Adam):
 def test_an_optimizer_that_breaks_its_contract(optimizer: SGD, reason: str) -> None:
     with pytest.raises(AssertionError, match=f"^{reason}"):
         testing.check_optimizer(optimizer)
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (Metric("broken", accuracy, "classification", "labels", maximize=False), "broken: right predictions get 1 and"),
+        (Metric("broken", lambda y, p: math.nan, "regression", "values"), "broken=nan: must be a finite number"),
+        (Metric("broken", lambda y, p: p[0] - y[1], "regression", "values"), "broken: "),
+        (
+            Metric("broken", lambda y, p: accuracy(y, p) - p[:9].sum() / 99, "classification", "labels"),
+            "broken: must not",
+        ),
+    ],
+)
+def test_a_metric_that_breaks_its_contract(metric: Metric, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS, "broken", metric)
+    with pytest.raises(AssertionError, match=f"^{reason}"):
+        testing.check_metric("broken")
 
 
 class Centred(MLP):

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hpsearch.components import registry
+
 Tensors = dict[str, Tensor]
 
 
@@ -64,8 +66,14 @@ def sigmoid(h: Tensor) -> Tensor:
     return torch.tanh(h * 0.5) * 0.5 + 0.5
 
 
-# name -> (features, negative slope) -> features; only leaky_relu reads the slope
-ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+Activation = Callable[[Tensor, float], Tensor]  # (features, negative slope) -> features
+
+
+def _registered(function: Callable[[Tensor], Tensor], name: str) -> Activation:
+    return lambda h, slope: function(h)
+
+
+_own: dict[str, Activation] = {  # only leaky_relu reads the slope
     "relu": lambda h, slope: torch.relu(h),
     "leaky_relu": lambda h, slope: F.leaky_relu(h, slope),
     "tanh": lambda h, slope: torch.tanh(h),
@@ -74,3 +82,4 @@ ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # its gradient is 0: the layers below are not trained
     "gelu": lambda h, slope: F.gelu(h),
 }
+ACTIVATIONS = registry.table("activation", _own, _registered, leading=1, function=True, configured=False)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from math import inf, prod
 from typing import Any
 
+from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.errors import require
 
 Architecture = Callable[..., Any]
@@ -35,4 +37,5 @@ def mlp(
     return model
 
 
-ARCHITECTURES: dict[str, Callable[..., Architecture]] = {"mlp": mlp}
+_own: dict[str, Callable[..., Architecture]] = {"mlp": mlp}
+ARCHITECTURES = registry.table("architecture", _own, taken=CLASSIFIERS, given=("inputs", "outputs"))
