@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.data.dataset import Split
 from hpsearch.engine.spec import StackSpec
 
@@ -22,8 +24,13 @@ def fastest() -> None:
     torch.set_flush_denormal(True)
 
 
-def net(program: StackSpec) -> nn.Sequential:
+def net(program: StackSpec) -> nn.Module:
     """The program's model for one run, on its device."""
+    if isinstance(program.model, ModuleModel):
+        module = program.model.new_module(torch.initial_seed()).to(program.device)
+        image = len(program.model.inputs) > 1
+        return nn.Sequential(nn.Unflatten(1, program.model.inputs), module) if image else module
+    assert isinstance(program.model, MLP)
     sizes = (program.model.inputs, *program.model.widths)
     hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], program.model.outputs)).to(program.device)

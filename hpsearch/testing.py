@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.architecture.options import Architecture
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.init import default_weight
@@ -29,7 +30,7 @@ from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
 from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.target import Classes
-from hpsearch.engine.lane import is_trained, stacked
+from hpsearch.engine.lane import stacked
 from hpsearch.engine.randomness import generator
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.layers import Tensors
 from hpsearch.engine import randomness
 from hpsearch.engine.result import History
@@ -49,17 +50,15 @@ def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
     """A lane for a run that has not trained yet. Its weights are drawn from its own seed."""
     with threads(1):  # LAPACK's blocking, in an orthogonal init, depends on their number
         initial = stack.model.tensors(spec.init, randomness.generator(spec.seed, "init"))
-    tensors = {name: t.to(stack.device, stack.weight_dtype) for name, t in initial.items()}
+    tensors = {
+        name: t.to(stack.device, stack.weight_dtype if t.is_floating_point() else t.dtype)
+        for name, t in initial.items()
+    }
     state = {
         buffer: {name: torch.zeros_like(t) for name, t in tensors.items() if is_trained(name)}
         for buffer in spec.optimizer.buffers
     }
     return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(stack.data.train)))
-
-
-def is_trained(name: str) -> bool:
-    """True for a parameter, False for a running statistic."""
-    return "running_" not in name
 
 
 def stacked(parts: list[Tensors]) -> Tensors:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hpsearch.components.architecture.mlp import Model
+from hpsearch.components.architecture.model import Model
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.init import Init
 from hpsearch.components.optimizer import Optimizer

@@ -17,13 +17,14 @@ from weakref import WeakMethod
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.layers import Tensors
 from hpsearch.components.optimizer import value_names
 from hpsearch.engine import randomness
 from hpsearch.engine.cuda_fused import Update, fused
 from hpsearch.engine.cuda_graphs import graphed
 from hpsearch.engine.evaluate import cross_entropy, evaluate
-from hpsearch.engine.lane import Lane, is_trained, stacked
+from hpsearch.engine.lane import Lane, stacked
 from hpsearch.engine.spec import StackSpec, lane_values
 
 
