@@ -11,6 +11,8 @@ from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.data.dataset import Split
 from hpsearch.engine.spec import StackSpec
 
+EVALUATION = 2048  # samples at once, because the features of a convolution take much memory
+
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
     "adam": torch.optim.Adam,
@@ -48,7 +50,11 @@ def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Ite
 @torch.no_grad()
 def accuracy(model: nn.Module, part: Split) -> float:
     """The share of a part that is classified correctly."""
-    return float((model(part.x).argmax(1) == part.y).double().mean())
+    model.eval()
+    batches = zip(part.x.split(EVALUATION), part.y.split(EVALUATION), strict=True)
+    correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in batches)
+    model.train()
+    return correct / len(part)
 
 
 def plain_loop(program: StackSpec, name: str, lr: float, seed: int, epochs: int) -> float:

@@ -110,8 +110,8 @@ class ModuleModel:
         return tensors
 
     def state_dict(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of one lane, [1, ...] each, as `nn.Module.load_state_dict` takes them."""
-        return {name: tensors[self.names[name]][0] for name in self._module.state_dict()}
+        """The tensors of one run, without the lane axis, as `nn.Module.load_state_dict` takes them."""
+        return {name: tensors[self.names[name]] for name in self._module.state_dict()}
 
     def forward(self, tensors: Tensors, x: Tensor, dropout: Dropout | None, training: bool) -> Tensor:
         """x: [K, B, features] -> outputs [K, B, outputs]. In training, also updates the buffers in `tensors`. With
