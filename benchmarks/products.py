@@ -5,7 +5,7 @@ import itertools
 import torch
 
 from hpsearch.components.architecture.mlp import MLP
-from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.spec import StackSpec
 
 

@@ -15,8 +15,8 @@ from hpsearch.components.architecture.cnn import CNN
 from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.module_trial import settled
-from hpsearch.components.data import builtin
 from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import load
 from hpsearch.components.normalization import NoNorm
 from hpsearch.engine.spec import StackSpec
 
@@ -29,14 +29,14 @@ ROOT = Path(os.environ.get("HPSEARCH_DATA", "data")).absolute()
 
 def digits_program(*widths: int) -> StackSpec:
     """The quickstart's: 64-64-64-10, or other widths; batch 64."""
-    dataset = builtin.load("digits", validation=180, test=180, split_seed=0)
+    dataset = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
     return _program(dataset, widths or (64, 64), 64)
 
 
 def fashion_program(dtype: torch.dtype = torch.float32, device: str = "cpu") -> StackSpec:
     """The paper's: 784-400-400-10, batch 512; in TF32 on a CUDA device."""
     where = torch.device(device)
-    dataset = builtin.load("fashion_mnist", root=str(ROOT), validation=6000, split_seed=0).to(where, dtype)
+    dataset = load({"name": "fashion_mnist", "root": str(ROOT), "validation": 6000, "split_seed": 0}).to(where, dtype)
     return _program(dataset, (400, 400), 512, where, dtype)
 
 
@@ -55,13 +55,13 @@ class Linears(nn.Module):
 
 def digits_module_program() -> StackSpec:
     """The quickstart's net as a user's module."""
-    dataset = builtin.load("digits", validation=180, test=180, split_seed=0)
+    dataset = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
     return _module_program(dataset, Linears, {}, 64)
 
 
 def fashion_cnn_program() -> StackSpec:
     """``architecture=cnn`` with its defaults, batch 128."""
-    dataset = builtin.load("fashion_mnist", root=str(ROOT), validation=6000, split_seed=0)
+    dataset = load({"name": "fashion_mnist", "root": str(ROOT), "validation": 6000, "split_seed": 0})
     options = yaml.safe_load((CONF / "architecture" / "cnn.yaml").read_text(encoding="utf-8"))
     del options["name"]
     return _module_program(dataset, CNN, options, 128)

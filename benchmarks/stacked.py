@@ -29,7 +29,7 @@ def stacked(program: StackSpec, points: Sequence[tuple[str, float, int]], epochs
         for _, outcome in scheduler.train(RunList(list(enumerate(runs))), lane_count):
             if not isinstance(outcome, Result):
                 raise outcome
-            accuracies.append(outcome.history.val_accuracy[-1])
+            accuracies.append(outcome.history.val_metric[-1])
     return statistics.fmean(accuracies)
 
 

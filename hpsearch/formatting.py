@@ -7,7 +7,7 @@ DIGITS = 4  # significant digits of a plain number
 SPREADS = {  # the numbers that may follow the ±
     "seed_std": "standard deviation over seeds",
     "interval": "95 % t-interval of the mean",
-    "test_se": "standard error of the test images",
+    "test_se": "standard error of the test samples",
     "batch_std": "standard deviation over test batches of 256, as the paper has it",
 }
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.architecture.options import Architecture
 from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.data.load import whole
 from hpsearch.components.init import default_weight
 from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
 from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
@@ -57,9 +59,9 @@ def check_optimizer(optimizer: Optimizer, beside: Sequence[Optimizer] = ()) -> N
 
 
 def check_architecture(architecture: Architecture) -> None:
-    """Check a function of (inputs, outputs, normalization) that makes a model."""
+    """Check a function of (shape of a sample, outputs, normalization) that makes a model."""
     for name, normalization in NORMALIZATIONS.items():
-        model = architecture(FEATURES, CLASSES, normalization())
+        model = architecture((FEATURES,), CLASSES, normalization())
         runs = [model.tensors(default_weight, generator(seed, "init")) for seed in (*range(LANES), 0)]
         again, tensors = runs.pop(), stacked(runs)
         own = all(t.shape[0] == 1 and t.dtype == torch.float32 for t in again.values())
@@ -84,9 +86,12 @@ def check_architecture(architecture: Architecture) -> None:
         _check_lanes(model, [SGD(), Adam(), SGD()])
 
 
-def check_dataset(load: Callable[[], Dataset], equal_rows: int = 0) -> None:
-    """Check a function that loads a data set. equal_rows: the most rows of one split that another has, too."""
-    data, again = load(), load()
+def check_dataset(load: Callable[[], Any], equal_rows: int = 0) -> None:
+    """Check a function that loads a data set, as `DATASETS` has it.
+
+    equal_rows: the most rows of one split that another has, too.
+    """
+    data, again = whole(load()), whole(load())
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     for name, split in splits.items():
         x, y = split.x, split.y
@@ -147,7 +152,7 @@ def check_source(source: RunSource, lanes: int = 4, ended: Callable[[int, Outcom
             else:
                 training[number] = run.lane.epochs, History()
         for number, (_, history) in training.items():
-            for curve in (history.train_loss, history.val_loss, history.val_accuracy):
+            for curve in (history.train_loss, history.val_loss, history.val_metric):
                 curve.append((1 + len(curve) + number % 7) / 1000)
         pruned = set(source.prune({number: history for number, (_, history) in training.items()}))
         _keep(pruned <= training.keys(), "prune: must give runs that took part")
@@ -155,7 +160,9 @@ def check_source(source: RunSource, lanes: int = 4, ended: Callable[[int, Outcom
             done = len(history.train_loss) == epochs
             if done or number in pruned:
                 del training[number]
-                results.append((number, Result("finished" if done else "pruned", None, history, 1.0, lanes)))
+                metrics = {"val_loss": history.val_loss[-1], "val_accuracy": history.val_metric[-1]}
+                status = "finished" if done else "pruned"
+                results.append((number, Result(status, None, history, 1.0, lanes, epoch=epochs, metrics=metrics)))
         for number, result in results:
             if ended is not None:
                 ended(number, result)

@@ -59,6 +59,39 @@ def entry(
     }  # fmt: skip
 
 
+def scored(
+    test: float | None,
+    *,
+    val: float | None = None,
+    name: str = "rmse",
+    maximize: bool = False,
+    unit: str = "target",
+    target: str | None = "strength",
+    further: dict[str, float] | None = None,
+    **options: Any,
+) -> Record:
+    """A record of schema 2 with another metric. test, val: its values; further: of more metrics, by their keys."""
+    made = entry(None, **options)
+    value = test if val is None else val
+    curve = [3 * (value or 1.0), 2 * (value or 1.0), value or math.nan]
+    return made | {
+        "schema": 2,
+        "metric": {"name": name, "maximize": maximize, "unit": unit},
+        "target": {"kind": "regression", "name": target, "classes": None},
+        "metrics": {f"val_{name}": value, "val_loss": 0.5, "train_loss": 0.4, f"test_{name}": test, "test_loss": 0.6}
+        | (further or {}),
+        "history": {"train_loss": [2.0, 1.0, 0.4], "val_loss": [2.0, 1.0, 0.5], f"val_{name}": curve},
+        "epoch": 3,
+        "test_samples": 103,
+        "test_batches": {"size": 256, "correct": [], "total": []},
+    }
+
+
+def scored_seeds(values: Sequence[float], **options: Any) -> list[Record]:
+    """One configuration on seeds 0, 1, …."""
+    return [scored(value, seed=seed, **options) for seed, value in enumerate(values)]
+
+
 def sweep(folder: Path, entries: Sequence[Record]) -> Path:
     """Write a sweep of these records; returns its folder."""
     for number, one in enumerate(entries):

@@ -119,7 +119,7 @@ class Listed(RunList):
 class Weighed(Result):
     """With the run's weights and statistics, [1, ...] each."""
 
-    weights: Tensors = field(default_factory=dict)
+    tensors: Tensors = field(default_factory=dict)
 
 
 class Weighing(StackTrainer):
@@ -141,7 +141,7 @@ class Weighing(StackTrainer):
         left: list[tuple[int, Result]] = []
         for index, result in super().leave(pruned):
             weights = {name: tensor.clone() for name, tensor in self.held.pop(index).tensors.items()}
-            left.append((index, Weighed(**vars(result), weights=weights)))
+            left.append((index, Weighed(**vars(result), tensors=weights)))
         return left
 
 
@@ -160,7 +160,7 @@ def train(
 
 def assert_same(one: Weighed, other: Weighed) -> None:
     """Bit for bit: weights, statistics, and every number of the record."""
-    torch.testing.assert_close(one.weights, other.weights, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(one.tensors, other.tensors, rtol=0, atol=0, equal_nan=True)
     assert (one.status, one.reason) == (other.status, other.reason)
     assert repr(one.history) == repr(other.history)  # repr: nan is equal to nan
-    assert (one.test_loss, one.test_correct) == (other.test_loss, other.test_correct)
+    assert (repr(one.metrics), one.test_correct) == (repr(other.metrics), other.test_correct)

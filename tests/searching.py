@@ -16,6 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.components.metric import METRICS
 from hpsearch.engine.result import History, Result
 from hpsearch.search import settings
 from hpsearch.search.bulk import BulkStorage
@@ -62,7 +63,7 @@ def read_settings(*arguments: str, lanes: int | None = 48) -> tuple[DictConfig, 
     typed: Any = OmegaConf.to_container(cfg.hydra.overrides.task)
     space = parse(sweeper_cfg.params or {}, sweeper_cfg.when, typed, more=bool(sweeper_cfg.custom_search_space))
     with _quiet():
-        return cfg, settings.read(cfg, space, lanes)
+        return cfg, settings.read(cfg, space, lanes, lambda: METRICS["accuracy"])
 
 
 Curve = Sequence[float] | Exception  # the validation accuracy of each epoch; or the run's error
@@ -100,20 +101,21 @@ class MadeUpTrainer:
     def epoch(self) -> dict[int, History]:
         for spec, history in self._runs.values():
             assert not isinstance(spec.curve, Exception)
-            accuracy = spec.curve[len(history.val_accuracy)]
+            accuracy = spec.curve[len(history.val_metric)]
             history.train_loss.append(1 - accuracy)
             history.val_loss.append(1 - accuracy)
-            history.val_accuracy.append(accuracy)
+            history.val_metric.append(accuracy)
         return {index: history for index, (_, history) in self._runs.items()}
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
         left = []
         for index, (spec, history) in list(self._runs.items()):
-            last = history.val_accuracy[-1]
-            done = "finished" if len(history.val_accuracy) == spec.epochs else "pruned" if index in pruned else None
+            last = history.val_metric[-1]
+            done = "finished" if len(history.val_metric) == spec.epochs else "pruned" if index in pruned else None
             status = "diverged" if last != last else done
             if status is not None:
-                left.append((index, Result(status, None, history, 2.0, 1, parameters=10)))
+                metrics = {"val_accuracy": last, "val_loss": history.val_loss[-1]}
+                left.append((index, Result(status, None, history, 2.0, 1, parameters=10, metrics=metrics)))
                 del self._runs[index]
         return left
 
@@ -144,7 +146,8 @@ def new_search(
         values = dict(line.split("=", 1) for line in overrides)
         if trained is not None:
             trained.append(values)
-        place: Any = SimpleNamespace(device=torch.device("meta"))  # not the CPU: it is never forked
+        device = torch.device("meta")  # not the CPU: it is never forked
+        place: Any = SimpleNamespace(device=device, metric=METRICS["accuracy"])
         made_up: Any = MadeUp(curve(values))
         return Run(values, str(number), overrides, (str(number), place.device), made_up, place, MadeUpTrainer)
 

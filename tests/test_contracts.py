@@ -61,7 +61,7 @@ def test_the_real_data_sets(name: str, real_data: Path) -> None:
 
 
 def test_no_data_set_is_left_out() -> None:
-    assert set(DATASETS) == {"digits", "fashion_mnist", "mnist"}
+    assert set(DATASETS) == {"digits", "fashion_mnist", "mnist", "table", "arrays"}
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ class Undropped(MLP):
 )
 def test_an_architecture_that_breaks_its_contract(model: type[MLP], reason: str) -> None:
     with pytest.raises(AssertionError, match=f"^{reason}"):
-        testing.check_architecture(lambda inputs, outputs, norm: model(inputs, outputs, (8,), norm))
+        testing.check_architecture(lambda shape, outputs, norm: model(*shape, outputs, (8,), norm))
 
 
 GOOD = dataset()

@@ -20,18 +20,21 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 import hpsearch
 from hpsearch.components import optimizer
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
+from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.data.builtin import DATASETS
 from hpsearch.components.init import INITS
 from hpsearch.components.layers import ACTIVATIONS
+from hpsearch.components.metric import METRICS
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
+from hpsearch.components.split import SPLITS
 from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.measure import ACCURACY
-from hpsearch.report.summary_table import COLUMNS
+from hpsearch.report.summary_table import COLUMNS, OF_ACCURACY
 from hpsearch.search.config import PRUNERS, SweeperConf
-from hpsearch.search.objectives import OBJECTIVES
 from hpsearch.task.config import Config
 from tests.cli import Cli
 from tests.programs import dataset, program, run, train
@@ -41,7 +44,7 @@ PAGES = [ROOT / "README.md", ROOT / "multirun" / "README.md", *sorted((ROOT / "d
 README = PAGES[0].read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 CONF = ROOT / "conf"
-GROUPS = ["data", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
+GROUPS = ["data", "split", "preprocessing", "architecture", "optimizer", "init", "dropout", "normalization", "schedule"]
 
 LANGUAGES = {"sh", "text", "python", "yaml"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -178,7 +181,7 @@ def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
         example = f"\n# {name}\n" in text and name.startswith(("conf/", "tests/"))
         assert (ROOT / name).exists() or example, name
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    for name in set(re.findall(r"`(test_\w+)`", text)) - {*ACCURACY.columns, *COLUMNS, "test_batches"}:
+    for name in set(re.findall(r"`(test_\w+)`", text)) - {*ACCURACY.columns, *COLUMNS, *OF_ACCURACY, "test_batches"}:
         assert f"def {name}(" in tests, name
 
 
@@ -189,7 +192,20 @@ def test_every_page_is_in_the_readmes_list() -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    [DATASETS, INITS, ACTIVATIONS, NORMALIZATIONS, OPTIMIZERS, SCHEDULES, CLASSIFIERS, PRUNERS, OBJECTIVES],
+    [
+        DATASETS,
+        SPLITS,
+        PREPROCESSINGS,
+        INITS,
+        ACTIVATIONS,
+        NORMALIZATIONS,
+        OPTIMIZERS,
+        SCHEDULES,
+        CLASSIFIERS,
+        PRUNERS,
+        METRICS,
+        AUGMENTATIONS,
+    ],
     ids=lambda registry: next(iter(registry)),
 )
 def test_every_registered_name_is_documented(registry: dict[str, object]) -> None:
@@ -231,8 +247,8 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(code, vars(optimizer))  # where the page puts it
     these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
     results = train(these, program(dataset()), lane_count=2)
-    assert results[0].history.val_accuracy[-1] > 0.8
-    assert all(weight.isfinite().all() for weight in results[0].weights.values())
+    assert results[0].history.val_metric[-1] > 0.8
+    assert all(weight.isfinite().all() for weight in results[0].tensors.values())
 
 
 @pytest.mark.slow

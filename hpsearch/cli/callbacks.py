@@ -14,10 +14,13 @@ from omegaconf import DictConfig, open_dict, read_write
 from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
+from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
-from hpsearch.record.file import read_record
+from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
-from hpsearch.task.prepare import prepare
+from hpsearch.record.measure import Measure
+from hpsearch.task.identity import DEFAULT
+from hpsearch.task.prepare import prepare, warn
 
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
@@ -33,6 +36,8 @@ class Callbacks(Callback):
         """Check a single run, and say what it would do if that was asked."""
         sweep = _begin(config)
         runs = prepare([(config, task_function.overrides_of(config.hydra, config.hydra.overrides.task))], sweep)
+        if folds := folds_of(config.split):
+            print(f"split=kfold: this run selects on fold {config.seed % folds} of {folds}; -m trains on all of them")
         if config.plan:
             from hpsearch.task import plan
 
@@ -55,6 +60,11 @@ class Callbacks(Callback):
         if fault is not None:
             raise UsageError([fault])
         require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+        folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
+        if folds:
+            must = f"0 or a multiple of {folds}, the folds of split=kfold"
+            require(config.confirm % folds == 0, "confirm", config.confirm, must)
+            _name_all_folds(config.hydra, folds)
 
     @carried
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -75,9 +85,19 @@ class Callbacks(Callback):
             raise KeyboardInterrupt(f"interrupted; to go on: {sweep_end.resume_command(config)}")
 
 
+def _name_all_folds(hydra: Any, folds: int) -> None:
+    """Let Hydra's own sweeper repeat each job on every fold, unless the command names seeds."""
+    typed = any(line.lstrip("+").startswith("seed=") for line in hydra.overrides.task)
+    params = hydra.sweeper.get("params") or {}
+    if hydra.sweeper._target_.endswith(".BasicSweeper") and not typed and "seed" not in params:
+        with read_write(hydra), open_dict(hydra):
+            hydra.overrides.task = [*hydra.overrides.task, f"seed=range({folds})"]
+
+
 def _begin(config: DictConfig) -> Path:
     """Check the name of a run or sweep; returns its folder."""
     global last_sweep
+    warn.cache_clear()
     name = config.name
     fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
@@ -101,9 +121,13 @@ def _print_run(folder: Path) -> None:
         return
     metrics = record["metrics"]
     if record["status"] == "finished":
-        accuracies = f"validation {metrics['val_accuracy']:.2%}, test {metrics['test_accuracy']:.2%}"
-        epochs, seconds = len(record["history"]["val_accuracy"]), record["seconds"]
-        print(f"{accuracies} accuracy after {epochs} epochs, {seconds:.1f} s of training")
+        measure, epochs = Measure.of(record), len(record["history"]["train_loss"])
+        values = (
+            measure.value(number(metrics[name])) + measure.percent.strip() for name in (measure.val, measure.test)
+        )
+        kept = f", those of epoch {record['epoch']} kept" if record["epoch"] != epochs else ""
+        parts = ", ".join(f"{part} {value}" for part, value in zip(("validation", "test"), values, strict=True))
+        print(f"{parts} {measure.title} after {epochs} epochs{kept}, {record['seconds']:.1f} s of training")
     else:
         print(f"{record['status']}: {record['reason']}")
     print(f"record in {folder}")

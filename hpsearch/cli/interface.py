@@ -40,7 +40,7 @@ class Sweep:
     @property
     def table(self) -> pd.DataFrame:
         """A row per configuration, with the columns of ``table.csv``."""
-        return unrounded(self._findings.table, self._findings.runs.swept)
+        return unrounded(self._findings.table, self._findings.runs)
 
     @property
     def verdict(self) -> str:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from hydra.core.config_store import ConfigStore
@@ -23,12 +23,15 @@ from omegaconf import DictConfig, OmegaConf
 from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.compose import Composer, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of
+from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, require
+from hpsearch.record.file import key_of
+from hpsearch.task.identity import DEFAULT
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
     from hpsearch.task.train import EndedRun
-    from hpsearch.workers.run import RunSource
+    from hpsearch.workers.run import Run, RunSource
 
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
@@ -72,6 +75,8 @@ class StackedLauncher(Launcher):
         hydra = self.hydra_cfg.hydra
         composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in numbered.items())
         runs = prepare(composed, self.sweep)
+        if hydra.sweeper.get("max_batch_size", 1) is None:  # Hydra's own sweeper, which launches all jobs at once
+            _check_folds(runs)
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
@@ -157,6 +162,16 @@ def _check_job_settings(config: DictConfig) -> None:
     require(not job.chdir, "hydra.job.chdir", "true", f"false {BY_ITSELF}")
     inside = subdir is None or (subdir not in ("", ".", "..") and "/" not in subdir)
     require(inside, "hydra.output_subdir", subdir, "the name of a folder, without /, or null")
+
+
+def _check_folds(runs: "Sequence[Run]") -> None:
+    """Raise UsageError if a configuration leaves out folds."""
+    found: dict[str, tuple[Any, set[int]]] = {}
+    for run in runs:
+        _, seeds = found.setdefault(key_of(run.config | {"seed": None}), (run.config.get("split", DEFAULT), set()))
+        seeds.add(run.config["seed"])
+    for split, seeds in found.values():
+        require_all_folds(split, seeds)
 
 
 def _job_return(overrides: Sequence[str], ended: "EndedRun") -> JobReturn:

@@ -37,7 +37,7 @@ def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
         return optuna.load_study(study_name=name, storage=storage.rdb)
     if name in studies:
         optuna.delete_study(study_name=name, storage=storage.rdb)
-    study = storage.study(name, ["maximize"], ["val_accuracy"])
+    study = storage.study(name, [found.runs.measure.direction], [found.runs.measure.val])
     study.set_user_attr(MADE_OF, "records")
     trials = _trials(found)
     storage.begin(storage.study_id(name), trials, limit=len(trials))
@@ -45,17 +45,17 @@ def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
 
 
 def _trials(found: Findings) -> list[FrozenTrial]:
-    """A trial per configuration: mean validation accuracy over its seeds, and the mean curve."""
-    runs, trials = found.runs, search_figures.trials(found.runs, found.table)
+    """A trial per configuration: the mean over its seeds of the metric on validation, and the mean curve."""
+    runs, trials, metric = found.runs, search_figures.trials(found.runs, found.table), found.runs.measure.val
     for trial, (configuration, row) in zip(trials, found.table.iterrows(), strict=True):
         done = [record for record in runs.records_of(configuration) if record["status"] == "finished"]
-        by_seed = {str(record["config"]["seed"]): record["metrics"]["val_accuracy"] for record in done}
+        by_seed = {str(record["config"]["seed"]): record["metrics"][metric] for record in done}
         trial.set_user_attr(POINT, label(row, runs.swept))
         trial.set_user_attr("seeds", by_seed)
         trial.set_user_attr("folders", list(runs.frame.folder[runs.frame.configuration == configuration]))
         if len(by_seed) > 1:
             trial.set_user_attr("std", statistics.stdev(by_seed.values()))
-        curves = zip(*(record["history"]["val_accuracy"] for record in done), strict=False)
+        curves = zip(*(record["history"][metric] for record in done), strict=False)
         trial.intermediate_values = {epoch: statistics.fmean(values) for epoch, values in enumerate(curves, start=1)}
     return trials
 

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it reg
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
+    from hpsearch.components.metric import Metric
     from hpsearch.search.bulk import BulkStorage
     from hpsearch.search.driver import Search
     from hpsearch.search.settings import Settings
@@ -132,7 +134,8 @@ class OptunaSweeper(Sweeper):
         except Exception as error:
             return error
         try:
-            return Result("finished", None, History([], [], [float(value)]), 0.0, 1)
+            number = float(value)
+            return Result("finished", None, History([], [], [number]), 0.0, 1, metrics={"val_accuracy": number})
         except (TypeError, ValueError):
             return ValueError(f"the task must return a number, not {value!r}")
 
@@ -144,7 +147,8 @@ class OptunaSweeper(Sweeper):
         from hpsearch.search.study import CONFIGURATION
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        found = settings.read(self.hydra_cfg, self._space(arguments), self.launcher.lanes if self.stacks else None)
+        space, lanes = self._space(arguments), self.launcher.lanes if self.stacks else None
+        found = settings.read(self.hydra_cfg, space, lanes, partial(self._metric, space))
         made_with = {"space": found.space.described, "seeds": found.seeds}
         made_with |= {"objective": found.objectives, "direction": found.directions}
         if self.ours:
@@ -156,6 +160,12 @@ class OptunaSweeper(Sweeper):
                 first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
                 raise UsageError(list(first.values())[::-1]) from error
         return found, made_with
+
+    def _metric(self, space: "Space") -> "Metric":
+        """The metric that selects. The value of another task function counts as an accuracy."""
+        from hpsearch.components.metric import METRICS
+
+        return self._prepare_all([next(iter(space.corners()))])[0].metric if self.ours else METRICS["accuracy"]
 
     def _storage(self, found: "Settings", made_with: dict[str, Any]) -> "tuple[BulkStorage, int]":
         """The storage, and the number of trials that the study has. Raises UsageError if it is another search's."""
@@ -216,6 +226,7 @@ class OptunaSweeper(Sweeper):
             f"{count(found.budget.n_trials, 'trial')} on {count(len(found.seeds), 'seed')} "
             f"({', '.join(map(str, found.seeds))}), {ended} in the study already; pruner: {pruner}",
             f"to be run{', if none is pruned' * (pruner != 'NopPruner')}: {count(expected, 'run')}",
+            *plan.data_lines(runs),
             *plan.estimate(runs, getattr(self.launcher, "lanes", 1), expected),
             plan.NOTHING,
         ]

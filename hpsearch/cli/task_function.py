@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from hpsearch.errors import SweepError
 from hpsearch.record.commands import flags
-from hpsearch.record.file import number, read_done
+from hpsearch.record.file import read_done
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ STORAGE = "HPSEARCH_STORAGE"  # environment variable: the storage's URL, because
 
 
 def run(cfg: DictConfig) -> float:
-    """Train one run and write its record into the job's folder; returns its validation accuracy.
+    """Train one run and write its record into the job's folder; returns its validation metric.
 
     A run that has a record already is not trained again. Raises UsageError, and SweepError if the run fails.
     """
@@ -31,7 +31,7 @@ def run(cfg: DictConfig) -> float:
     earlier = read_done(folder, run.key)
     if earlier is not None:
         print(f"already in {folder}, not trained again")
-        return number(earlier["metrics"]["val_accuracy"])
+        return outcome.result_of(earlier).value
     result = train.train(run, folder, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
         raise failure(folder, result) from result

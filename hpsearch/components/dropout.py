@@ -3,7 +3,7 @@
 from hpsearch.errors import require
 
 
-def dropout(p: float) -> float:
-    """Check and return p. Raises OutOfRange unless 0 <= p < 1."""
+def dropout(p: float, inputs: bool = False) -> tuple[float, bool]:
+    """Check and return p, and if the inputs of a net are dropped, too. Raises OutOfRange unless 0 <= p < 1."""
     require(0 <= p < 1, "p", p, "at least 0 and below 1")
-    return p
+    return p, inputs

@@ -81,9 +81,9 @@ METRICS: dict[str, Metric] = {
 DEFAULT = {"classification": "accuracy", "regression": "rmse"}
 
 
-def metric_of(name: str, kind: str) -> Metric:
-    """The metric `name`, or the default one of a kind of target for ``auto``. Raises OutOfRange."""
+def metric_of(name: str, kind: str, key: str = "metric") -> Metric:
+    """The metric `name`, or the default one of a kind of target for ``auto``. Raises OutOfRange of `key`."""
     name = DEFAULT[kind] if name == "auto" else name
     fitting = [metric.name for metric in METRICS.values() if metric.kind == kind]
-    require(name in fitting, "metric", name, f"one of {', '.join(fitting)} for a {kind}")
+    require(name in fitting, key, name, f"one of {', '.join(fitting)} for a {kind}")
     return METRICS[name]

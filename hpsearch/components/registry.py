@@ -16,6 +16,7 @@ def build(registry: Mapping[str, Any], options: Mapping[str, Any], *first: Any, 
     """
     rest = dict(options)
     name = rest.pop("name")
+    rest.pop("fingerprint", None)  # of the files that other options name; a part of the identity alone
     require(name in registry, "name", name, f"one of {', '.join(registry)}")
     _check_types(registry[name], rest)
     return partial(registry[name], **rest) if bind else registry[name](*first, **rest)

@@ -12,16 +12,18 @@ import numpy as np
 import torch
 
 from hpsearch.components.data.dataset import Dataset, Split
-from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.components.metric import METRICS, Metric
+from hpsearch.engine.evaluate import counts
 from hpsearch.engine.result import History, Result
 
 
 @dataclass(frozen=True)
 class ClassifierSpec:
-    """One classifier with one seed."""
+    """One classifier with one seed. data: a split of the data of its own; None: the stack's."""
 
     estimator: Any
     seed: int
+    data: Dataset | None = None
     epochs: int = 1
 
 
@@ -31,13 +33,15 @@ class ClassifierStackSpec:
 
     data: Dataset
     device: torch.device = torch.device("cpu")
+    metric: Metric = METRICS["accuracy"]
+    more: tuple[Metric, ...] = ()
 
 
 class ClassifierTrainer:
     """A `Trainer` whose epoch fits one run while the others wait for theirs."""
 
     def __init__(self, spec: ClassifierStackSpec) -> None:
-        self._data = spec.data
+        self._spec = spec
         self._waiting: deque[tuple[int, ClassifierSpec]] = deque()
         self._fitted: list[tuple[int, Result]] = []
 
@@ -54,7 +58,7 @@ class ClassifierTrainer:
     def epoch(self) -> dict[int, History]:
         """Fit the first run that waits."""
         index, spec = self._waiting[0]
-        result = _fit(spec, self._data)
+        result = _fit(spec, self._spec)
         self._waiting.popleft()
         self._fitted.append((index, result))
         return {index: result.history}
@@ -65,12 +69,12 @@ class ClassifierTrainer:
         return fitted
 
 
-def _fit(spec: ClassifierSpec, data: Dataset) -> Result:
+def _fit(spec: ClassifierSpec, stack: ClassifierStackSpec) -> Result:
     """Fit and test a classifier. The first warning becomes the reason of the result."""
     from joblib import parallel_config
     from sklearn.base import clone
 
-    started = perf_counter()
+    started, data = perf_counter(), spec.data or stack.data
     estimator = clone(spec.estimator)
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=spec.seed)
@@ -80,30 +84,45 @@ def _fit(spec: ClassifierSpec, data: Dataset) -> Result:
     ):
         warnings.simplefilter("always")
         estimator.fit(data.train.x.numpy(), data.train.y.numpy())
-        correct, loss = _evaluate(estimator, data.validation)
-        test_correct, test_loss = _evaluate(estimator, data.test)
+        metrics = {"train_loss": nan} | _judged("val", estimator, data.validation, stack)
+        metrics |= _judged("test", estimator, data.test, stack)
+        right = torch.from_numpy(estimator.predict(data.test.x.numpy()) == data.test.y.numpy())
     seconds = perf_counter() - started
-    batches = torch.from_numpy(test_correct).split(EVALUATION_BATCH)
+    correct, total = counts(right)
     return Result(
         "finished",
         f"{caught[0].category.__name__}: {str(caught[0].message).splitlines()[0]}" if caught else None,
-        History([nan], [loss], [correct.mean().item()]),
+        History([nan], [metrics["val_loss"]], [metrics[f"val_{stack.metric.name}"]]),
         seconds,
         lanes=1,
-        test_loss=test_loss,
-        test_correct=[int(batch.sum()) for batch in batches],
-        test_total=[len(batch) for batch in batches],
+        epoch=1,
+        metric=stack.metric.name,
+        metrics=metrics,
+        test_samples=len(data.test),
+        test_correct=correct,
+        test_total=total,
     )
 
 
-def _evaluate(estimator: Any, split: Split) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], float]:
-    """True for each right prediction, [n], and the mean cross entropy; nan without probabilities."""
+def _judged(part: str, estimator: Any, split: Split, stack: ClassifierStackSpec) -> dict[str, float]:
+    """The metrics and the mean cross entropy on a split, by name; nan without probabilities, or without samples."""
     from sklearn.metrics import log_loss
 
-    x, y = split.x.numpy(), split.y.numpy()
-    if not hasattr(estimator, "predict_proba"):
-        return estimator.predict(x) == y, nan
-    probabilities = estimator.predict_proba(x)
-    return estimator.classes_[probabilities.argmax(1)] == y, float(
-        log_loss(y, probabilities, labels=estimator.classes_)
-    )
+    metrics = (stack.metric, *stack.more)
+    if not len(split):
+        return dict.fromkeys([f"{part}_loss", *(f"{part}_{metric.name}" for metric in metrics)], nan)
+    x, y, classes = split.x.numpy(), split.y.numpy(), stack.data.target.outputs
+    probabilities = np.full((len(y), classes), nan)
+    labels, loss = estimator.predict(x), nan
+    if hasattr(estimator, "predict_proba"):
+        probabilities[:] = 0
+        probabilities[:, estimator.classes_] = estimator.predict_proba(x)
+        labels = probabilities.argmax(1)
+        loss = float(log_loss(y, probabilities[:, estimator.classes_], labels=estimator.classes_))
+    read = {"labels": labels, "probabilities": probabilities}
+    known = loss == loss
+    found = {
+        f"{part}_{m.name}": float(m.function(y, read[m.reads])) if known or m.reads == "labels" else nan
+        for m in metrics
+    }
+    return {f"{part}_loss": loss} | found

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from hpsearch.components.architecture.model import is_trained
+from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.layers import Tensors
 from hpsearch.engine import randomness
 from hpsearch.engine.result import History
@@ -23,6 +24,9 @@ class Lane:
     tensors: Tensors
     state: dict[str, Tensors]  # of the optimizer: buffer name -> parameter name -> tensor
     order: Tensor  # of the samples in the next epoch, [n] on the host
+    data: Dataset  # on the device
+    average: Tensors = field(default_factory=dict)  # of the parameters, if the run averages its weights
+    best: tuple[int, Tensors] | None = None  # epoch and judged tensors of the best epoch, if the run may stop early
     history: History = field(default_factory=History)
     seconds: float = 0.0
     lanes: int = 0  # the most runs that trained beside it, itself included
@@ -33,6 +37,30 @@ class Lane:
         return len(self.history.train_loss)
 
     @property
+    def judged(self) -> Tensors:
+        """The tensors that are judged: those of the best epoch, or of the last one, averaged if the run averages."""
+        return self.best[1] if self.best else self.tensors | self.average
+
+    @property
+    def judged_epoch(self) -> int:
+        """The epoch of `judged`, from 1."""
+        return self.best[0] if self.best else self.epoch
+
+    def note_best(self, maximize: bool) -> None:
+        """Keep the judged tensors if this epoch is the best so far and the run may stop early."""
+        if self.spec.patience is None:
+            return
+        values = self.history.val_metric
+        sign = 1 if maximize else -1
+        if self.best is None or sign * values[-1] > sign * values[self.best[0] - 1]:
+            self.best = self.epoch, {name: t.clone() for name, t in (self.tensors | self.average).items()}
+
+    @property
+    def out_of_patience(self) -> bool:
+        """True if the last `patience` epochs were none the best."""
+        return self.best is not None and self.epoch - self.best[0] >= (self.spec.patience or 0)
+
+    @property
     def parameters(self) -> int:
         """The number of trained values."""
         return sum(t.numel() for name, t in self.tensors.items() if is_trained(name))
@@ -40,14 +68,15 @@ class Lane:
     @property
     def divergence(self) -> str | None:
         """The reason, if a loss of the last epoch is not finite."""
-        for name, losses in (("training", self.history.train_loss), ("validation", self.history.val_loss)):
-            if not math.isfinite(losses[-1]):
+        validated = self.history.val_loss if len(self.data.validation) else []
+        for name, losses in (("training", self.history.train_loss), ("validation", validated)):
+            if losses and not math.isfinite(losses[-1]):
                 return f"{name} loss is {losses[-1]} in epoch {len(losses)}"
         return None
 
 
 def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
-    """A lane for a run that has not trained yet. Its weights are drawn from its own seed."""
+    """A lane for a run that has not trained yet. Its weights are drawn from its own seed; its data go to the device."""
     with threads(1):  # LAPACK's blocking, in an orthogonal init, depends on their number
         initial = stack.model.tensors(spec.init, randomness.generator(spec.seed, "init"))
     tensors = {
@@ -58,7 +87,9 @@ def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
         buffer: {name: torch.zeros_like(t) for name, t in tensors.items() if is_trained(name)}
         for buffer in spec.optimizer.buffers
     }
-    return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(stack.data.train)))
+    data = stack.data if spec.data is None else spec.data.to(stack.device, stack.dtype)
+    average = {name: t for name, t in tensors.items() if is_trained(name)} if spec.ema else {}
+    return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(data.train)), data, average)
 
 
 def stacked(parts: list[Tensors]) -> Tensors:

@@ -1,7 +1,7 @@
 """The random numbers of a run, from its seed alone.
 
-A run draws for three purposes: initial weights, data order and dropout masks. Each draw depends on (seed, purpose,
-step) and on no earlier draw. So a run gets the same numbers alone or in a stack, on CPU or CUDA.
+A run draws for four purposes: initial weights, data order, dropout masks and augmentation. Each draw depends on (seed,
+purpose, step) and on no earlier draw. So a run gets the same numbers alone or in a stack, on CPU or CUDA.
 
 Axes: K lanes, B batch, H features.
 """
@@ -23,9 +23,9 @@ def order(seed: int, epoch: int, samples: int) -> Tensor:
     return torch.randperm(samples, generator=generator(seed, "order", epoch))
 
 
-def dropout_keys(seed: int, epoch: int, steps: int, layers: int) -> Tensor:
-    """The keys of a run's dropout masks in one epoch for `keep_mask`: [steps, layers, 2] int32."""
-    source = generator(seed, "dropout", epoch)
+def keys(seed: int, purpose: str, epoch: int, steps: int, layers: int) -> Tensor:
+    """The keys of a run's numbers for a purpose in one epoch, for `numbers`: [steps, layers, 2] int32."""
+    source = generator(seed, purpose, epoch)
     keys = torch.randint(-(2**31), 2**31, (steps, layers, 2), generator=source, dtype=torch.int32)
     keys[..., 1] |= 1  # an odd multiplier, because then no two positions share a number
     return keys
@@ -37,19 +37,26 @@ def keep_threshold(p: float) -> int:
 
 
 def keep_mask(keys: Tensor, threshold: Tensor, batch: int, features: int) -> Tensor:
-    """The units that stay, [K, B, H] bool: True at position i if hash(keys, i) <= threshold.
+    """The units that stay, [K, B, H] bool: those whose number is not above `threshold`, see `keep_threshold`.
+
+    keys: [K, 2] int32. threshold: [K, 1, 1] int32.
+    """
+    return numbers(keys, batch * features).view(len(keys), batch, features) <= threshold
+
+
+def numbers(keys: Tensor, count: int) -> Tensor:
+    """Random integers, [K, count] int32: at position i hash(keys, i).
 
     keys: [K, 2] int32, the offset and the odd multiplier of each lane's sequence of positions.
-    threshold: [K, 1, 1] int32, see `keep_threshold`.
 
     A counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): a number is a hash
     of its position. So no lane waits for another, and a stack needs no more launches than a run. The hash is the 32-bit
     multiply-xorshift finaliser with the constants of Wellons, "Prospecting for hash functions" (2018), without its last
     shift, which changes only low bits that hardly matter to a threshold.
     """
-    positions = torch.arange(batch * features, dtype=torch.int32, device=keys.device)
+    positions = torch.arange(count, dtype=torch.int32, device=keys.device)
     bits = positions * keys[:, 1:] + keys[:, :1]
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32)):
         bits ^= (bits >> shift).bitwise_and_((1 << (32 - shift)) - 1)  # a logical shift of a signed integer
         bits *= factor
-    return bits.view(len(keys), batch, features) <= threshold
+    return bits

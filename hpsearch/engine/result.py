@@ -1,15 +1,16 @@
 """The product of training a run: its history by epoch and its result."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
 class History:
-    """One number an epoch. Losses are means over samples, accuracies fractions."""
+    """One number an epoch. Losses are means over samples; val_metric is the metric that selects."""
 
     train_loss: list[float] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
+    val_metric: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -18,10 +19,16 @@ class Result:
 
     status: finished, pruned or diverged; only finished runs see the test split.
     reason: one line, or None.
+    metric: the name of the metric that selects.
     seconds: the run's share of the time in training.
     lanes: the most runs that trained beside it, itself included.
     parameters: the number of trained values; None for a classifier.
-    test_correct, test_total: counts for each batch of `EVALUATION_BATCH` test samples, in file order.
+    epoch: the epoch, from 1, whose weights are judged: the last one, or the best one of a run that may stop early.
+    metrics: by name, e.g. train_loss, val_accuracy, test_accuracy, of that epoch.
+    test_samples: the number of test samples.
+    test_correct, test_total: right predictions and samples in each batch of `EVALUATION_BATCH` test samples, in file
+    order; empty for a regression.
+    weights: the net's tensors by name, as arrays; None if they are not kept.
     """
 
     status: str
@@ -30,6 +37,15 @@ class Result:
     seconds: float
     lanes: int
     parameters: int | None = None
-    test_loss: float | None = None
+    epoch: int = 0
+    metric: str = "accuracy"
+    metrics: dict[str, float] = field(default_factory=dict)
+    test_samples: int = 0
     test_correct: list[int] = field(default_factory=list)
     test_total: list[int] = field(default_factory=list)
+    weights: dict[str, Any] | None = None
+
+    @property
+    def value(self) -> float:
+        """The number that selects: of the validation split."""
+        return self.metrics[f"val_{self.metric}"]

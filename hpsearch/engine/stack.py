@@ -7,10 +7,11 @@ Axes: K lanes, B batch, S steps of an epoch.
 Long, because a reader should see all of it in one place.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from math import nan
 from time import perf_counter
 from weakref import WeakMethod
 
@@ -18,13 +19,19 @@ import torch
 from torch import Tensor
 
 from hpsearch.components.architecture.model import is_trained
+from hpsearch.components.augmentation import DRAWS
 from hpsearch.components.layers import Tensors
 from hpsearch.components.optimizer import value_names
 from hpsearch.engine import randomness
+from hpsearch.engine.average import Average
+from hpsearch.engine.clip import Clip
 from hpsearch.engine.cuda_fused import Update, fused
 from hpsearch.engine.cuda_graphs import graphed
-from hpsearch.engine.evaluate import cross_entropy, evaluate
+from hpsearch.engine.dropout import Dropout, StepDropout
+from hpsearch.engine.evaluate import evaluate, judge
 from hpsearch.engine.lane import Lane, stacked
+from hpsearch.engine.loss import TrainingLoss
+from hpsearch.engine.samples import samples_of
 from hpsearch.engine.spec import StackSpec, lane_values
 
 
@@ -36,8 +43,18 @@ class Group:
     where: slice  # of the stack's lanes
     update: Update
     names: list[str]  # of the values that `update` reads
-    parameters: list[Tensor]  # [k, ...] each: views into the stack
+    parameters: list[Tensor]  # [k, a, b] each: views into the stack
     state: list[dict[str, Tensor]]  # of the optimizer, for each parameter
+
+
+@dataclass
+class Part:
+    """Lanes of a stack that go through the model at once: all of them, or one."""
+
+    where: slice  # of the stack's lanes
+    leaves: Tensors  # the parameters, [k, ...] each, with gradients
+    tensors: Tensors  # all of them
+    loss: TrainingLoss
 
 
 class Stack:
@@ -48,61 +65,96 @@ class Stack:
         self.tensors = stacked([lane.tensors for lane in lanes])
         for k, lane in enumerate(lanes):
             lane.tensors = {name: t[k : k + 1] for name, t in self.tensors.items()}
-        self.leaves = {name: t.detach().requires_grad_() for name, t in self.tensors.items() if is_trained(name)}
-        self.in_training = self.tensors | self.leaves
         self.groups = _groups(lanes, self.tensors, spec.device)
-        self.dropout = _Dropout(lanes, spec) if any(lane.spec.dropout for lane in lanes) else None
+        p, datasets = [lane.spec.dropout for lane in lanes], [lane.data for lane in lanes]
+        self.dropout = Dropout(p, spec.dtype, spec.device) if spec.model.drops or any(p) else None
+        self.parts = _parts(lanes, self.tensors, spec)
+        self.clip = Clip([lane.spec.clip for lane in lanes], spec.device)
+        self.average = Average(lanes, {name: t for name, t in self.tensors.items() if is_trained(name)})
+        self.train, self.validation = samples_of("train", datasets), samples_of("validation", datasets)
         self.total = torch.zeros(len(lanes), dtype=torch.float64, device=spec.device)  # summed losses of the epoch
         step = WeakMethod(self._step)  # a reference to itself would keep its tensors until garbage is collected
         self.step = graphed(lambda *tensors: step()(*tensors), spec.device)  # type: ignore[misc]
-        self.validate = graphed(partial(evaluate, spec, self.tensors, spec.data.validation), spec.device)
+        judged = self.tensors | self.average.tensors
+        self.validate = graphed(partial(evaluate, spec, judged, self.validation), spec.device)
 
     def epoch(self) -> None:
         """Train every lane for an epoch and validate it. The host waits for the device once, at the end."""
         started = perf_counter()
-        order, keys, values = self._draw()
+        order, draws, values = self._draw()
         self.total.zero_()
         for step in range(self.spec.steps):
             batch = order[:, step * self.spec.batch_size : (step + 1) * self.spec.batch_size]
-            self.step(batch, keys[step], *(value[step] for value in values))
-        correct, val_loss = self.validate()
-        samples, validation = len(self.spec.data.train), len(self.spec.data.validation)
+            self.step(batch, *(draw[step] for draw in draws), *(value[step] for value in values))
+        validated = self.validate() if len(self.validation) else None
         for lane in self.lanes:  # while the device works: a millisecond each
-            lane.order = randomness.order(lane.spec.seed, lane.epoch + 1, samples)
-        losses = torch.stack([self.total / samples, val_loss / validation]).tolist()
-        accuracies = (correct.sum(1).double() / validation).tolist()
+            lane.order = randomness.order(lane.spec.seed, lane.epoch + 1, len(self.train))
+        losses, metrics = self._validated(validated)
+        train_losses = (self.total / len(self.train)).tolist()
         seconds = (perf_counter() - started) / len(self.lanes)
-        for lane, train, val, accuracy in zip(self.lanes, *losses, accuracies, strict=True):
+        for lane, train, val, metric in zip(self.lanes, train_losses, losses, metrics, strict=True):
             lane.history.train_loss.append(train)
             lane.history.val_loss.append(val)
-            lane.history.val_accuracy.append(accuracy)
+            lane.history.val_metric.append(metric)
+            lane.note_best(self.spec.metric.maximize)
             lane.seconds += seconds
 
-    def _step(self, batch: Tensor, keys: Tensor, *values: Tensor) -> None:
+    def _validated(self, found: tuple[Tensor, Tensor] | None) -> tuple[list[float], list[float]]:
+        """Loss and metric of each lane on the validation split; nan if that is empty."""
+        if found is None:
+            return [nan] * len(self.lanes), [nan] * len(self.lanes)
+        outputs, losses = found
+        metric, datasets = self.spec.metric, [lane.data for lane in self.lanes]
+        judged = judge([metric], outputs, self.validation.y, datasets)
+        return (losses / len(self.validation)).tolist(), [each[metric.name] for each in judged]
+
+    def _step(self, batch: Tensor, keys: Tensor, images: Tensor, mix: Tensor, *values: Tensor) -> None:
         """One step of every lane.
 
-        batch: [K, B] sample numbers. keys: [layers, K, 2], of the dropout masks. values: [values, k, 1, 1] a group.
+        batch: [K, B] sample numbers. keys: [layers, K, 2], of the dropout masks. images: [K, 2], keys of the
+        augmentation. mix: [K], the share of the new weights in their average. values: [values, k, 1, 1] a group.
         """
-        data, picked = self.spec.data.train, batch.flatten()
-        x = data.x.index_select(0, picked).view(*batch.shape, -1)
-        y = data.y.index_select(0, picked).view(batch.shape)
+        x, y = self.train.pick(batch)
+        if self.spec.augmentation:
+            numbers = randomness.numbers(images, batch.shape[1] * DRAWS).bitwise_and(2**31 - 1)
+            x = self.spec.augmentation(x, numbers.view(*batch.shape, DRAWS), self.spec.data.shape)
         dropout = None if self.dropout is None else self.dropout.of_step(keys)
-        logits = self.spec.model.forward(self.in_training, x, dropout, training=True)
-        losses = cross_entropy(logits, y)
-        # mean over the batch, sum over lanes: a mean over lanes would scale a run's steps by its neighbours' number
-        gradients = torch.autograd.grad(losses.mean(1).sum(), list(self.leaves.values()))
+        losses, gradients = self._gradients(x, y, dropout)
+        gradients = self.clip(gradients)
         for group, numbers in zip(self.groups, values, strict=True):
             named = dict(zip(group.names, numbers, strict=True))
             for p, g, state in zip(group.parameters, gradients, group.state, strict=True):
-                group.update(p, g[group.where], state, named)
-        self.total += losses.detach().sum(1, dtype=torch.float64)
+                group.update(p, g[group.where].view_as(p), state, named)
+        self.average.take(mix)
+        self.total += losses.sum(1, dtype=torch.float64)
 
-    def _draw(self) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """The numbers of the next epoch: sample order [K, n], dropout keys [S, layers, K, 2], and the optimizer values
-        of each group, [S, values, k, 1, 1]."""
+    def _gradients(self, x: Tensor, y: Tensor, dropout: StepDropout | None) -> tuple[Tensor, Sequence[Tensor]]:
+        """The loss of each sample, [K, B], and the gradients of the parameters, [K, ...] each."""
+        found = []
+        for part in self.parts:
+            drawn = None if dropout is None else dropout.of(part.where)
+            outputs = self.spec.model.forward(part.tensors, x[part.where], drawn, training=True)
+            losses = part.loss(outputs, y[part.where])
+            # mean over the batch, sum over lanes: a mean over lanes would scale a run's steps by its neighbours' number
+            total, leaves = losses.mean(1).sum(), list(part.leaves.values())
+            gradients = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+            found.append((losses.detach(), gradients))
+        if len(found) == 1:
+            return found[0]
+        losses_of, gradients_of = zip(*found, strict=True)
+        return torch.cat(losses_of), [torch.cat(parts) for parts in zip(*gradients_of, strict=True)]
+
+    def _draw(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """The numbers of the next epoch: sample order [K, n]; dropout keys [S, layers, K, 2], augmentation keys
+        [S, K, 2] and shares of the average [S, K]; and the optimizer values of each group, [S, values, k, 1, 1]."""
         spec, layers = self.spec, self.spec.model.dropouts if self.dropout else 0
         order = torch.stack([lane.order for lane in self.lanes])
-        keys = [randomness.dropout_keys(lane.spec.seed, lane.epoch, spec.steps, layers) for lane in self.lanes]
+        at = [(lane.spec.seed, lane.epoch) for lane in self.lanes]
+        keys = [randomness.keys(seed, "dropout", epoch, spec.steps, layers) for seed, epoch in at]
+        images = torch.zeros(spec.steps, len(at), 2, dtype=torch.int32)
+        if spec.augmentation:
+            drawn = [randomness.keys(seed, "augmentation", epoch, spec.steps, 1)[:, 0] for seed, epoch in at]
+            images = torch.stack(drawn, 1)
         values = [
             lane_values(
                 [lane.spec for lane in group.lanes],
@@ -113,7 +165,25 @@ class Stack:
             )
             for group in self.groups
         ]
-        return order.to(spec.device), torch.stack(keys, 2).to(spec.device), values
+        draws = [torch.stack(keys, 2), images, self.average.shares(spec.steps)]
+        return order.to(spec.device), [draw.to(spec.device) for draw in draws], values
+
+
+def _parts(lanes: list[Lane], tensors: Tensors, spec: StackSpec) -> list[Part]:
+    """One part of all lanes if they go through the model together, else a part for each."""
+    size, parts = len(lanes) if spec.model.together else 1, []
+    for first in range(0, len(lanes), size):
+        where = slice(first, first + size)
+        own = {name: t[where] for name, t in tensors.items()}
+        leaves = {name: t.detach().requires_grad_() for name, t in own.items() if is_trained(name)}
+        specs, datasets = [lane.spec for lane in lanes[where]], [lane.data for lane in lanes[where]]
+        parts.append(Part(where, leaves, own | leaves, TrainingLoss(specs, datasets, spec.device)))
+    return parts
+
+
+def _flat(t: Tensor) -> Tensor:
+    """A view [k, a, b] of a tensor [k, ...], because the values of `Optimizer.update` are [k, 1, 1]."""
+    return t if t.ndim == 3 else t.view(len(t), 1, -1)
 
 
 def _groups(lanes: list[Lane], tensors: Tensors, device: torch.device) -> list[Group]:
@@ -133,28 +203,9 @@ def _groups(lanes: list[Lane], tensors: Tensors, device: torch.device) -> list[G
                 where,
                 fused(optimizer, device),
                 value_names(optimizer),
-                [tensors[name][where] for name in trained],
-                [{buffer: named[name] for buffer, named in state.items()} for name in trained],
+                [_flat(tensors[name][where]) for name in trained],
+                [{buffer: _flat(named[name]) for buffer, named in state.items()} for name in trained],
             )
         )
         start = where.stop
     return groups
-
-
-class _Dropout:
-    """Inverted dropout, each lane with its own probability (Srivastava et al. 2014)."""
-
-    def __init__(self, lanes: list[Lane], spec: StackSpec) -> None:
-        p = [lane.spec.dropout for lane in lanes]
-        threshold = torch.tensor([randomness.keep_threshold(one) for one in p], dtype=torch.int32)
-        self._threshold = threshold.to(spec.device)[:, None, None]
-        self._scale = torch.tensor([1 / (1 - one) for one in p], dtype=spec.dtype, device=spec.device)[:, None, None]
-
-    def of_step(self, keys: Tensor) -> Callable[[Tensor, int], Tensor]:
-        """The function of (features [K, B, H], dropout layer) for one step. keys: [layers, K, 2]."""
-
-        def dropout(h: Tensor, layer: int) -> Tensor:
-            mask = randomness.keep_mask(keys[layer], self._threshold, h.shape[1], h.shape[2])
-            return h * (mask * self._scale)
-
-        return dropout

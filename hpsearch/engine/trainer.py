@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from hpsearch.engine import evaluate
+from hpsearch.engine.ending import new_result, test
 from hpsearch.engine.lane import Lane, new_lane
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
@@ -47,8 +47,8 @@ class StackTrainer:
         self._spec = replace(spec, data=spec.data.to(spec.device, spec.dtype))
         self._lanes: list[Lane] = []
         self._stacks: list[Stack] = []  # empty if the lanes have changed since the last epoch
-        self._sizes = StackSize(tries=spec.device.type == "cpu")  # on CUDA each size would be recorded as a graph
-        torch.backends.cuda.matmul.allow_tf32 = spec.tf32
+        self._sizes = StackSize(tries=spec.device.type == "cpu" and spec.model.together)  # CUDA would record each size
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = spec.tf32
         torch.set_flush_denormal(True)  # denormal numbers of exploding runs slow the CPU down
 
     def __len__(self) -> int:
@@ -83,23 +83,21 @@ class StackTrainer:
                 leaving.append((lane, "diverged", reason))
             elif lane.epoch == lane.spec.epochs:
                 leaving.append((lane, "finished", None))
+            elif lane.out_of_patience:
+                reason = f"stopped early after epoch {lane.epoch}: epoch {lane.judged_epoch} was the best"
+                leaving.append((lane, "finished", reason))
             elif lane.index in pruned:
                 leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.spec.epochs}"))
         if not leaving:
             return []
+        results = {lane.index: new_result(lane, status, reason, self._spec.metric) for lane, status, reason in leaving}
         finished = [lane for lane, status, _ in leaving if status == "finished"]
-        with self._threads():
-            tested = dict(zip((lane.index for lane in finished), evaluate.test(finished, self._spec), strict=True))
-        left = {lane.index for lane, _, _ in leaving}
-        self._lanes = [lane for lane in self._lanes if lane.index not in left]
+        if finished:
+            with self._threads():
+                test(finished, self._spec, [results[lane.index] for lane in finished])
+        self._lanes = [lane for lane in self._lanes if lane.index not in results]
         self._stacks = []
-        results = []
-        for lane, status, reason in leaving:
-            result = Result(status, reason, lane.history, lane.seconds, lane.lanes, lane.parameters)
-            if status == "finished":
-                result.test_loss, result.test_correct, result.test_total = tested[lane.index]
-            results.append((lane.index, result))
-        return results
+        return list(results.items())
 
     def _build_stacks(self, count: int) -> None:
         """Share the lanes out to `count` stacks, those with optimizers of one kind side by side."""
@@ -109,6 +107,7 @@ class StackTrainer:
         self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
 
     def _threads(self) -> AbstractContextManager[None]:
-        """Inside, the operations of a small net use one thread."""
+        """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there
+        a lane's bits would depend on the number of threads."""
         small = self._spec.batch_size * self._lanes[0].parameters < SMALL
-        return threads(1 if small else torch.get_num_threads())
+        return threads(1 if small or not self._spec.model.together else torch.get_num_threads())

@@ -5,28 +5,32 @@ Long, because reading, checking and naming the swept keys decide together on a r
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hpsearch.formatting import count
 from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number
 from hpsearch.record.folders import run_folders
-from hpsearch.record.measure import ACCURACY
+from hpsearch.record.measure import ACCURACY, Measure
 
 SHOWN_NOTES = 10
-METRICS = ACCURACY.columns
 NUMBER, WORDS = (int, float, type(None)), (str, type(None))
 SHAPE = {  # of a record, as far as a report reads it
     "config": {"data": {"name": str}, "seed": int},
     "overrides": [str],
     "reason": WORDS,
     "seconds": NUMBER,
-    "metrics": dict.fromkeys(METRICS, NUMBER),
-    "history": {"train_loss": [NUMBER], "val_accuracy": [NUMBER]},
+    "metric": {"name": str, "maximize": bool, "unit": str},
+    "target": {"name": WORDS},
+    "metrics": (dict, type(None)),
+    "history": {"train_loss": [NUMBER]},
+    "test_samples": int,
     "test_batches": {"correct": [int], "total": [int]},
     "environment": {"versions": {"torch": str}, "git_commit": WORDS, "device": str, "device_name": str, "threads": int},
 }
@@ -36,15 +40,18 @@ SHAPE = {  # of a record, as far as a report reads it
 class Runs:
     """The runs of one or more sweeps.
 
-    frame: a row per run: sweep, folder, number, key, data_set, configuration, status, seed, metrics, test_images,
+    frame: a row per run: sweep, folder, number, key, data_set, configuration, status, seed, metrics, test_samples,
     batch_std, seconds, reason, the swept keys. Runs that differ only in their seed have the same configuration.
     records: of the rows, in the same order. swept: the keys that differ between configurations, as on the command
-    line. missing: the folders without a record. notes: a line for each record that was left out.
+    line. measure: the metric that selects. further: the names of the other metrics.
+    missing: the folders without a record. notes: a line for each record that was left out.
     """
 
     frame: pd.DataFrame
     records: list[Record]
     swept: list[str]
+    measure: Measure
+    further: list[str]
     missing: list[str]
     notes: list[str]
 
@@ -60,9 +67,7 @@ class Runs:
 
 def gather(sweeps: Sequence[Path]) -> Runs:
     """Read every run's record below the sweeps' folders. The order of folders and files changes nothing."""
-    rows: dict[tuple[str, int], dict[str, Any]] = {}  # by configuration and seed
-    records: list[Record] = []
-    numbers: dict[str, int] = {}
+    found: dict[tuple[str, int], tuple[dict[str, Any], Record]] = {}  # by configuration and seed
     missing: list[str] = []
     notes: list[str] = []
     for sweep in sorted({sweep.resolve() for sweep in sweeps}, key=lambda path: (path.name, str(path))):
@@ -77,24 +82,57 @@ def gather(sweeps: Sequence[Path]) -> Runs:
             except Unreadable as error:
                 notes.append(f"{where}: left out: {error}")
                 continue
-            configuration = configuration_of(record)
-            if first := rows.get((configuration, row["seed"])):
-                same = all(first[metric] == row[metric] or first[metric] != first[metric] for metric in METRICS)
-                results = "the same results" if same else "OTHER RESULTS (another machine or version?)"
-                run = f"{first['sweep']}/{first['folder']}"
-                notes.append(f"{where}: left out: the same configuration and seed as {run}, with {results}")
-                continue
-            row["configuration"] = numbers.setdefault(configuration, len(numbers))
-            rows[configuration, row["seed"]] = row
-            records.append(record)
-    flats = [_flat(record["config"]) for record in records]
-    swept = _swept_keys(flats)
-    frame = pd.DataFrame(list(rows.values()))
-    for key, name in swept.items():
-        frame[name] = pd.Series([flat.get(key) for flat in flats], dtype=object).infer_objects()
+            run = (row["configuration"], row["seed"])
+            if run in found:
+                notes.append(f"{where}: left out: {_again(found[run][0], row, record)}")
+            else:
+                found[run] = row, record
     if len(notes) > SHOWN_NOTES:
         notes = [*notes[:SHOWN_NOTES], f"and {len(notes) - SHOWN_NOTES} more records were left out"]
-    return Runs(frame, records, list(swept.values()), missing, notes)
+    kept, measure, others = _of_one_metric([*found.values()])
+    rows, records = [row for row, _ in kept], [record for _, record in kept]
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
+    flats = [_flat(record["config"]) for record in records]
+    swept = _swept_keys(flats)
+    frame = pd.DataFrame([row | {"configuration": numbers[row["configuration"]]} for row in rows])
+    for key, name in swept.items():
+        frame[name] = pd.Series([flat.get(key) for flat in flats], dtype=object).infer_objects()
+    return Runs(frame, records, list(swept.values()), measure, _further(records, measure), missing, [*notes, *others])
+
+
+def _again(first: dict[str, Any], row: dict[str, Any], record: Record) -> str:
+    """The reason to leave out a second run of a configuration and seed."""
+    metrics = Measure.of(record).columns
+    same = all(first.get(metric) == row[metric] or math.isnan(first.get(metric, math.nan)) for metric in metrics)
+    results = "the same results" if same else "OTHER RESULTS (another machine or version?)"
+    return f"the same configuration and seed as {first['sweep']}/{first['folder']}, with {results}"
+
+
+def _of_one_metric(
+    found: list[tuple[dict[str, Any], Record]],
+) -> tuple[list[tuple[dict[str, Any], Record]], Measure, list[str]]:
+    """The runs whose metric most runs have; that metric, with the name of the target if it is one; a line for each
+    metric whose runs were left out."""
+    measures = [Measure.of(record) for _, record in found]
+    kinds = Counter(replace(measure, target="") for measure in measures)
+    if not kinds:
+        return [], ACCURACY, []
+    (measure, most), *others = kinds.most_common()
+    kept = [run for run, its in zip(found, measures, strict=True) if replace(its, target="") == measure]
+    targets = {its.target for its in measures if replace(its, target="") == measure}
+    notes = [
+        f"{count(runs, 'run')} with metric={other.name} left out: {most:,} have metric={measure.name}, and a report "
+        "judges by one"
+        for other, runs in others
+    ]
+    return kept, replace(measure, target=targets.pop() if len(targets) == 1 else ""), notes
+
+
+def _further(records: list[Record], measure: Measure) -> list[str]:
+    """The names of the metrics beside the one that selects and the losses."""
+    parts = [key.partition("_") for record in records for key in record["metrics"] or {}]
+    names = dict.fromkeys(name for part, _, name in parts if part in ("val", "test"))
+    return [name for name in names if name not in (measure.name, "loss")]
 
 
 def configuration_of(record: Record) -> str:
@@ -105,7 +143,10 @@ def configuration_of(record: Record) -> str:
 
 def run_table(runs: Runs) -> pd.DataFrame:
     """A row per run, with the columns of ``runs.csv``."""
-    return runs.frame[["number", "key", "status", "seed", *runs.swept, *METRICS, "seconds", "reason"]]
+    metrics = dict.fromkeys(
+        runs.measure.columns + tuple(f"{part}_{m}" for m in runs.further for part in ("val", "test"))
+    )
+    return runs.frame[["number", "key", "status", "seed", *runs.swept, *metrics, "seconds", "reason"]]
 
 
 def write_runs(sweep: Path, runs: Runs) -> None:
@@ -125,30 +166,43 @@ def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:
 
 def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
     """The run's row of the frame. Raises Unreadable if a value of the record has another type, length or range."""
-    if misfit := next(_misfits(record, SHAPE), None):
-        raise Unreadable(f"{misfit} is not what schema={SCHEMA} promises")
+    _check(record, SHAPE)
+    measure, metrics = Measure.of(record), record["metrics"] or {}
+    _check(
+        record | {"metrics": metrics}, {"history": {measure.val: [NUMBER]}, "metrics": dict.fromkeys(metrics, NUMBER)}
+    )
     correct, total = record["test_batches"]["correct"], record["test_batches"]["total"]
     history = record["history"]
-    if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history["val_accuracy"]):
+    if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history[measure.val]):
         raise Unreadable("its lists do not fit together")
+    names = dict.fromkeys([*measure.columns, *metrics])
     row = {
         "sweep": sweep,
         "folder": folder,
         "number": int(folder.partition("_")[0]),
         "key": record["key"],
+        "configuration": configuration_of(record),
         "data_set": record["config"]["data"]["name"],
         "status": record["status"],
         "seed": record["config"]["seed"],
-        **{metric: number(record["metrics"][metric]) for metric in METRICS},
-        "test_images": sum(total),
+        **{name: number(metrics.get(name)) for name in names},
+        "test_samples": record["test_samples"],
         "batch_std": batch_std(correct, total) if total else math.nan,
         "seconds": number(record["seconds"]),
         "reason": record["reason"],
     }
-    for name in ("val_accuracy", "test_accuracy"):
-        if row["status"] == "finished" and not 0 <= row[name] <= 1:
-            raise Unreadable(f"finished with {name}={row[name]}, which is no accuracy")
+    validated = any(value is not None for value in history[measure.val])  # a split may leave no rows for validation
+    for name in (measure.val, measure.test) if validated else (measure.test,):
+        within = 0 <= row[name] <= 1 if measure.is_accuracy else not math.isnan(row[name])
+        if row["status"] == "finished" and not within:
+            kind = "accuracy" if measure.is_accuracy else "number"
+            raise Unreadable(f"finished with {name}={row[name]}, which is no {kind}")
     return row
+
+
+def _check(record: Record, shape: Any) -> None:
+    if misfit := next(_misfits(record, shape), None):
+        raise Unreadable(f"{misfit} is not what schema={SCHEMA} promises")
 
 
 def _misfits(value: Any, shape: Any, path: str = "") -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The metric of a record, as far as a reader needs it: its name, its direction, its unit, and how to write it."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from hpsearch.formatting import decimals, number_text, percent, points
 
@@ -13,6 +13,7 @@ TITLES = {  # of metrics whose name is an abbreviation
     "rmse": "RMSE",
     "roc_auc": "ROC AUC",
 }
+LONGEST = 32  # characters of a title beside a figure
 FRACTIONS = {"accuracy", "balanced_accuracy", "f1"}  # a record names the unit of its own metric only
 
 
@@ -55,6 +56,11 @@ class Measure:
         return self.val, "val_loss", "train_loss", self.test, "test_loss"
 
     @property
+    def is_accuracy(self) -> bool:
+        """True if it is the share of right predictions, which has a binomial standard error."""
+        return self.name == "accuracy"
+
+    @property
     def title(self) -> str:
         """Its name in a sentence: accuracy, RMSE of strength."""
         title = TITLES.get(self.name, self.name.replace("_", " "))
@@ -64,6 +70,21 @@ class Measure:
     def sign(self) -> int:
         """1 if higher is better, else -1: what to multiply values by so that higher is better."""
         return 1 if self.maximize else -1
+
+    @property
+    def hint(self) -> str:
+        """Words behind its name if lower is better, because readers expect the other direction."""
+        return "" if self.maximize else " (lower is better)"
+
+    def label(self, part: str) -> str:
+        """Its name on an axis: test accuracy (%). A long name of a target has no room there."""
+        measure = replace(self, target="") if len(self.title) > LONGEST else self
+        return f"{part} {measure.title}{' (%)' if self.unit == '%' else ''}"
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """The direction of a study that optimizes it."""
+        return "maximize" if self.maximize else "minimize"
 
     @property
     def percent(self) -> str:
@@ -82,6 +103,10 @@ class Measure:
     def difference(self, difference: float, beside: float) -> str:
         """A difference with its sign, in percentage points, or with as many decimals as `beside`, one of the values."""
         return points(difference) if self.unit == "%" else decimals(difference, beside)
+
+    def distance(self, difference: float, beside: float) -> str:
+        """A difference without its sign, and its word: 0.30 points, 0.213."""
+        return self.difference(abs(difference), beside).lstrip("+") + self.points
 
 
 ACCURACY = Measure("accuracy", maximize=True, unit="%")

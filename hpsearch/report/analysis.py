@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.errors import UsageError
-from hpsearch.formatting import count, duration
+from hpsearch.formatting import SPREADS, count, duration
 from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import run_folders
@@ -64,11 +64,13 @@ def read(
     verdicts = judge(runs, table)
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
-    paragraphs = [verdict_text.paragraph(verdict, runs.swept) for verdict in verdicts]
+    paragraphs = [verdict_text.paragraph(verdict, runs) for verdict in verdicts]
     paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
     warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
-    layout = tables.layout(table, runs.swept, list(rows), columns, spread)
-    display = tables.display(table, layout, " + ".join(sweep.name for sweep in sweeps))
+    layout = tables.layout(table, runs, list(rows), columns, spread)
+    if layout.spread != spread:
+        warnings.append(f"--spread={spread}: only accuracy has it; ± is the {SPREADS[layout.spread]}.")
+    display = tables.display(table, runs, layout, " + ".join(sweep.name for sweep in sweeps))
     return Findings(sweeps, runs, table, verdicts, paragraphs, warnings, layout, display)
 
 

@@ -1,10 +1,11 @@
-"""The winner trained again on seeds that the search did not use: an unbiased estimate of its accuracy."""
+"""The winner trained again on seeds that the search did not use: an unbiased estimate of its metric."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.formatting import count, percent, points
+from hpsearch.formatting import count
 from hpsearch.record.frame import Runs, configuration_of, gather
+from hpsearch.record.measure import Measure
 from hpsearch.report import stats
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import Verdict
@@ -15,7 +16,7 @@ FOLDER = "confirm"  # below the sweep's
 def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) -> list[str]:
     """A paragraph for each winner with runs in a folder ``confirm``, on seeds that the sweeps did not use."""
     again = gather([sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]).records
-    used = set(runs.frame.seed)
+    measure, used = runs.measure, set(runs.frame.seed)
     found = []
     for verdict in verdicts:
         if verdict.winner is None:
@@ -23,18 +24,26 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) 
         winner, row = configuration_of(runs.records_of(verdict.winner)[0]), verdict.table.loc[verdict.winner]
         same = [record for record in again if configuration_of(record) == winner and record["status"] == "finished"]
         if fresh := [record["metrics"] for record in same if record["config"]["seed"] not in used]:
-            validation, test = ([metrics[name] for metrics in fresh] for name in ("val_accuracy", "test_accuracy"))
-            found.append(_paragraph(label(row, runs.swept), float(row.val_mean), validation, test))
+            validation, test = ([metrics[name] for metrics in fresh] for name in (measure.val, measure.test))
+            found.append(_paragraph(label(row, runs.swept), measure, float(row.val_mean), validation, test))
     return found
 
 
-def _paragraph(name: str, searched: float, validation: list[float], test: list[float]) -> str:
-    """searched: the mean validation accuracy in the search. validation, test: the accuracies on fresh seeds."""
-    low, high = stats.mean_interval(validation)
-    interval = f" [95 % interval {points(searched - high)} to {points(searched - low)}]" if len(validation) > 1 else ""
-    again, on_test = (percent(sum(values) / len(values), stats.seed_std(values)) for values in (validation, test))
+def _paragraph(name: str, measure: Measure, searched: float, validation: list[float], test: list[float]) -> str:
+    """searched: the mean on validation in the search. validation, test: the values on fresh seeds."""
+
+    def optimism(value: float) -> str:
+        return measure.difference(measure.sign * (searched - value), searched)
+
+    again, on_test = (
+        measure.value(sum(values) / len(values), stats.seed_std(values)) + measure.percent
+        for values in (validation, test)
+    )
+    ends = stats.mean_interval(validation)[:: -measure.sign]
+    interval = f" [95 % interval {' to '.join(map(optimism, ends))}]" if len(validation) > 1 else ""
+    metric = "" if measure.is_accuracy else f"{measure.title} "
     return (
-        f"Run again on {count(len(test), 'fresh seed')}, {name} reaches {again} % on validation and {on_test} % on "
-        f"test. In the search its validation was {percent(searched)} %: optimistic by "
-        f"{points(searched - sum(validation) / len(validation))} points{interval}."
+        f"Run again on {count(len(test), 'fresh seed')}, {name} reaches {metric}{again} on validation and {on_test} on "
+        f"test. In the search its validation was {measure.value(searched)}{measure.percent}: optimistic by "
+        f"{optimism(sum(validation) / len(validation))}{measure.points}{interval}."
     )

@@ -6,12 +6,16 @@ colour-blind safe palette of Okabe and Ito), in dashes and in markers.
 
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
+
+from hpsearch.record.measure import Measure
 
 COLUMN, PAGE = 3.35, 6.9  # inches
 SHOWN = 10  # configurations in a figure of lines
 SHOWN_ROWS = 25  # configurations in a figure of rows
-NEAR = 0.02  # difference in test accuracy to the winner
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = "osD^v<>P"
@@ -40,6 +44,26 @@ def line_style(i: int) -> dict[str, Any]:
     """Colour, dashes and marker of line i; the first 28 lines differ."""
     dashes = DASHES[(i + i // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[i % len(COLOURS)], "linestyle": dashes, "marker": MARKERS[i % len(MARKERS)]}
+
+
+def spans(values: ArrayLike) -> bool:
+    """True if the positive values differ so much that only a logarithmic axis shows them all."""
+    positive = np.asarray(values)[np.asarray(values) > 0]
+    return bool(positive.size) and bool(positive.max() > 30 * positive.min())
+
+
+def logarithmic(measure: Measure, values: ArrayLike) -> bool:
+    """True if values of a metric are errors that differ a lot: one run that fails must not hide the others."""
+    return not measure.maximize and not (np.asarray(values) <= 0).any() and spans(values)
+
+
+def value_axis(axes: Axes, side: str, measure: Measure, part: str, values: ArrayLike) -> None:
+    """Label the axis of a metric's values on a part of the data. side: x or y."""
+    axes.set(**{f"{side}label": measure.label(part)})
+    if measure.unit == "%":
+        percents(getattr(axes, f"{side}axis"))
+    elif logarithmic(measure, values):
+        axes.set(**{f"{side}scale": "log"})
 
 
 def percents(axis: Any) -> None:

@@ -16,28 +16,36 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpsearch.record.frame import Runs
-from hpsearch.report.accuracy_figures import heatmap, seeds, slice_, time
+from hpsearch.record.measure import Measure
 from hpsearch.report.analysis import Findings
 from hpsearch.report.figure_style import STYLE
 from hpsearch.report.learning_curves import curves
+from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
+from hpsearch.report.section import Section
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
-CAPTIONS = {
-    "curves": "Training loss and validation accuracy: the mean over seeds, with a band of one standard deviation.",
-    "heatmap": "Test accuracy. Framed: the best on validation; hatched: not every seed finished.",
-    "seeds": "Test accuracy of every seed, its mean and 95 % t-interval; the best on validation first.",
-    "time": "Test accuracy against training time; star: the best on validation.",
-    "slice": "Validation accuracy along one key, ± standard deviation over seeds. Dotted: the ends of what was tried; "
-    "star: the best.",
-    "history": "Validation accuracy in the order of the search.",
-    "parallel": "A line per configuration through its values.",
-    "importances": "Share of the variance of validation accuracy that each key explains (fANOVA).",
-}
+NAMES = ("curves", "heatmap", "seeds", "time", "slice", "history", "parallel", "importances", "winner")
 
-Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name, which begins with a key of CAPTIONS
+Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name, which begins with one of NAMES
 
 _drawings: list[Drawing] = []  # a global, because the forked processes inherit it: closures cannot be pickled
+
+
+def captions(measure: Measure) -> dict[str, str]:
+    """The words below each figure, by the beginning of its file's name."""
+    title = measure.title
+    return {
+        "curves": f"Training loss and validation {title}: the mean over seeds, with a band of one standard deviation.",
+        "heatmap": f"Test {title}. Framed: the best on validation; hatched: not every seed finished.",
+        "seeds": f"Test {title} of every seed, its mean and 95 % t-interval; the best on validation first.",
+        "time": f"Test {title} against training time; star: the best on validation.",
+        "slice": f"Validation {title} along one key, ± standard deviation over seeds. Dotted: the ends of what was "
+        "tried; star: the best.",
+        "history": f"Validation {title} in the order of the search.",
+        "parallel": "A line per configuration through its values.",
+        "importances": f"Share of the variance of validation {title} that each key explains (fANOVA).",
+    }
 
 
 def drawings(findings: Findings) -> list[Drawing]:
@@ -46,11 +54,16 @@ def drawings(findings: Findings) -> list[Drawing]:
     return [
         lambda: {"curves": curves(runs, table)},
         lambda: {"seeds": seeds(runs, table)},
-        lambda: {"heatmap": heatmap(table, findings.layout)},
+        lambda: {"heatmap": heatmap(runs, table, findings.layout)},
         *(partial(lambda key: {f"slice_{key}": slice_(runs, table, key)}, key) for key in runs.swept),
         lambda: {"time": time(runs, table)},
         *([lambda: _of_search(runs, table)] if any(origin.searched for origin in findings.origins) else []),
     ]
+
+
+def of_section(section: Section) -> Mapping[str, Figure | None]:
+    """The figure of a further section of the page."""
+    return {section.name: section.draw() if section.draw else None}
 
 
 def _of_search(runs: Runs, table: pd.DataFrame) -> Mapping[str, Figure]:
@@ -64,7 +77,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
 
     On Linux one process per core draws.
     """
-    for name in CAPTIONS:
+    for name in NAMES:
         for old in (*folder.glob(f"{name}*.png"), *folder.glob(f"{name}*.pdf")):
             old.unlink()
     _drawings[:] = drawings

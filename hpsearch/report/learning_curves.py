@@ -9,43 +9,41 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpsearch.record.frame import Runs
-from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, percents
+from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, spans, value_axis
 from hpsearch.report.stats import Floats
 from hpsearch.report.summary_table import best_first, ordered_values, position, short_label
 
 
 def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Training loss and validation accuracy by epoch: the mean over seeds and a band of one standard deviation. None if
-    no run has two epochs."""
+    """Training loss and the metric on validation by epoch: the mean over seeds and a band of one standard deviation.
+    None if no run has two epochs; without a validation split the loss alone."""
     shown = best_first(table).head(SHOWN).sort_index()
     styles = _styles(shown, runs.swept)
     figure = Figure(figsize=(PAGE, 2.5), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    records = {c: [r for r in runs.records_of(c) if len(r["history"]["val_accuracy"]) > 1] for c in shown.index}
+    val = runs.measure.val
+    records = {c: [r for r in runs.records_of(c) if len(r["history"][val]) > 1] for c in shown.index}
     drawn = [c for c in shown.index if records[c]]
     if not drawn:
         return None
-    lines, least, most = [], np.inf, 0.0
-    for c in drawn:
-        for axes, name in ((loss, "train_loss"), (accuracy, "val_accuracy")):
+    validated = any(value is not None for c in drawn for record in records[c] for value in record["history"][val])
+    panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
+    for axes, name in zip(panels, ("train_loss", val), strict=False):
+        means = []
+        for c in drawn:
             mean, low, high = _over_seeds([record["history"][name] for record in records[c]])
             epochs = np.arange(1, len(mean) + 1)
-            (line,) = axes.plot(epochs, mean, **styles[c])
+            axes.plot(epochs, mean, **styles[c])
             axes.fill_between(epochs, low, high, color=styles[c]["color"], alpha=0.18, linewidth=0)
-            if axes is loss:
-                lines.append(line)
-                positive = mean[mean > 0]
-                least, most = min(least, positive.min(initial=np.inf)), max(most, positive.max(initial=0))
-    if most > 30 * least:
-        loss.set_yscale("log")
-    loss.set(xlabel="epoch", ylabel="training loss")
-    accuracy.set(xlabel="epoch", ylabel="validation accuracy (%)")
-    percents(accuracy.yaxis)
-    for axes in (loss, accuracy):
+            means.append(mean)
+        axes.set(xlabel="epoch", ylabel="training loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        if name == val:
+            value_axis(axes, "y", runs.measure, "validation", np.concatenate(means))
+        elif spans(np.concatenate(means)):
+            axes.set_yscale("log")
     if len(table) > 1:
         names = [short_label(shown.loc[c], runs.swept) for c in drawn]
-        figure.legend(lines, names, loc="outside lower center", ncols=_columns(names), handlelength=3)
+        figure.legend(panels[0].lines, names, loc="outside lower center", ncols=_columns(names), handlelength=3)
     return figure
 
 

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization import matplotlib as draw
 
 from hpsearch.record.frame import Runs
+from hpsearch.report.figure_style import logarithmic
 from hpsearch.report.summary_table import is_numeric, text
 
 FEWEST = 4  # finished configurations for an estimate of importances
@@ -37,14 +38,15 @@ def _distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistributio
 
 
 def trials(runs: Runs, table: pd.DataFrame) -> list[FrozenTrial]:
-    """A trial per configuration, in the order of the runs. Its value is the mean validation accuracy over seeds."""
+    """A trial per configuration, in the order of the runs. Its value is its mean on validation."""
     within = _distributions(runs, table)
     made = []
     for _, row in table.iterrows():
         present = {key: d for key, d in within.items() if not pd.isna(row[key])}  # no momentum without sgd
+        valued = not pd.isna(row.val_mean)
         trial = create_trial(
-            state=TrialState.COMPLETE if row.finished > 0 else TrialState.FAIL,
-            value=float(row.val_mean) if row.finished > 0 else None,
+            state=TrialState.COMPLETE if valued else TrialState.FAIL,
+            value=float(row.val_mean) if valued else None,
             params={k: float(row[k]) if isinstance(d, FloatDistribution) else text(row[k]) for k, d in present.items()},
             distributions=present,
         )
@@ -54,14 +56,14 @@ def trials(runs: Runs, table: pd.DataFrame) -> list[FrozenTrial]:
 
 def study(runs: Runs, table: pd.DataFrame) -> optuna.Study:
     """A study in memory with these trials."""
-    made = optuna.create_study(direction="maximize")
+    made = optuna.create_study(direction=runs.measure.direction)
     made.add_trials(trials(runs, table))
     return made
 
 
 def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
     """The figures history, parallel and importances; none if fewer than `FEWEST` configurations have finished."""
-    if not runs.swept or (table.finished > 0).sum() < FEWEST:
+    if not runs.swept or table.val_mean.notna().sum() < FEWEST:
         return {}
     from matplotlib import pyplot
 
@@ -71,7 +73,9 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
         mpl.rcdefaults()  # because Optuna's plots set a style
         warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
         for name, picture in PICTURES.items():
-            axes = picture(searched, target_name="validation accuracy")
+            axes = picture(searched, target_name=f"validation {runs.measure.title}")
+            if name == "history" and logarithmic(runs.measure, table.val_mean):
+                axes.set_yscale("log")
             axes.set_title("")
             axes.set_title("", loc="left")
             figure = axes.figure

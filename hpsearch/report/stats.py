@@ -1,7 +1,8 @@
 """The statistics of a verdict: spreads, intervals, exact tests. Plain arrays in, plain numbers out.
 
-Accuracies are fractions. An undefined number, such as the spread of one seed, is nan. Quantiles come from
-scipy.special because scipy.stats takes 0.7 s to import; scipy.stats is imported with the first test.
+Nothing here knows if higher is better: differences have a sign. An undefined number, such as the spread of one seed, is
+nan. Quantiles come from scipy.special because scipy.stats takes 0.7 s to import; scipy.stats is imported with the first
+test.
 
 Long, because each formula stands with its source.
 """
@@ -22,9 +23,9 @@ MOST_SEEDS = 1000  # the largest number that is suggested
 Floats = NDArray[np.float64]
 
 
-def seed_std(accuracies: ArrayLike) -> float:
+def seed_std(values: ArrayLike) -> float:
     """Standard deviation over seeds, n - 1 in the denominator."""
-    values = np.asarray(accuracies, float)
+    values = np.asarray(values, float)
     return float(values.std(ddof=1)) if values.size > 1 else nan
 
 
@@ -46,10 +47,10 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
     return float(values.mean()) - half, float(values.mean()) + half
 
 
-def test_se(accuracy: ArrayLike, images: ArrayLike) -> Floats:
-    """Binomial standard error of an accuracy p measured on `images` images: sqrt(p (1 - p) / images)."""
+def test_se(accuracy: ArrayLike, samples: ArrayLike) -> Floats:
+    """Binomial standard error of an accuracy p measured on so many samples: sqrt(p (1 - p) / samples)."""
     accuracy = np.asarray(accuracy, float)
-    return np.asarray(np.sqrt(accuracy * (1 - accuracy) / np.asarray(images, float)))
+    return np.asarray(np.sqrt(accuracy * (1 - accuracy) / np.asarray(samples, float)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Comparison:
 
 
 def compare(a: dict[int, float], b: dict[int, float]) -> Comparison:
-    """Compare accuracies by seed. Common seeds are pairs, for a sign-flip test; without any, a permutation test of the
+    """Compare values by seed. Common seeds are pairs, for a sign-flip test; without any, a permutation test of the
     labels. Both tests are exact up to `RESAMPLES` arrangements."""
     common = sorted(a.keys() & b.keys())
     if common:

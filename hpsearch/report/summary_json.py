@@ -29,14 +29,17 @@ def write(findings: Findings, sweep: Path) -> None:
 
 
 def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
-    """Accuracies are fractions. best: a winner for each data set, chosen by `value`, its mean validation accuracy."""
-    runs = findings.runs
+    """Metrics in percent are fractions. best: a winner for each data set, chosen by `value`, its mean on validation.
+    metric: left out for accuracy."""
+    runs, measure = findings.runs, findings.runs.measure
+    described = {"name": measure.name, "maximize": measure.maximize, "unit": measure.unit}
     counts = runs.frame.status.value_counts()
     lost = runs.frame[runs.frame.status.isin(["failed", "diverged"])]
     return {
         "schema": 1,
         "name": findings.title,
         "command": next((origin.command for origin in findings.origins), None),
+        **({} if measure.is_accuracy else {"metric": described}),
         "best": [_best(findings, winner) for winner in winners],
         "configurations": len(findings.table),
         "runs": {status: int(counts.get(status, 0)) for status in STATUSES} | {"missing": len(runs.missing)},
@@ -48,6 +51,7 @@ def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
 def _best(findings: Findings, winner: int) -> dict[str, Any]:
     runs, row = findings.runs, findings.table.loc[winner]
     columns = {"value": "val_mean", "std": "val_std", "test_mean": "test_mean", "test_std": "test_std"}
+    columns |= {f"test_{name}_{number}": f"test_{name}_{number}" for name in runs.further for number in ("mean", "std")}
     return {
         "data": row.data_set,
         "configuration": label(row, runs.swept),

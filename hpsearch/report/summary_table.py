@@ -11,13 +11,23 @@ from hpsearch.record.frame import Runs
 from hpsearch.report import stats
 
 WIDEST_NAME = 60  # characters that fit into a figure
-COLUMNS = [  # of table.csv, after the swept keys
-    "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high", "test_se", "batch_std",
-]  # fmt: skip
+COLUMNS = ["n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high"]
+OF_ACCURACY = ["test_se", "batch_std"]  # spreads that only accuracy has
+
+
+def columns(runs: Runs) -> list[str]:
+    """The columns of table.csv after the swept keys."""
+    further = [f"{part}_{name}" for name in runs.further for part in ("val", "test")]
+    return [
+        *COLUMNS,
+        *(OF_ACCURACY if runs.measure.is_accuracy else []),
+        *(f"{metric}_{number}" for metric in further for number in ("mean", "std")),
+    ]
 
 
 def summarise(runs: Runs) -> pd.DataFrame:
-    """Index: configuration. Columns: the swept keys, `COLUMNS`, data_set, diverged, failed, seconds (mean of a run).
+    """Index: configuration. Columns: the swept keys, `columns`, data_set, diverged, failed, seconds (mean of a run) and
+    score: the mean on validation, with the sign that makes higher better.
 
     n counts all runs; means and spreads are over the finished runs.
     """
@@ -27,21 +37,24 @@ def summarise(runs: Runs) -> pd.DataFrame:
     table["n"] = groups.size()
     for status in ("finished", "diverged", "failed"):
         table[status] = (runs.frame.status == status).groupby(runs.frame.configuration).sum()
-    done = runs.finished
-    for short, metric in (("val", "val_accuracy"), ("test", "test_accuracy")):
+    done, measure = runs.finished, runs.measure
+    further = {f"{part}_{name}": f"{part}_{name}" for name in runs.further for part in ("val", "test")}
+    for short, metric in {"val": measure.val, "test": measure.test, **further}.items():
         table[f"{short}_mean"] = done[metric].mean()
         table[f"{short}_std"] = done[metric].std(ddof=1)
+    table["score"] = measure.sign * table.val_mean
     half = stats.half_width(table.test_std, table.finished)
     table["test_low"], table["test_high"] = table.test_mean - half, table.test_mean + half
-    table["test_se"] = stats.test_se(table.test_mean, done.test_images.first().reindex(table.index))
-    table["batch_std"] = done.batch_std.mean()
+    if measure.is_accuracy:
+        table["test_se"] = stats.test_se(table.test_mean, done.test_samples.first().reindex(table.index))
+        table["batch_std"] = done.batch_std.mean()
     table["seconds"] = groups.seconds.mean()
     return table
 
 
 def best_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The configurations in descending order of their validation accuracy; ties keep their order."""
-    return table.sort_values("val_mean", ascending=False, kind="stable")
+    """The configurations, the best on validation first; ties keep their order."""
+    return table.sort_values("score", ascending=False, kind="stable")
 
 
 def ordered_values(table: pd.DataFrame, key: str) -> list[Any]:

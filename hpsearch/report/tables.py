@@ -14,8 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.errors import UsageError
-from hpsearch.formatting import MISSING, SPREADS, count, percent
-from hpsearch.report.summary_table import COLUMNS, best_first, is_numeric, ordered_values, position, text
+from hpsearch.formatting import MISSING, SPREADS, count
+from hpsearch.record.frame import Runs
+from hpsearch.record.measure import Measure
+from hpsearch.report.summary_table import (
+    OF_ACCURACY,
+    best_first,
+    columns,
+    is_numeric,
+    ordered_values,
+    position,
+    text,
+)
 
 SHOWN_ROWS = 40  # on the terminal
 SHOWN_LONG_ROWS = 5  # on the terminal, of rows with several lines each
@@ -31,9 +41,13 @@ class Layout:
     spread: str = "seed_std"
 
 
-def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str | None, spread: str) -> Layout:
+def layout(table: pd.DataFrame, runs: Runs, rows: list[str], columns: str | None, spread: str) -> Layout:
     """The layout that the user asks for, else the paper's: a pivot of two swept keys, the numeric key in its rows, or
-    the key with more values. Raises UsageError for a key that was not swept."""
+    the key with more values. Further metrics have no room in a pivot. A spread that only accuracy has becomes
+    `seed_std` for another metric. Raises UsageError for a key that was not swept."""
+    swept = runs.swept
+    if spread in OF_ACCURACY and not runs.measure.is_accuracy:
+        spread = "seed_std"
     for option, key in [*(("--rows", key) for key in rows), *((("--columns", columns),) if columns else ())]:
         if key not in swept:
             raise UsageError([f"{option}={key}: not swept here; swept were {', '.join(swept) or 'no keys'}"])
@@ -44,7 +58,7 @@ def layout(table: pd.DataFrame, swept: list[str], rows: list[str], columns: str 
         columns = left[0]
     elif columns is None and rows:
         raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
-    elif columns is None and len(swept) == 2 and len(table) > max(table[swept].nunique()):
+    elif columns is None and not runs.further and len(swept) == 2 and len(table) > max(table[swept].nunique()):
         first, second = swept  # no pivot if one key follows from the other, as lr may from the optimizer
         numeric = is_numeric(table, first), is_numeric(table, second)
         fewer = table[first].nunique() < table[second].nunique()
@@ -62,13 +76,14 @@ class Display:
     names: int
 
 
-def display(table: pd.DataFrame, layout: Layout, title: str) -> Display:
-    """table: `summary_table.summarise` with the columns best and tie. Accuracies in percent."""
+def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Display:
+    """table: `summary_table.summarise` of the runs, with the columns best and tie."""
+    measure, further = runs.measure, {f"test {one.title}": one for one in map(Measure.further, runs.further)}
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     bold: dict[tuple[str, ...], dict[str, bool]] = {}
     pivot, uneven = layout.columns, table.n.nunique() > 1
     if pivot is None:
-        headings, order = ["seeds", "validation", "test"], list(best_first(table).index)
+        headings, order = ["seeds", "validation", "test", *further], list(best_first(table).index)
     else:
         headings = [_heading(table, pivot, value) for value in ordered_values(table, pivot)]
         values = {key: ordered_values(table, key) for key in layout.rows}
@@ -76,18 +91,20 @@ def display(table: pd.DataFrame, layout: Layout, title: str) -> Display:
     for configuration in order:
         row = table.loc[configuration]
         names = tuple(text(row[key]) for key in layout.rows)
-        test = percent(row.test_mean, _spread(row, layout.spread)) + (" ≈" if row.tie else "")
+        test = measure.value(row.test_mean, _spread(row, layout.spread)) + (" ≈" if row.tie else "")
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
         if pivot is None:
-            shown = {"seeds": seeds, "validation": percent(row.val_mean, row.val_std), "test": test}
+            shown = {"seeds": seeds, "validation": measure.value(row.val_mean, row.val_std), "test": test}
+            for heading, one in further.items():
+                shown[heading] = one.value(row[f"{one.test}_mean"], row[f"{one.test}_std"])
         else:
             shown = {_heading(table, pivot, row[pivot]): f"{test} ({seeds})" if finished < n or uneven else test}
         cells.setdefault(names, {}).update(shown)
         bold.setdefault(names, {}).update(dict.fromkeys(shown, bool(row.best)))
     lines = [[*names, *(inner.get(h, "") for h in headings)] for names, inner in cells.items()]
     marks = [[False] * len(names) + [inner.get(h, False) for h in headings] for names, inner in bold.items()]
-    shape, caption = [*layout.rows, *headings], _caption(table, layout, title)
+    shape, caption = [*layout.rows, *headings], _caption(table, measure, layout, title)
     return Display(pd.DataFrame(lines, columns=shape), pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
 
 
@@ -102,11 +119,13 @@ def _spread(row: "pd.Series[Any]", spread: str) -> float:
     return float(row["test_std" if spread == "seed_std" else spread])
 
 
-def _caption(table: pd.DataFrame, layout: Layout, title: str) -> str:
+def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) -> str:
     least, most = table.n.min(), table.n.max()
     over = f"{least} to {most} seeds" if least < most else count(most, "seed")
-    parts = [f"{title}: {'accuracy' if layout.columns is None else 'test accuracy'} in %, mean over {over}"]
-    if most > 1 or layout.spread in ("test_se", "batch_std"):
+    metric = measure.title if layout.columns is None else f"test {measure.title}"
+    unit = " in %" if measure.unit == "%" else ""
+    parts = [f"{title}: {metric}{unit}{measure.hint}, mean over {over}"]
+    if most > 1 or layout.spread in OF_ACCURACY:
         parts[0] += f" ± {SPREADS[layout.spread]}"
     if len(table) > 1 and table.best.any():
         parts.append(f"Bold: the best on validation{' of each data set' if table.best.sum() > 1 else ''}")
@@ -118,17 +137,17 @@ def _caption(table: pd.DataFrame, layout: Layout, title: str) -> str:
     return ". ".join(parts) + "."
 
 
-def write(folder: Path, shown: Display, table: pd.DataFrame, swept: list[str]) -> None:
+def write(folder: Path, shown: Display, table: pd.DataFrame, runs: Runs) -> None:
     """Write table.csv, .md, .tex and .html into a folder."""
-    unrounded(table, swept).to_csv(folder / "table.csv", index=False)
+    unrounded(table, runs).to_csv(folder / "table.csv", index=False)
     (folder / "table.md").write_text(markdown(shown), encoding="utf-8")
     (folder / "table.tex").write_text(latex(shown), encoding="utf-8")
     (folder / "table.html").write_text(html(shown, page=True), encoding="utf-8")
 
 
-def unrounded(table: pd.DataFrame, swept: list[str]) -> pd.DataFrame:
+def unrounded(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """The columns of table.csv."""
-    return table[[*swept, *COLUMNS]]
+    return table[[*runs.swept, *columns(runs)]]
 
 
 def markdown(shown: Display) -> str:

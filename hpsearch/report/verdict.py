@@ -1,6 +1,6 @@
 """The verdict: the best configuration, its lead, and a test of the lead.
 
-Validation accuracy selects the best. Test accuracy judges its lead, because it has no part in the selection.
+The metric on validation selects the best. The metric on test judges its lead, because it has no part in the selection.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from hpsearch.record.frame import Runs
 from hpsearch.report import stats
 from hpsearch.report.summary_table import best_first, is_numeric
 
-LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # compared with the winner on test
+LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # on test, compared with the winner's value
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one data set; accuracies on different data sets are not compared.
+    """The verdict on one data set; numbers on different data sets are not compared.
 
-    table: its rows of `summary_table.summarise`. winner: the best configuration; None if no run has finished.
+    table: its rows of `summary_table.summarise`. winner: the best configuration; None if no run has finished, or if
+    there are several without a number on validation.
     others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields of
     `stats.Comparison` (winner minus other), p_holm, result, and seeds: the number that would resolve the difference,
     or None.
@@ -42,16 +43,16 @@ def judge(runs: Runs, table: pd.DataFrame) -> list[Verdict]:
 def _judge(runs: Runs, table: pd.DataFrame) -> Verdict:
     """A configuration with a diverged or failed seed wins only if every configuration has one."""
     ranked = best_first(table[table.finished > 0])
-    if ranked.empty:
-        return Verdict(table, None, ranked)
+    if ranked.empty or (len(ranked) > 1 and ranked.score.isna().all()):
+        return Verdict(table, None, ranked.iloc[:0])
     sound = ranked[ranked.diverged + ranked.failed == 0]
     winner = int((ranked if sound.empty else sound).index[0])
     return Verdict(table, winner, _compare(runs, ranked.drop(winner), winner))
 
 
 def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
-    accuracies = {c: dict(zip(group.seed, group.test_accuracy, strict=True)) for c, group in runs.finished}
-    made = [stats.compare(accuracies[winner], accuracies[c]) for c in ranked.index]
+    values = {c: dict(zip(group.seed, group[runs.measure.test], strict=True)) for c, group in runs.finished}
+    made = [stats.compare(values[winner], values[c]) for c in ranked.index]
     others = pd.DataFrame([vars(comparison) for comparison in made], index=ranked.index)
     others = ranked[["val_mean", "test_mean"]].join(others)
     if others.empty:

@@ -7,41 +7,59 @@ from math import isfinite, isnan
 
 import pandas as pd
 
-from hpsearch.formatting import MISSING, count, p_value, percent, points
+from hpsearch.formatting import MISSING, count, p_value
 from hpsearch.record.frame import Runs
+from hpsearch.record.measure import Measure
 from hpsearch.report import stats
 from hpsearch.report.summary_table import best_first, label, text
 from hpsearch.report.verdict import HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edges
 
 SHOWN = 50  # comparisons in a table, the nearest on validation
 FEWEST_SEEDS = 5  # for a useful estimate of the spread
-EXPLANATION = (
-    "difference: the winner's test accuracy minus the other's, in percentage points, over the n seeds that both have "
-    "(unpaired where they share none); its interval is Student's t. p: exact two-sided sign-flip test, corrected by "
-    "Holm for all comparisons. effect d: mean difference over its standard deviation. seeds needed: for 80 % power, if "
-    "difference and spread are as they look."
-)
+FOLDS = "The folds share training rows, so the interval and p are smaller than they should be (Nadeau and Bengio 2003)."
 
 
-def paragraph(verdict: Verdict, swept: list[str]) -> str:
+def explanation(measure: Measure) -> str:
+    """The words below a table of comparisons."""
+    unit = ", in percentage points" if measure.unit == "%" else ""
+    better = "" if measure.maximize else " (below zero: the winner is better)"
+    return (
+        f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
+        "have (unpaired where they share none); its interval is Student's t. p: exact two-sided sign-flip test, "
+        "corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. seeds needed: "
+        "for 80 % power, if difference and spread are as they look."
+    )
+
+
+def paragraph(verdict: Verdict, runs: Runs) -> str:
     """The verdict in a few sentences: the winner, its lead and the evidence for it."""
+    measure, swept = runs.measure, runs.swept
     if verdict.winner is None:
-        return "No run has finished: there is nothing to judge."
+        finished = int((verdict.table.finished > 0).sum())
+        if not finished:
+            return "No run has finished: there is nothing to judge."
+        return f"None of {count(finished, 'configuration')} is chosen, because the runs have no validation split."
     others, table = verdict.others, verdict.table
     best = table.loc[verdict.winner]
     name = label(best, swept)
-    validation, test = percent(best.val_mean, best.val_std), percent(best.test_mean, best.test_std)
+    validation, test = (
+        measure.value(*numbers) + measure.percent
+        for numbers in ((best.val_mean, best.val_std), (best.test_mean, best.test_std))
+    )
     seeds = count(best.finished, "seed")
+    metric = "" if measure.is_accuracy else f"{measure.title}{measure.hint} "
     if others.empty:
+        selected = "" if isnan(best.val_mean) else f"{validation} on validation, "
         alone = "There is nothing to compare it with."
-        return f"{name}: {validation} % on validation, {test} % on test over {seeds}. {alone}"
+        return f"{name}: {metric}{selected}{test} on test over {seeds}. {alone}"
     second, next_name = others.iloc[0], label(table.loc[others.index[0]], swept)
     sentences = [
-        f"{name} is best: {validation} % on validation over {seeds}, {_apart(best.val_mean - second.val_mean)} "
-        f"the next, {next_name}.",
-        f"On test, which had no say in the choice, it reaches {test} %, {_apart(second.difference)} the next"
-        f"{_interval(second)}.",
-        _is_it_real(second, others),
+        f"{name} is best: {metric}{validation} on validation over {seeds}, "
+        f"{_apart(best.val_mean - second.val_mean, best.val_mean, measure)} the next, {next_name}.",
+        f"On test, which had no say in the choice, it reaches {test}, "
+        f"{_apart(second.difference, best.test_mean, measure)} the next"
+        f"{_interval(second.low, second.high, best.test_mean, measure)}.",
+        _is_it_real(second, others, measure),
     ]
     if len(others) > 1 and (others.result != UNTESTABLE).any():
         counts = others.result.value_counts()
@@ -53,21 +71,29 @@ def paragraph(verdict: Verdict, swept: list[str]) -> str:
         if len(unresolved) and (closest := unresolved.difference.abs().idxmin()) != others.index[0]:
             row = others.loc[closest]
             sentences.append(
-                f"The closest on test is {label(table.loc[closest], swept)}, {points(-row.difference)} points"
-                f"{_interval(row)}; {_needed(row)}."
+                f"The closest on test is {label(table.loc[closest], swept)}, "
+                f"{measure.difference(-row.difference, best.test_mean)}{measure.points}"
+                f"{_interval(row.low, row.high, best.test_mean, measure)}; {_needed(row)}."
             )
+    split = runs.records_of(verdict.winner)[0]["config"].get("split")
+    if isinstance(split, dict) and split.get("name") == "kfold":
+        sentences.append(FOLDS)
     return " ".join(sentences)
 
 
-def _apart(difference: float) -> str:
-    return f"{abs(100 * difference):.2f} points {'above' if difference >= 0 else 'below'}"
+def _apart(difference: float, beside: float, measure: Measure) -> str:
+    return f"{measure.distance(difference, beside)} {'above' if difference >= 0 else 'below'}"
 
 
-def _interval(row: "pd.Series[float]") -> str:
-    return "" if isnan(row.low) else f" [95 % interval {points(row.low)} to {points(row.high)}]"
+def _interval(low: float, high: float, beside: float, measure: Measure) -> str:
+    return "" if isnan(low) else f" [95 % interval {_range(low, high, beside, measure)}]"
 
 
-def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
+def _range(low: float, high: float, beside: float, measure: Measure) -> str:
+    return f"{measure.difference(low, beside)} to {measure.difference(high, beside)}"
+
+
+def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame, measure: Measure) -> str:
     pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
     if row.result == UNTESTABLE:
         least = stats.least_seeds(len(others))
@@ -80,9 +106,9 @@ def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame) -> str:
     equals = "" if row.p_holm < 0.001 else "= "
     evidence = f"exact test over {pairs}, p {equals}{p_value(row.p_holm)}{corrected}"
     effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
-    if row.result == LOWER:
+    if row.result == (LOWER if measure.maximize else HIGHER):
         return f"The difference is real ({evidence}{effect})."
-    if row.result == HIGHER:
+    if row.result in (LOWER, HIGHER):
         return f"So the next is really the better one on test ({evidence}{effect}): validation and test disagree."
     return f"The difference is not significant ({evidence}{effect}): take the two as tied; {_needed(row)}."
 
@@ -95,8 +121,9 @@ def _needed(row: "pd.Series[float]") -> str:
     return f"about {int(row.seeds)} seeds each would resolve it, if the difference is as it looks"
 
 
-def comparisons(verdict: Verdict, swept: list[str]) -> pd.DataFrame:
+def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
     """A row for each of the first `SHOWN` other configurations; all cells are text."""
+    measure, beside = runs.measure, verdict.table.test_mean[verdict.winner]
     words = {LOWER: "lower", HIGHER: "higher", TIE: "not distinguishable"}
     rows = []
     for c, other in verdict.others.head(SHOWN).iterrows():
@@ -106,11 +133,11 @@ def comparisons(verdict: Verdict, swept: list[str]) -> pd.DataFrame:
         seeds = MISSING if unknown else str(int(other.seeds))
         rows.append(
             {
-                "compared with": label(row, swept),
-                "validation": percent(row.val_mean, row.val_std),
-                "test": percent(row.test_mean, row.test_std),
-                "difference": points(other.difference),
-                "95 % interval": MISSING if few else f"{points(other.low)} to {points(other.high)}",
+                "compared with": label(row, runs.swept),
+                "validation": measure.value(row.val_mean, row.val_std),
+                "test": measure.value(row.test_mean, row.test_std),
+                "difference": measure.difference(other.difference, beside),
+                "95 % interval": MISSING if few else _range(other.low, other.high, beside, measure),
                 "n": str(other.n),
                 "p": p_value(other.p),
                 "p (Holm)": p_value(other.p_holm),
@@ -135,9 +162,11 @@ def warnings(runs: Runs, verdict: Verdict) -> list[str]:
     ]
     if best.finished < FEWEST_SEEDS:
         found.append(f"{name} has {count(best.finished, 'seed')}: 5 are the least for a ±, 10 for a claim.")
-    for _, row in best_first(table[table.val_mean > best.val_mean]).head(3).iterrows():
+    higher, measure = "higher" if runs.measure.maximize else "lower", runs.measure
+    for _, row in best_first(table[table.score > best.score]).head(3).iterrows():
+        value = measure.value(row.val_mean) + measure.percent
         found.append(
-            f"{label(row, runs.swept)} has the higher mean on validation, {percent(row.val_mean)} %, but only "
+            f"{label(row, runs.swept)} has the {higher} mean on validation, {value}, but only "
             f"{int(row.finished)} of its {int(row.n)} seeds finished: what diverges or fails on a seed is not chosen."
         )
     lost = table.diverged + table.failed

@@ -1,13 +1,15 @@
 """Print findings, and write them as tables, figures, a verdict and a page."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from hpsearch.report import tables
 from hpsearch.report.analysis import Findings
-from hpsearch.report.verdict_text import EXPLANATION, comparisons
+from hpsearch.report.section import Section
+from hpsearch.report.verdict_text import comparisons, explanation
 
 SHOWN_LOST = 10
 
@@ -29,15 +31,17 @@ def show(findings: Findings, console: Console) -> None:
         console.print(line, markup=False, highlight=False)
 
 
-def write(findings: Findings, folder: Path) -> None:
-    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html."""
+def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
+    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections."""
     from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
-    tables.write(folder, findings.display, findings.table, findings.runs.swept)
+    tables.write(folder, findings.display, findings.table, findings.runs)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
-    images = figures.write(folder, figures.drawings(findings))
-    (folder / "index.html").write_text(html_page.render(findings, images), encoding="utf-8")
+    images = figures.write(
+        folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]
+    )
+    (folder / "index.html").write_text(html_page.render(findings, images, sections), encoding="utf-8")
 
 
 def _verdict(findings: Findings) -> str:
@@ -46,8 +50,8 @@ def _verdict(findings: Findings) -> str:
         parts.append("\n".join(f"- {line}" for line in (*findings.warnings, *findings.runs.notes)))
     for verdict in findings.verdicts:
         if len(verdict.others):
-            shown = comparisons(verdict, findings.runs.swept)
-            parts += [shown.to_markdown(index=False, disable_numparse=True), EXPLANATION]
+            shown = comparisons(verdict, findings.runs)
+            parts += [shown.to_markdown(index=False, disable_numparse=True), explanation(findings.runs.measure)]
     return "\n\n".join([*parts, findings.size]) + "\n"
 
 

@@ -19,7 +19,7 @@ class SweeperConf(OptunaSweeperConf):
     n_jobs: int = 2  # trials in a batch, for launchers without lanes
     max_failure_rate: float = 0.5  # of n_trials, over the whole study
     pruner: Any = MISSING
-    objective: Any = "val_accuracy"  # or several: [val_accuracy, seconds, parameters]
+    objective: Any = None  # the metric that selects; or val_loss; or several: [val_accuracy, seconds, parameters]
     seeds: Any = None  # of each trial, whose objective is their mean; null: the one `seed`
     when: dict[str, Any] = field(default_factory=dict)  # key=value -> the parameters that exist only then
     enqueue: list[Any] = field(default_factory=list)  # the first points: {lr: 0.1, optimizer: sgd}

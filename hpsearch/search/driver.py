@@ -237,7 +237,7 @@ class Search:
         diverged = [seed for seed, result in results.items() if result.status == "diverged"]
         if diverged:
             trial.set_user_attr("diverged", diverged)
-        trial.set_user_attr("epochs", sum(len(result.history.val_accuracy) for result in results.values()))
+        trial.set_user_attr("epochs", sum(len(result.history.train_loss) for result in results.values()))
 
     @property
     def width(self) -> int:

@@ -1,27 +1,38 @@
-"""The objectives of a search."""
+"""The objectives of a search: the metric that selects, the validation loss, the time or the size."""
 
 import math
-from collections.abc import Callable
 
+from hpsearch.components.metric import METRICS, Metric
 from hpsearch.engine.result import History, Result
+from hpsearch.errors import require
 
-OBJECTIVES: dict[str, tuple[str, Callable[[Result], float]]] = {  # name -> direction, a run's value
-    "val_accuracy": ("maximize", lambda result: result.history.val_accuracy[-1]),
-    "val_loss": ("minimize", lambda result: result.history.val_loss[-1]),
-    "seconds": ("minimize", lambda result: result.seconds),
-    "parameters": ("minimize", lambda result: math.nan if result.parameters is None else result.parameters),
-}
-WORST = {"val_accuracy": 0.0}  # the value of a run that diverged; the other objectives have no worst value
+
+def directions_of(objectives: list[str], metric: Metric) -> list[str]:
+    """minimize or maximize, for each objective. Raises OutOfRange for an unknown one."""
+    known = {
+        f"val_{metric.name}": "maximize" if metric.maximize else "minimize",
+        "val_loss": "minimize",
+        "seconds": "minimize",
+        "parameters": "minimize",
+    }
+    valid = not set(objectives) - set(known) and objectives and len(set(objectives)) == len(objectives)
+    require(bool(valid), "hydra.sweeper.objective", objectives, f"one or several of {', '.join(known)}")
+    return [known[name] for name in objectives]
 
 
 def curve_of(history: History | None, objective: str) -> list[float]:
     """The values of the objective by epoch."""
     history = history or History()
-    return history.val_loss if objective == "val_loss" else history.val_accuracy
+    return history.val_loss if objective == "val_loss" else history.val_metric
 
 
 def value_of(result: Result, objective: str) -> float:
-    """The value of the objective for a run."""
-    if result.status == "diverged" and objective in WORST:
-        return WORST[objective]
-    return OBJECTIVES[objective][1](result)
+    """The value of the objective for a run. A run that diverged is right in none of its predictions."""
+    metric = METRICS.get(objective.removeprefix("val_"))
+    if result.status == "diverged" and metric is not None and metric.unit == "%":
+        return 0.0
+    if objective == "seconds":
+        return result.seconds
+    if objective == "parameters":
+        return math.nan if result.parameters is None else result.parameters
+    return result.metrics[objective]

@@ -14,11 +14,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from hpsearch.components.metric import Metric
+from hpsearch.components.split import folds_of, require_all_folds
 from hpsearch.errors import UsageError, require
 from hpsearch.formatting import count
 from hpsearch.search.budget import Budget
 from hpsearch.search.config import PRUNERS
-from hpsearch.search.objectives import OBJECTIVES
+from hpsearch.search.objectives import directions_of
 from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
 from hpsearch.search.space import Space, suggest
@@ -47,32 +49,40 @@ class Settings:
     probe: list[str]
 
 
-def read(hydra_cfg: DictConfig, space: Space, lanes: int | None) -> Settings:
-    """The settings of ``hydra.sweeper``. lanes: of the launcher; None if it has none. Raises UsageError."""
+def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric]) -> Settings:
+    """The settings of ``hydra.sweeper``. Raises UsageError.
+
+    lanes: of the launcher; None if it has none. metric: gives the one that selects; asked last, because it may have to
+    read the data.
+    """
     sweeper_cfg = hydra_cfg.hydra.sweeper
     seeds = seeds_of(hydra_cfg, space.always.fixed.pop("seed", None))
-    objectives = _listed(sweeper_cfg.objective)
-    directions = _directions(objectives, sweeper_cfg.direction)
+    objectives = None if sweeper_cfg.objective is None else _listed(sweeper_cfg.objective)
     budget = Budget(sweeper_cfg.n_trials, sweeper_cfg.timeout, sweeper_cfg.retry_failed, sweeper_cfg.max_failure_rate)
     require(sweeper_cfg.n_jobs >= 1, "hydra.sweeper.n_jobs", sweeper_cfg.n_jobs, "at least 1")
-    pruner = _pruner(sweeper_cfg.pruner, len(objectives), len(seeds), lanes)
+    pruner = _pruner(sweeper_cfg.pruner, len(objectives or [1]), len(seeds), lanes)
     sampler = sampler_factory(sweeper_cfg.sampler)
     points = [space.point(point) for point in sweeper_cfg.enqueue]
     path = sweeper_cfg.custom_search_space
     draw = partial(_draw, space, hydra_cfg, path, _function(path))
+    selecting = metric()
+    objectives = [f"val_{selecting.name}"] if objectives is None else objectives
+    directions = _directions(objectives, sweeper_cfg.direction, selecting)
     probe = _probe(optuna.create_study(sampler=sampler(0), directions=directions), draw, budget.n_trials)
     return Settings(space, seeds, objectives, directions, budget, pruner, sampler, points, draw, probe)
 
 
 def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -> list[int]:
-    """The seeds of each trial. typed: the value of ``seed`` on the command line."""
+    """The seeds of each trial; by default all folds. typed: the value of ``seed`` on the command line."""
     configured = hydra_cfg.hydra.sweeper.seeds
     if typed is not None and configured is not None and searching:
         fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
+    split = hydra_cfg.get("split") or {"name": "none"}  # a foreign task may have no such key
     if given is None:
-        return [hydra_cfg.get("seed", 0)]
+        folds = folds_of(split)
+        return [hydra_cfg.get("seed", 0)] if folds is None else list(range(folds))
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
@@ -81,6 +91,7 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
     except (HydraException, TypeError):
         found, seeds = [], []
     require(bool(seeds) and len(set(seeds)) == len(found), key, given, "different whole numbers, as [0,1,2]")
+    require_all_folds(split, seeds)
     return seeds
 
 
@@ -88,11 +99,10 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if OmegaConf.is_list(value) else [value]
 
 
-def _directions(objectives: list[str], given: Any) -> list[Any]:
-    known = not set(objectives) - set(OBJECTIVES) and objectives and len(set(objectives)) == len(objectives)
-    require(bool(known), "hydra.sweeper.objective", objectives, f"one or several of {', '.join(OBJECTIVES)}")
+def _directions(objectives: list[str], given: Any, metric: Metric) -> list[Any]:
+    own = directions_of(objectives, metric)
     if given is None:
-        return [OBJECTIVES[name][0] for name in objectives]
+        return own
     directions = [getattr(one, "name", str(one)) for one in _listed(given)]
     known = len(directions) == len(objectives) and set(directions) <= {"minimize", "maximize"}
     must = f"minimize or maximize, once for each of {', '.join(objectives)}"

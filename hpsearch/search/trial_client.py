@@ -21,7 +21,7 @@ class TrialClient(RunList):
         super().__init__([(0, run)])
         study = optuna.load_study(study_name=name, storage=Storage(url).rdb, pruner=new_pruner(sweeper_cfg.pruner))
         self._trial = optuna.trial.Trial(study, trial)
-        self._objective = sweeper_cfg.objective
+        self._objective = sweeper_cfg.objective or f"val_{run.metric.name}"
 
     def prune(self, histories: Mapping[int, History]) -> Collection[int]:
         """Report the last epoch; the run if it is to be pruned."""

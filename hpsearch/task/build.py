@@ -1,14 +1,20 @@
 """Settings become a run that can train: with its data set, its model and a device."""
 
-import os
-from functools import cache, partial
+import json
+import math
+from functools import partial
 
 import torch
 
+from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.data.builtin import DATASETS, load
+from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import dataset_of, parts_of, rows_of
+from hpsearch.components.data.raw import Raw
 from hpsearch.components.init import INITS
+from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.split import SPLITS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec, stack_key
 from hpsearch.engine.trainer import StackTrainer
@@ -16,6 +22,8 @@ from hpsearch.errors import require
 from hpsearch.record.file import key_of
 from hpsearch.task.config import Settings
 from hpsearch.task.faults import Faults
+from hpsearch.task.fits import check_memory, check_target, device_of
+from hpsearch.task.model import model_of
 from hpsearch.workers.run import Run
 
 
@@ -24,7 +32,8 @@ class Builder:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._datasets = {name: partial(load, name) for name in DATASETS}
+        self._datasets: dict[tuple[str, ...], Dataset | None] = {}  # None: has a fault, which is reported once
+        self.warnings: dict[str, None] = {}  # of the data, in order
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
     def run(self, settings: Settings) -> Run | None:
@@ -38,12 +47,13 @@ class Builder:
                 init(torch.empty(2, 2), generator=torch.Generator())
         device = torch.device("cpu")
         with faults:
-            device = _device(settings.device)
+            device = device_of(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
-        key = stack_key(config, device)
+        data = self.dataset(settings)
+        key = stack_key(config | _sizes(data), device)
         if key not in self._stacks:
-            self._stacks[key] = self._stack(settings, device)
+            self._stacks[key] = self._stack(settings, device, data)
         stack = self._stacks[key]
         if stack is None:
             return None
@@ -54,62 +64,100 @@ class Builder:
             settings.optimizer,
             settings.schedule,
             init,
-            settings.dropout,
+            settings.dropout[0],
+            None if data is stack.data else data,
+            settings.get("warmup"),
+            settings.get("clip") or math.inf,
+            settings.get("label_smoothing"),
+            settings.get("class_weights") == "balanced",
+            settings.get("ema"),
+            settings.get("patience"),
         )
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(StackTrainer, stack))
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
-        data = self._faults.build("data", self._datasets, settings.data)
+        data = self.dataset(settings)
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
-        stack, lane = ClassifierStackSpec(data), ClassifierSpec(estimator, config["seed"])
-        key = stack_key({"data": config["data"]}, stack.device)
+        metrics = self._metrics(settings, data)
+        with self._faults.of("architecture"):
+            kind, name = data.target.kind, config["architecture"]["name"]
+            require(kind == "classification", "name", name, f"a net: {name} is a classifier, and the data a {kind}")
+        if metrics is None:
+            return None
+        stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
+        lane = ClassifierSpec(estimator, config["seed"], data)
+        shared = {key: value for key, value in config.items() if key != "architecture"}
+        key = stack_key(shared | _sizes(data), stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
 
-    def _stack(self, settings: Settings, device: torch.device) -> StackSpec | None:
+    def dataset(self, settings: Settings) -> Dataset | None:
+        """The data set of a run, or None and a fault. Runs with the same split share it."""
+        faults, before = self._faults, len(self._faults.lines)
+        data, split, preprocessing = map(json.dumps, (settings.data, settings.split, settings.preprocessing))
+        seed = settings.config["seed"] if registry.build(SPLITS, settings.split).per_seed else None
+        key = data, split, preprocessing, str(seed)
+        if key not in self._datasets:
+            self._datasets[key] = None
+            with faults.of("data"):
+                rows = rows_of(data)
+            if len(faults.lines) == before and isinstance(rows, Raw):
+                with faults.of("split"):
+                    parts_of(data, split, seed)
+            if len(faults.lines) == before:
+                with faults.of("preprocessing"):
+                    self._datasets[key] = found = dataset_of(data, split, preprocessing, seed)
+                    self.warnings |= dict.fromkeys(found.warnings)
+        return self._datasets[key]
+
+    def _stack(self, settings: Settings, device: torch.device, data: Dataset | None) -> StackSpec | None:
         faults, config = self._faults, settings.config
-        data = faults.build("data", self._datasets, settings.data)
         normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
         if data is None or normalization is None:
             return None
         batch_size, samples, before = config["batch_size"], len(data.train), len(faults.lines)
         with faults.of("architecture"):
-            model = settings.architecture(data.features, data.target.outputs, normalization)
-            _check_memory(model.parameters, device)
+            model = model_of(settings, data, normalization, device)
+            check_memory(model.parameters, device)
         with faults:
             require(batch_size <= samples, "batch_size", batch_size, f"between 1 and the {samples} training samples")
             single = normalization.needs_two_samples and (samples % batch_size == 1 or batch_size == 1)
             name = config["normalization"]["name"]
             must = f"another size for normalization={name}: it leaves a batch of 1 of {samples}"
             require(not single, "batch_size", batch_size, must)
-        if len(faults.lines) > before:
+        metrics = self._metrics(settings, data)
+        with faults:
+            check_target(settings, data)
+        if len(faults.lines) > before or metrics is None:
             return None
         precision = config["precision"]
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        return StackSpec(data, model, batch_size, device, dtype, tf32=precision == "tf32")
+        return StackSpec(
+            data,
+            model,
+            batch_size,
+            device,
+            dtype,
+            precision == "tf32",
+            metrics[0],
+            metrics[1:],
+            settings.augmentation,
+            settings.get("mc_dropout"),
+            settings.weights != "none",
+        )
+
+    def _metrics(self, settings: Settings, data: Dataset) -> tuple[Metric, ...] | None:
+        """The metric that selects, and the further ones; None and a fault."""
+        with self._faults:
+            kind = data.target.kind
+            first = metric_of(settings.get("metric"), kind)
+            more = [metric_of(name, kind, "metrics") for name in settings.get("metrics")]
+            return first, *(metric for metric in dict.fromkeys(more) if metric != first)
+        return None
 
 
-def _check_memory(parameters: int, device: torch.device) -> None:
-    """Raise ValueError if a net cannot fit, because a system that overcommits memory would end the whole sweep."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if device.type == "cuda":
-        there = torch.cuda.get_device_properties(device).total_memory
-    need = 8 * parameters  # float32, with gradients
-    if need > there:
-        size = f"take {need >> 30:,} GiB, and {device} has {there >> 30:,}"
-        raise ValueError(f"{parameters:,} parameters and their gradients {size}; lower width or depth")
-
-
-@cache
-def _device(name: str) -> torch.device:
-    """auto, cpu, cuda or cuda:N. Raises OutOfRange for a device that is not there."""
-    count = torch.cuda.device_count()
-    kind, _, number = name.partition(":")
-    if name == "auto":
-        return torch.device("cuda:0" if count else "cpu")
-    there = kind == "cpu" or int(number or 0) < count
-    found = f"the CUDA devices here are cuda:0 to cuda:{count - 1}" if count else "there is no CUDA device here"
-    require(there, "device", name, f"another device: {found}; device=cpu always works")
-    return torch.device(name if number or kind == "cpu" else "cuda:0")
+def _sizes(data: Dataset | None) -> dict[str, list[int]]:
+    """The sizes that lanes with splits of their own must have in common."""
+    return {} if data is None else {"sizes": [len(data.train), len(data.validation), len(data.test), data.features]}

@@ -1,4 +1,4 @@
-"""The configuration of a run: its typed schema, what of it is the run's identity, and its checks without torch.
+"""The configuration of a run: its typed schema, and its checks without torch.
 
 Groups are open mappings: they hold the arguments of the function that their `name` selects, and that function checks
 them. Hydra rejects a key that no file of `conf/` names.
@@ -6,26 +6,26 @@ them. Hydra rejects a key that no file of `conf/` names.
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING, DictConfig
 
-from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
-from hpsearch.components.architecture.options import ARCHITECTURES
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
+from hpsearch.components.architecture.options import ARCHITECTURES, ModuleArchitecture
+from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.dropout import dropout
 from hpsearch.components.optimizer import OPTIMIZERS
+from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
-from hpsearch.errors import UsageError, require
-from hpsearch.record.file import key_of
-from hpsearch.record.folders import Folders
+from hpsearch.components.split import SPLITS
+from hpsearch.errors import require
 from hpsearch.task.faults import Faults
+from hpsearch.task.identity import ADDED, DEFAULT, identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial")
+WEIGHTS = ("winner", "all", "none")
 
 
 @dataclass
@@ -33,16 +33,30 @@ class Config:
     """The keys of a configuration. See ``conf/config.yaml`` for the meaning of each."""
 
     data: Group = field(default_factory=dict)
+    split: Group = field(default_factory=dict)
+    preprocessing: Group = field(default_factory=dict)
     architecture: Group = field(default_factory=dict)
     optimizer: Group = field(default_factory=dict)
     init: Group = field(default_factory=dict)
     dropout: Group = field(default_factory=dict)
     normalization: Group = field(default_factory=dict)
     schedule: Group = field(default_factory=dict)
+    augmentation: Group = field(default_factory=dict)
     lr: float = MISSING
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
+    warmup: float = 0.0
+    clip: float | None = None
+    label_smoothing: float = 0.0
+    class_weights: str | None = None
+    ema: float = 0.0
+    patience: int | None = None
+    metric: str = "auto"
+    metrics: list[str] = field(default_factory=list)
+    mc_dropout: int = 0
+    lanes_together: Any = "auto"
+    weights: str = "winner"
     precision: str = MISSING
     device: str = MISSING
     name: str = MISSING
@@ -59,78 +73,94 @@ ConfigStore.instance().store("schema", Config)
 class Settings:
     """A configuration as plain values, checked as far as that needs no torch.
 
-    config: as in the record. overrides: the command line of the run alone. data: the options of the data set, with the
-    folder that it lies in. The other fields are None for a classifier, and where there is a fault.
+    config: as in the record. overrides: the command line of the run alone. data, split, preprocessing: their options,
+    with the files and the folder that they lie in. The other fields are None for a classifier, and where there is a
+    fault.
     """
 
     config: dict[str, Any]
     overrides: list[str]
-    data: dict[str, Any]
+    data: Group
+    split: Group
+    preprocessing: Group
     device: str = "auto"
     architecture: Any = None
     optimizer: Any = None
     schedule: Any = None
     dropout: Any = None
+    augmentation: Any = None
+    weights: str = "none"
 
-
-def identity(cfg: DictConfig) -> dict[str, Any]:
-    """The part of a configuration that decides a run's numbers, plain and resolved: as the record keeps it.
-
-    Left out are Hydra's own part, the keys of the sweep, the device, the folder of the data, the optimizer's default
-    learning rate, which has become `lr`, and for a classifier every key that only nets read. Raises UsageError for a
-    value that cannot be resolved.
-    """
-    config: dict[str, Any] = {}
-    for key in cfg:
-        if key not in NOT_IDENTITY:
-            try:
-                value = cfg[key]
-                config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-            except OmegaConfBaseException as error:
-                raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
-    if config["architecture"]["name"] in CLASSIFIERS:
-        config = {key: config[key] for key in READS}
-    config["data"].pop("root", None)
-    config.get("optimizer", {}).pop("lr", None)
-    return config
+    def get(self, key: str) -> Any:
+        """The value of a key that is left out of `config` if it is the one that older versions implied."""
+        return self.config.get(key, ADDED[key])
 
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
     config = identity(cfg)
-    root = cfg.data.get("root")
-    data = config["data"] | ({} if root is None else {"root": root})
+    data, split = located(cfg, config, "data"), located(cfg, config, "split")
+    preprocessing = config.get("preprocessing", DEFAULT)
+    faults.build("split", SPLITS, split)
+    faults.build("preprocessing", PREPROCESSINGS, preprocessing, bind=True)
     if config["architecture"]["name"] in CLASSIFIERS:
-        return Settings(config, overrides, data)
+        return Settings(config, overrides, data, split, preprocessing)
     with faults:
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
     with faults:
         require(config["epochs"] >= 1, "epochs", config["epochs"], "at least 1")
     with faults:
         require(config["batch_size"] >= 1, "batch_size", config["batch_size"], "at least 1")
+    for key, low, high, must in (
+        ("warmup", 0, math.inf, "a number of epochs, at least 0"),
+        ("label_smoothing", 0, 1, "at least 0 and below 1"),
+        ("ema", 0, 1, "a decay, at least 0 and below 1"),
+        ("mc_dropout", 0, math.inf, "at least 0"),
+    ):
+        with faults:
+            require(low <= cfg[key] < high, key, cfg[key], must)
+    with faults:
+        require(cfg.clip is None or cfg.clip > 0, "clip", cfg.clip, "a norm above 0, or null")
+    with faults:
+        require(cfg.patience is None or cfg.patience >= 1, "patience", cfg.patience, "at least 1 epoch, or null")
+    with faults:
+        require(cfg.class_weights in (None, "balanced"), "class_weights", cfg.class_weights, "balanced or null")
+    with faults:
+        require(cfg.weights in WEIGHTS, "weights", cfg.weights, f"one of {', '.join(WEIGHTS)}")
     with faults:
         require(config["precision"] in PRECISIONS, "precision", config["precision"], f"one of {', '.join(PRECISIONS)}")
     with faults:
         kind, _, number = cfg.device.partition(":")
         known = cfg.device in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())
         require(known, "device", cfg.device, "auto, cpu, cuda or cuda:N")
+    architecture = faults.build("architecture", ARCHITECTURES, config["architecture"])
+    with faults:
+        _check_layers(config, cfg.lanes_together, isinstance(architecture, ModuleArchitecture))
     return Settings(
         config,
         overrides,
         data,
+        split,
+        preprocessing,
         cfg.device,
-        faults.build("architecture", ARCHITECTURES, config["architecture"]),
+        architecture,
         faults.build("optimizer", OPTIMIZERS, config["optimizer"]),
         faults.build("schedule", SCHEDULES, config["schedule"]),
         faults.build("dropout", {config["dropout"]["name"]: dropout}, config["dropout"]),
+        faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),
+        cfg.weights,
     )
 
 
-def _run_folder(*, _root_: DictConfig) -> str:
-    """``${run_folder:}``: the name of a run's folder, for launchers that know nothing of records."""
-    hydra = _root_.hydra
-    number = 0 if OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
-    return Folders(Path(hydra.sweep.dir)).name(key_of(identity(_root_)), number)
-
-
-OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
+def _check_layers(config: dict[str, Any], together: Any, module: bool) -> None:
+    """Raise OutOfRange for a key that the net has no use for. module: True for a `torch.nn.Module`."""
+    name = config["architecture"]["name"]
+    require(together in ("auto", True, False), "lanes_together", together, "auto, true or false")
+    if not module:
+        require(together is not False, "lanes_together", "false", f"auto or true for {name}: its lanes go together")
+        return
+    dropout, normalization = config["dropout"], config["normalization"]["name"]
+    own = f"for architecture={name}, because its own layers do that: set its options"
+    require(not dropout.get("p"), "dropout.p", dropout.get("p"), f"0 {own}")
+    require(not dropout.get("inputs"), "dropout.inputs", "true", f"false {own}")
+    require(normalization == "none", "normalization", normalization, f"none {own}")

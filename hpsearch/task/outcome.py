@@ -5,10 +5,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from hpsearch.engine.evaluate import EVALUATION_BATCH
 from hpsearch.engine.result import History, Result
-from hpsearch.record.file import Record, number, write_record
-from hpsearch.record.measure import ACCURACY
+from hpsearch.engine.samples import EVALUATION_BATCH
+from hpsearch.record.file import SCHEMA, Record, number, write_record
 from hpsearch.task import environment
 from hpsearch.workers.run import Outcome, Run
 
@@ -26,15 +25,24 @@ def write(folder: Path, run: Run, outcome: Outcome) -> None:
 
 def record_of(run: Run, outcome: Outcome) -> Record:
     """The record of a run."""
+    metric, target = run.metric, run.stack.data.target
     record: Record = {
-        "schema": 1,
+        "schema": SCHEMA,
         "status": "failed",
         "reason": None,
         "key": run.key,
         "config": run.config,
         "overrides": run.overrides,
-        "metrics": dict.fromkeys(ACCURACY.columns),
-        "history": {"train_loss": [], "val_loss": [], "val_accuracy": []},
+        "metric": {"name": metric.name, "maximize": metric.maximize, "unit": metric.unit},
+        "target": {
+            "kind": target.kind,
+            "name": getattr(target, "name", None),
+            "classes": getattr(target, "names", None),
+        },
+        "metrics": dict.fromkeys(["val_loss", f"val_{metric.name}", "train_loss", f"test_{metric.name}", "test_loss"]),
+        "history": {"train_loss": [], "val_loss": [], f"val_{metric.name}": []},
+        "epoch": 0,
+        "test_samples": 0,
         "test_batches": {"size": EVALUATION_BATCH, "correct": [], "total": []},
         "seconds": 0.0,
         "lanes": 1,
@@ -43,20 +51,23 @@ def record_of(run: Run, outcome: Outcome) -> Record:
     }
     if isinstance(outcome, Exception):
         return record | {"reason": f"{type(outcome).__name__}: {str(outcome).partition(chr(10))[0]}"}
-    return record | _described(outcome)
+    described = _described(outcome)
+    return record | described | {"metrics": record["metrics"] | described["metrics"]}
 
 
 def _described(result: Result) -> dict[str, Any]:
-    history = vars(result.history)
-    metrics = {name: history[name][-1] for name in ("val_accuracy", "val_loss", "train_loss")}
-    tested = result.status == "finished"
-    metrics["test_accuracy"] = sum(result.test_correct) / sum(result.test_total) if tested else None
-    metrics["test_loss"] = result.test_loss
+    history = result.history
     return {
         "status": result.status,
         "reason": result.reason,
-        "metrics": metrics,
-        "history": history,
+        "metrics": result.metrics,
+        "history": {
+            "train_loss": history.train_loss,
+            "val_loss": history.val_loss,
+            f"val_{result.metric}": history.val_metric,
+        },
+        "epoch": result.epoch,
+        "test_samples": result.test_samples,
         "test_batches": {"size": EVALUATION_BATCH, "correct": result.test_correct, "total": result.test_total},
         "seconds": result.seconds,
         "lanes": result.lanes,
@@ -65,13 +76,25 @@ def _described(result: Result) -> dict[str, Any]:
 
 
 def result_of(record: Record) -> Result:
-    """The result that a record keeps; of the test split it keeps other numbers."""
-    history = History(**{name: [number(value) for value in record["history"][name]] for name in vars(History())})
+    """The result that a record keeps; without weights."""
+    name, batches = record["metric"]["name"], record["test_batches"]
+    curves = [[number(v) for v in record["history"][key]] for key in ("train_loss", "val_loss", f"val_{name}")]
     return Result(
-        record["status"], record["reason"], history, record["seconds"], record["lanes"], record.get("parameters")
+        record["status"],
+        record["reason"],
+        History(*curves),
+        record["seconds"],
+        record["lanes"],
+        record.get("parameters"),
+        record["epoch"],
+        name,
+        {key: number(value) for key, value in record["metrics"].items()},
+        record["test_samples"],
+        batches["correct"],
+        batches["total"],
     )
 
 
 def value_of(outcome: Outcome) -> float:
-    """The value of a run for Hydra's sweepers: its validation accuracy, nan if it failed."""
-    return outcome.history.val_accuracy[-1] if isinstance(outcome, Result) else math.nan
+    """The value of a run for Hydra's sweepers: its validation metric, nan if it failed."""
+    return outcome.value if isinstance(outcome, Result) else math.nan

@@ -8,14 +8,15 @@ from time import perf_counter
 
 import torch
 
-from hpsearch.components.data.dataset import Split
-from hpsearch.engine.evaluate import EVALUATION_BATCH
+from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.threads import threads
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.formatting import count, duration
 from hpsearch.record.file import key_of, read_done
 from hpsearch.record.folders import Folders
+from hpsearch.task.model import lane_lines
 from hpsearch.workers.pool import processes
 from hpsearch.workers.run import Run
 
@@ -37,9 +38,16 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
         f"{count(len(seeds), 'seed')} ({', '.join(map(str, seeds))})",
         f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
         f"to be run: {count(len(waiting), 'run')}",
+        *data_lines(different),
+        *lane_lines([run.stack.model for run in different if isinstance(run.stack, StackSpec)]),
         *estimate(waiting, lanes),
         NOTHING,
     ]
+
+
+def data_lines(runs: Sequence[Run]) -> list[str]:
+    """The columns and sizes of the tables that runs train on, each line once."""
+    return list(dict.fromkeys(line for run in runs for line in (run.lane.data or run.stack.data).described))
 
 
 def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> list[str]:
@@ -64,16 +72,21 @@ def _seconds(runs: Sequence[Run]) -> float:
     """The seconds of a run, if these train beside each other, by their second step."""
     spec = runs[0].stack
     assert isinstance(spec, StackSpec)
-    train = spec.data.train
-    batch = Split(train.x[: spec.batch_size], train.y[: spec.batch_size])
-    held_out = Split(train.x[:EVALUATION_BATCH], train.y[:EVALUATION_BATCH])
-    one_step = replace(spec, data=replace(spec.data, train=batch, validation=held_out, test=held_out))
-    trainer = StackTrainer(one_step)
+    trainer = StackTrainer(replace(spec, data=_one_step(spec.data, spec)))
     for index, run in enumerate(runs):
         assert isinstance(run.lane, LaneSpec)
-        trainer.enter(index, replace(run.lane, epochs=3))
+        data = None if run.lane.data is None else _one_step(run.lane.data, spec)
+        trainer.enter(index, replace(run.lane, epochs=3, data=data))
     trainer.epoch()
     started = perf_counter()
     trainer.epoch()
     step = (perf_counter() - started) / len(trainer)
     return statistics.fmean(run.lane.epochs for run in runs) * spec.steps * step
+
+
+def _one_step(data: Dataset, spec: StackSpec) -> Dataset:
+    """The data set cut down to one training batch and one batch of evaluation."""
+    x, y = data.train.x, data.train.y
+    batch = Split(x[: spec.batch_size], y[: spec.batch_size])
+    held_out = Split(x[:EVALUATION_BATCH], y[:EVALUATION_BATCH])
+    return replace(data, train=batch, validation=held_out, test=held_out)

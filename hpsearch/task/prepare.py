@@ -1,6 +1,8 @@
 """Configurations become runs that can train, or a list of every fault in them."""
 
+import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,8 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     """The runs of configurations, each given with the overrides that repeat it.
 
     The settings of all configurations are checked first, because that needs no torch: most mistakes are answered at
-    once. Raises UsageError with every fault, also if `folder` has no room for the runs.
+    once. Prints a line for each thing in the data that looks wrong. Raises UsageError with every fault, also if
+    `folder` has no room for the runs.
     """
     faults, found = Faults(), []
     for cfg, overrides in cfgs:
@@ -32,4 +35,12 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     builder = Builder(faults)
     runs = [run for settings in found if (run := builder.run(settings))]
     faults.end()
+    for line in builder.warnings:
+        warn(line)
     return runs
+
+
+@cache
+def warn(line: str) -> None:
+    """Print a warning, once for each command: a search prepares each of its trials."""
+    print(f"warning: {line}", file=sys.stderr)

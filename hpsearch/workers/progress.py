@@ -1,11 +1,13 @@
 """Show the progress of training: a live bar on a terminal, plain lines elsewhere."""
 
 from collections.abc import Collection
+from math import isfinite
 from time import perf_counter
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hpsearch.components.metric import Metric
 from hpsearch.engine.result import History
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -21,6 +23,7 @@ class TrainingProgress:
         self.runs = runs
         self.begun = self.runs_done = self.epochs_done = self._known = 0
         self.best: float | None = None
+        self.metric: Metric | None = None
         self.started = self.printed = perf_counter()
         self.console = Console()
         self._bar: Progress | None = None
@@ -43,15 +46,19 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def begin(self, epochs: int) -> None:
-        """Count a run of `epochs` epochs."""
+    def begin(self, epochs: int, metric: Metric) -> None:
+        """Count a run of `epochs` epochs that `metric` judges."""
         self.begun += 1
+        self.metric = metric
         self._known += epochs
 
     def epoch(self, histories: Collection[History]) -> None:
         """Count an epoch of each run, given the runs' histories."""
         self.epochs_done += len(histories)
-        self.best = max([*(history.val_accuracy[-1] for history in histories), self.best or 0.0])
+        known = [] if self.best is None else [self.best]
+        values = [value for history in histories if isfinite(value := history.val_metric[-1])] + known
+        if values and self.metric is not None:
+            self.best = max(values) if self.metric.maximize else min(values)
         self._show()
 
     def run_done(self, skipped_epochs: int) -> None:
@@ -61,7 +68,10 @@ class TrainingProgress:
         self._show()
 
     def _text(self) -> str:
-        best = "" if self.best is None else f", best validation accuracy {self.best:.2%}"
+        best = ""
+        if self.best is not None and self.metric is not None:
+            value = f"{self.best:.2%}" if self.metric.unit == "%" else f"{self.best:.4g}"
+            best = f", best validation {self.metric.name} {value}"
         runs = f"{self.runs_done}/{max(self.runs, self.begun)} runs, " if self.runs > 1 else ""
         return f"{runs}epoch {self.epochs_done}/{self.epochs}{best}"
 

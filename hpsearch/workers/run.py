@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hpsearch.components.metric import Metric
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
@@ -27,6 +28,11 @@ class Run:
     lane: LaneSpec | ClassifierSpec
     stack: StackSpec | ClassifierStackSpec
     trainer: Callable[[], Trainer]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that selects."""
+        return self.stack.metric
 
     @property
     def local(self) -> bool:

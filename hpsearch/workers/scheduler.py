@@ -37,7 +37,7 @@ def train(source: RunSource, lanes: int, stopped: Callable[[], bool] = lambda: F
                 else:
                     scheduler.add(index, run)
                     epochs[index] = run.lane.epochs
-                    progress.begin(epochs[index])
+                    progress.begin(epochs[index], run.metric)
             if not begun:
                 scheduler.begin_round()
             histories = scheduler.end_round()

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hpsearch.cli.compose import Composer
-from hpsearch.task.config import identity
+from hpsearch.task.identity import identity
 from tests.composing import NAMED, OPTIONS, loader, sweep_of
 
 

@@ -109,7 +109,7 @@ def test_a_run_equals_the_module_in_plain_pytorch(cls: type[nn.Module], together
             nn.functional.cross_entropy(module(on.data.train.x[batch]), on.data.train.y[batch]).backward()
             reference.step()
 
-    for name, theirs in on.model.state_dict(result.weights).items():
+    for name, theirs in on.model.state_dict({name: t[0] for name, t in result.tensors.items()}).items():
         torch.testing.assert_close(theirs, module.state_dict()[name], rtol=1e-10, atol=1e-12)
 
 
@@ -117,7 +117,7 @@ def test_a_stack_of_modules_learns_in_bfloat16_and_keeps_float32_weights() -> No
     for together in (True, False):
         (result,) = train([run(0, epochs=30)], stack_of(Linears, 32, together, torch.bfloat16), lane_count=1)
         assert result.history.val_metric[-1] > 0.8
-        assert result.weights["net.0.weight"].dtype == torch.float32
+        assert result.tensors["net.0.weight"].dtype == torch.float32
 
 
 @pytest.mark.parametrize("cls", [TOGETHER[1], ONE_BY_ONE[1]])

@@ -7,7 +7,7 @@ from hpsearch.engine import randomness
 
 
 def mask(seed: int, p: float, batch: int, features: int, epoch: int = 0, step: int = 0, layer: int = 0) -> torch.Tensor:
-    keys = randomness.dropout_keys(seed, epoch, step + 1, layer + 1)[step, layer][None]
+    keys = randomness.keys(seed, "dropout", epoch, step + 1, layer + 1)[step, layer][None]
     return randomness.keep_mask(
         keys, torch.tensor([[[randomness.keep_threshold(p)]]], dtype=torch.int32), batch, features
     )[0]

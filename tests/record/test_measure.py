@@ -33,6 +33,12 @@ def test_a_metric_has_a_name_for_a_sentence(measure: Measure, title: str) -> Non
     assert measure.title == title
 
 
+def test_a_long_target_has_no_room_beside_a_figure() -> None:
+    assert RMSE.label("test") == "test RMSE of strength"
+    assert Measure("rmse", maximize=False, unit="target", target=30 * "x").label("test") == "test RMSE"
+    assert ACCURACY.label("validation") == "validation accuracy (%)"
+
+
 @pytest.mark.parametrize(
     ("mean", "spread", "words"),
     [

@@ -20,7 +20,7 @@ from hpsearch import formatting
 from hpsearch.formatting import duration, p_value, percent, points, two_digits
 from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
-from hpsearch.report import analysis, search_figures, summary_json, tables, write
+from hpsearch.report import analysis, search_figures, summary_json, summary_table, tables, write
 from hpsearch.report.analysis import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.summary_table import label
@@ -75,7 +75,7 @@ def test_the_order_of_files_and_folders_changes_nothing(tmp_path: Path) -> None:
     random.Random(0).shuffle(shuffled)
     other = analysis.read([sweep(tmp_path / "other" / "s", shuffled)])
     assert one.paragraphs == other.paragraphs
-    columns = ["lr", *tables.COLUMNS]
+    columns = ["lr", *summary_table.columns(one.runs)]
     sorted_tables = [f.table[columns].sort_values("lr").reset_index(drop=True) for f in (one, other)]
     pd.testing.assert_frame_equal(*sorted_tables, rtol=1e-12)
     a, b = sweep(tmp_path / "a", entries[:10]), sweep(tmp_path / "b", entries[10:])
@@ -407,7 +407,7 @@ def test_what_stands_behind_the_plus_minus_can_be_chosen(tmp_path: Path, spread:
 
 def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> None:
     found = read_grid(tmp_path)
-    tables.write(tmp_path, found.display, found.table, found.runs.swept)
+    tables.write(tmp_path, found.display, found.table, found.runs)
     table = pd.read_csv(tmp_path / "table.csv")
     assert list(table) == [
         "optimizer", "lr", "n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high",

@@ -6,14 +6,15 @@ import pytest
 import yaml
 
 from hpsearch.cli.command import CONF
-from hpsearch.task.config import identity
+from hpsearch.task.identity import ADDED, identity
 from tests.composing import NAMED, OPTIONS, job_cfg
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_begins_with_its_name(group: str, option: str) -> None:
-    config = identity(job_cfg(f"{group}={option}"))
-    assert next(iter(config[group].items())) == ("name", option)
+    cfg = job_cfg(f"{group}={option}")
+    assert next(iter(cfg[group].items())) == ("name", option)
+    assert identity(cfg).get(group, ADDED.get(group, {}))["name"] == option
 
 
 @pytest.mark.parametrize(("group", "option"), NAMED)

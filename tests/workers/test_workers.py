@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from hpsearch.components.data import builtin
+from hpsearch.components.data.load import load
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.workers import pool, scheduler
 from hpsearch.workers.forked import ForkedWorker
@@ -142,7 +142,7 @@ def _raise() -> Any:
 
 
 def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:
-    digits = builtin.load("digits", validation=180, test=180, split_seed=0)
+    digits = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
     assert len(pickle.dumps(digits)) < 200
     assert pickle.loads(pickle.dumps(digits)) is digits
     moved = pickle.loads(pickle.dumps(digits.to(torch.device("cpu"), torch.float64)))

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-READS = ("data", "architecture", "seed")  # the keys that decide a classifier's result
+READS = ("data", "architecture", "seed", "split", "preprocessing", "metric", "metrics")  # what decides a result
 
 
 def classifier(module: str, name: str, **options: Any) -> Any:

@@ -29,6 +29,7 @@ class MLP:
     normalization: Normalization
     activation: str = "relu"
     negative_slope: float = 0.01
+    drops_inputs: bool = False
 
     def __post_init__(self) -> None:
         require(self.activation in ACTIVATIONS, "activation", self.activation, f"one of {', '.join(ACTIVATIONS)}")
@@ -36,7 +37,7 @@ class MLP:
     @property
     def dropouts(self) -> int:
         """The number of layers that draw a dropout mask."""
-        return len(self.widths)
+        return len(self.widths) + self.drops_inputs
 
     @property
     def parameters(self) -> int:
@@ -60,6 +61,8 @@ class MLP:
     def forward(self, tensors: Tensors, x: Tensor, dropout: Dropout | None, training: bool) -> Tensor:
         """x: [K, B, inputs] -> logits [K, B, outputs]. dropout: None if no unit is dropped."""
         h = x
+        if dropout is not None and self.drops_inputs:
+            h = dropout(h, len(self.widths))
         for i in range(len(self.widths)):
             h = linear(h, tensors[f"linear{i}.weight"], tensors[f"linear{i}.bias"])
             h = self.normalization(h, tensors, f"norm{i}", training)

@@ -13,9 +13,11 @@ from hpsearch.components.layers import Tensors
 
 
 class Dropout(Protocol):
-    """The random numbers of one step of a stack. keys: [layers, K, 2] int32, of each lane and dropout layer."""
+    """The random numbers of one step of a stack."""
 
-    keys: Tensor
+    @property
+    def keys(self) -> Tensor:
+        """Of each dropout layer and lane, [layers, K, 2] int32."""
 
     def __call__(self, h: Tensor, layer: int) -> Tensor:
         """Drop units of h [K, B, H], each lane with its own probability."""

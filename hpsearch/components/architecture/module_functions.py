@@ -1,8 +1,7 @@
-"""Replace PyTorch's functions while a module's forward runs, and tell those that keep the bits of a lane.
+"""Replace PyTorch's functions while a module's forward runs.
 
 `torch.func.vmap` hands each function the tensors of all lanes at once. On the CPU some functions then round in another
-way than for one lane alone. `Functions` computes those that it knows by a form that does not; `spoiler` names the
-others.
+way than for one lane alone. `Functions` computes those that it knows by a form that does not.
 
 Axes: K lanes, B batch, H features. Inside vmap a tensor shows the shape of one lane.
 """
@@ -14,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.overrides import TorchFunctionMode
 
 from hpsearch.components import layers
 from hpsearch.components.architecture.model import Dropout
@@ -25,19 +24,6 @@ DROPOUTS: dict[Any, int | None] = {  # the axes that a unit does not share a mas
     F.dropout2d: 2,
     F.dropout3d: 2,
 }
-
-# Functions that give a lane the same bits in a stack and alone: views, copies, and arithmetic of each element.
-# fmt: off
-VIEWS = (
-    "T", "chunk", "clone", "contiguous", "detach", "device", "dim", "dtype", "flatten", "float", "getitem", "is_cuda",
-    "is_nested", "len", "mT", "ndim", "ndimension", "numel", "permute", "requires_grad", "reshape", "shape", "size",
-    "split", "squeeze", "to", "transpose", "unflatten", "unsqueeze", "view",
-)
-ELEMENTWISE = (
-    "abs", "add", "cat", "clamp", "div", "exp", "hardswish", "hardtanh", "leaky_relu", "mul", "neg", "relu", "relu6",
-    "rsub", "rdiv", "sqrt", "square", "stack", "sub", "tanh",
-)
-# fmt: on
 
 
 class Functions(TorchFunctionMode):
@@ -173,24 +159,3 @@ def _gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     return input * layers.sigmoid(input)
-
-
-def spoiler(function: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
-    """The name of a function that may not keep the bits of a lane on the CPU; None if it keeps them."""
-    path = resolve_name(function) or getattr(function, "__name__", str(function))
-    name = path.removesuffix(".__get__").rpartition(".")[2].strip("_")
-    tensors = [arg for arg in args if isinstance(arg, Tensor)]
-    if function in DROPOUTS or name in ("linear", "gelu", "silu", "sigmoid"):
-        return None
-    if name == "batch_norm":
-        return None if args[0].ndim == 2 else "batch_norm of more than 2 axes"
-    if name == "layer_norm":
-        return None if args[0].ndim == 2 and len(args[1]) == 1 else "layer_norm of more than 2 axes"
-    if name == "getitem":
-        index = args[1] if isinstance(args[1], tuple) else (args[1],)
-        return None if all(isinstance(i, int | slice | None | type(...)) for i in index) else "an index of tensors"
-    if name in ELEMENTWISE:
-        largest = max((t.shape for t in tensors), key=len, default=torch.Size())
-        alike = all(t.shape == largest or (len(largest) == 2 and t.shape == largest[1:]) for t in tensors)
-        return None if alike else f"{name} of tensors of different shapes"
-    return None if name in VIEWS else name

@@ -2,6 +2,8 @@
 
 The rule that decides how lanes run reads the functions that the forward calls and the device, never a clock, because
 the bits of a run may depend on it.
+
+Long, because it is a list of everything that can be wrong with a module, each with its line.
 """
 
 import copy
@@ -19,7 +21,8 @@ from torch.func import functional_call
 
 from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.architecture.module import ModuleModel
-from hpsearch.components.architecture.module_functions import Functions, spoiler
+from hpsearch.components.architecture.module_functions import Functions
+from hpsearch.components.architecture.module_rule import spoiler
 from hpsearch.components.init import default_weight
 from hpsearch.components.layers import Tensors
 

@@ -1,18 +1,18 @@
 """Architectures: check the options of a configuration and return a function that makes the model.
 
-That function is called later, when the data set is known: (inputs, outputs, normalization) -> model. To add an
-architecture, write a class like `mlp.MLP` and a function here, name it in `ARCHITECTURES` and add
+That function is called later, when the data set is known: (shape of a sample, outputs, normalization, drops_inputs) ->
+model. To add an architecture, write a class like `mlp.MLP` and a function here, name it in `ARCHITECTURES` and add
 ``conf/architecture/<name>.yaml``.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 from typing import Any
 
 from hpsearch.errors import require
 
-Architecture = Callable[[int, int, Any], Any]
+Architecture = Callable[..., Any]
 
 
 def mlp(
@@ -28,10 +28,10 @@ def mlp(
     require(0 <= negative_slope < inf, "negative_slope", negative_slope, "at least 0")
     layers = tuple(widths)
 
-    def model(inputs: int, outputs: int, normalization: Any) -> Any:
+    def model(shape: tuple[int, ...], outputs: int, normalization: Any, drops_inputs: bool = False) -> Any:
         from hpsearch.components.architecture.mlp import MLP  # late, because torch takes a second
 
-        return MLP(inputs, outputs, layers, normalization, activation, negative_slope)
+        return MLP(prod(shape), outputs, layers, normalization, activation, negative_slope, drops_inputs)
 
     return model
 

@@ -1,69 +1,62 @@
-"""The built-in data sets.
+"""The data sets of ``data=``: a name and the function of its options that loads it.
 
-To add one, write a function of its options that returns a `Dataset`, name it in `DATASETS` and add
-``conf/data/<name>.yaml``.
+A function returns the rows and leaves splitting and preprocessing to hpsearch: a `Raw`, arrays (x, y) or
+(x, y, x_test, y_test), or a frame and the name of its target. A function that does all of it itself returns a
+`Dataset`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hpsearch.components.data import mnist_archives
-from hpsearch.components.data.dataset import Dataset, standardized
+from hpsearch.components.data.arrays import npz
+from hpsearch.components.data.raw import Indices, Raw
 from hpsearch.components.data.stratified import stratified
+from hpsearch.components.data.table import table
+from hpsearch.components.target import Classes
 from hpsearch.errors import require
 
 DIGITS = "sklearn/datasets/data/digits.csv.gz"  # read directly, because importing scikit-learn takes two seconds
+TEN = Classes(tuple("0123456789"))
 
 
-def hold_out(x: np.ndarray, y: np.ndarray, key: str, size: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Draw the split `key`, stratified. Returns (rest of x, drawn x, rest of y, drawn y).
+def hold_out(y: np.ndarray, key: str, size: int, seed: int) -> tuple[Indices, Indices]:
+    """Draw the split `key`, stratified: the row numbers of the rest, and those drawn.
 
     Raises OutOfRange unless 10 samples or more are left on both sides.
     """
     most = len(y) - 10
     require(10 <= size <= most, key, size, f"between 10 and {most} samples")
-    rest, drawn = stratified(y, size, seed)
-    return x[rest], x[drawn], y[rest], y[drawn]
+    return stratified(y, size, seed)
 
 
-def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -> Dataset:
+def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -> Raw:
     """A data set of torchvision's MNIST family; the validation split is drawn from the 60,000 training images."""
     train_x, train_y, test_x, test_y = mnist_archives.load(dataset, Path(root))
-    x, y = train_x.flatten(1).numpy(), train_y.numpy()
-    x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
-    test = test_x.flatten(1).numpy(), test_y.numpy()
-    return standardized((x, y), (x_validation, y_validation), test, shape=(1, 28, 28))
+    x = np.concatenate([train_x.numpy(), test_x.numpy()])[:, None]
+    y = np.concatenate([train_y.numpy(), test_y.numpy()]).astype(np.int64)
+    rest, drawn = hold_out(y[: len(train_y)], "validation", validation, split_seed)
+    return Raw(x, y, TEN, test_rows=len(test_y), parts=(rest, drawn, np.arange(len(train_y), len(y))))
 
 
-def digits(validation: int, test: int, split_seed: int) -> Dataset:
+def digits(validation: int, test: int, split_seed: int) -> Raw:
     """scikit-learn's bundled 1,797 digits of 8 x 8 pixels. The test split is drawn: there is no official one."""
-    table = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
-    x, y = table[:, :-1], table[:, -1]
-    x, x_test, y, y_test = hold_out(x, y, "test", test, split_seed)
-    x, x_validation, y, y_validation = hold_out(x, y, "validation", validation, split_seed)
-    return standardized((x, y), (x_validation, y_validation), (x_test, y_test), shape=(1, 8, 8))
+    pixels = np.loadtxt(str(distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
+    x, y = pixels[:, :-1].reshape(-1, 1, 8, 8), pixels[:, -1].astype(np.int64)
+    rest, drawn = hold_out(y, "test", test, split_seed)
+    train, held_out = hold_out(y[rest], "validation", validation, split_seed)
+    return Raw(x, y, TEN, parts=(rest[train], rest[held_out], drawn))
 
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
+DATASETS: dict[str, Callable[..., Any]] = {
     "fashion_mnist": partial(torchvision_set, "FashionMNIST"),
     "mnist": partial(torchvision_set, "MNIST"),
     "digits": digits,
+    "table": table,
+    "arrays": npz,
 }
-
-
-@cache
-def load(name: str, **options: str | int) -> Dataset:
-    """The data set `name` on the CPU in float32, loaded once per process.
-
-    Raises UsageError if the data set cannot be loaded, OutOfRange for an option out of range.
-    """
-    return replace(DATASETS[name](**options), source=(_load, (name, options)))
-
-
-def _load(name: str, options: dict[str, str | int]) -> Dataset:
-    return load(name, **options)

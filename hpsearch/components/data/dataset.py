@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hpsearch.components.target import Classes, Target
+from hpsearch.components.target import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +29,7 @@ class Dataset:
     transform: raw rows -> x, with what was fitted on the training rows; None if there is none.
     source: a function and its arguments that replace the data set in a pickle. The reader calls the function, which
     loads the data set or has it in its cache.
+    described: lines for ``plan=true``. warnings: a line for each thing in the data that looks wrong.
     """
 
     train: Split
@@ -39,6 +39,8 @@ class Dataset:
     shape: tuple[int, ...]
     transform: Any = None
     source: tuple[Callable[..., "Dataset"], tuple[Any, ...]] | None = None
+    described: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         return super().__reduce_ex__(protocol) if self.source is None else self.source
@@ -56,20 +58,3 @@ class Dataset:
             Split(split.x.to(device, dtype), split.y.to(device)) for split in (self.train, self.validation, self.test)
         )
         return replace(self, train=train, validation=validation, test=test, source=None)
-
-
-Arrays = tuple[np.ndarray, np.ndarray]  # x [n, features], y [n] class numbers
-
-
-def standardized(train: Arrays, validation: Arrays, test: Arrays, shape: tuple[int, ...] = ()) -> Dataset:
-    """The data set of three splits, x standardized by the mean and standard deviation of all training values.
-
-    shape: of one sample; without it, x is a table.
-    """
-    mean, std = train[0].mean(dtype=np.float64), train[0].std(dtype=np.float64)
-
-    def split(x: np.ndarray, y: np.ndarray) -> Split:
-        return Split(torch.from_numpy(((x - mean) / std).astype(np.float32)), torch.from_numpy(y.astype(np.int64)))
-
-    target = Classes(tuple(map(str, range(int(train[1].max()) + 1))))
-    return Dataset(split(*train), split(*validation), split(*test), target, shape or train[0].shape[1:])

@@ -1,4 +1,4 @@
-"""Figures of accuracy: the pivot, the seeds, a slice along one key, accuracy against time.
+"""Figures of the metric: the pivot, the seeds, a slice along one key, the metric against time.
 
 Long, because each figure is drawn by one function.
 """
@@ -8,22 +8,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hpsearch.record.frame import Runs
-from hpsearch.report.figure_style import COLOURS, COLUMN, NEAR, PAGE, SHOWN, SHOWN_ROWS, line_style, percents
+from hpsearch.report.figure_style import (
+    COLOURS,
+    COLUMN,
+    PAGE,
+    SHOWN,
+    SHOWN_ROWS,
+    line_style,
+    logarithmic,
+    percents,
+    value_axis,
+)
 from hpsearch.report.stats import Floats
 from hpsearch.report.summary_table import best_first, is_numeric, ordered_values, position, short_label, text
 from hpsearch.report.tables import Layout
 
+NEAR, NEAR_RELATIVE = 0.02, 0.1  # difference on test to the winner: of a fraction; of another metric, relative
 
-def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
-    """The pivot of test accuracy: the winner framed, cells with unfinished seeds hatched. None without a pivot, or for
-    one too large to read."""
+
+def heatmap(runs: Runs, table: pd.DataFrame, layout: Layout) -> Figure | None:
+    """The pivot of the metric on test, light where it is good: the winner framed, cells with unfinished seeds hatched.
+    None without a pivot, or for one too large to read."""
     if layout.columns is None or len(layout.rows) != 1:
         return None
-    row_key, column_key = layout.rows[0], layout.columns
+    measure, row_key, column_key = runs.measure, layout.rows[0], layout.columns
     rows, columns = ordered_values(table, row_key), ordered_values(table, column_key)
     if max(len(rows), len(columns)) > SHOWN_ROWS:
         return None
@@ -38,12 +51,13 @@ def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
             axes.add_patch(_box(x, y, hatch="////", edgecolor="#666666", linewidth=0))
         if row.best:
             axes.add_patch(_box(x, y, edgecolor=COLOURS[1], linewidth=2))
-    image = axes.imshow(values, cmap="cividis", aspect="auto")
+    norm = LogNorm() if table.finished.any() and logarithmic(measure, values) else None
+    image = axes.imshow(values, cmap="cividis" if measure.maximize else "cividis_r", norm=norm, aspect="auto")
     for (y, x), value in np.ndenumerate(values):
         if not np.isnan(value):
-            dark = float(image.norm(float(value))) < 0.55  # type: ignore[arg-type]
-            colour = "white" if dark else "black"
-            axes.text(x, y, f"{100 * value:.2f}", ha="center", va="center", color=colour, fontsize=7)
+            height = float(image.norm(float(value)))  # type: ignore[arg-type]
+            colour = "white" if (height if measure.maximize else 1 - height) < 0.55 else "black"
+            axes.text(x, y, measure.value(float(value)), ha="center", va="center", color=colour, fontsize=7)
     axes.set_xticks(range(len(columns)), [text(value) for value in columns])
     axes.set_yticks(range(len(rows)), [text(value) for value in rows])
     axes.set(xlabel=column_key, ylabel=row_key)
@@ -51,9 +65,10 @@ def heatmap(table: pd.DataFrame, layout: Layout) -> Figure | None:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes)
-    bar.set_label("test accuracy (%)")
+    bar.set_label(measure.label("test"))
     bar.outline.set_visible(False)
-    percents(bar.ax.yaxis)
+    if measure.unit == "%":
+        percents(bar.ax.yaxis)
     return figure
 
 
@@ -62,26 +77,29 @@ def _box(x: int, y: int, **style: Any) -> Rectangle:
 
 
 def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Test accuracy of every seed, with the mean and its 95 % t-interval; best validation on top. If others lie far
-    away, a second panel shows the configurations near the winner."""
+    """The metric on test of every seed, with the mean and its 95 % t-interval; best validation on top. If others lie
+    far away, a second panel shows the configurations near the winner."""
     shown = best_first(table[table.finished > 0]).head(SHOWN_ROWS)
     if shown.empty:
         return None
-    done = runs.finished.test_accuracy
-    accuracies = {c: done.get_group(c).to_numpy() for c in shown.index}
-    near = shown[(shown.test_mean - table[table.best].test_mean.max()).abs() <= NEAR]
-    low, high = (f(f(accuracies[c]) for c in near.index) for f in (min, max))
-    margin = 0.08 * max(high - low, 0.002)
-    everything = np.concatenate(list(accuracies.values()))
+    measure = runs.measure
+    done = runs.finished[measure.test]
+    values = {c: done.get_group(c).to_numpy() for c in shown.index}
+    winners = shown[shown.best]
+    best = measure.sign * (measure.sign * (shown.head(1) if winners.empty else winners).test_mean).max()
+    reach = NEAR if measure.unit == "%" else NEAR_RELATIVE * abs(best)
+    near = shown[(shown.test_mean - best).abs() <= reach]
+    low, high = (f(f(values[c]) for c in near.index) for f in (min, max))
+    margin = 0.08 * max(high - low, 0.1 * reach)
+    everything = np.concatenate(list(values.values()))
     zoom = np.ptp(everything) > 3 * (high - low + 2 * margin)
     figure = Figure(figsize=(PAGE, 0.21 * len(shown) + 0.75), layout="constrained")
     panels = figure.subplots(1, 2 if zoom else 1, sharey=True, squeeze=False)[0]
     for axes in panels:
         for y, (c, row) in enumerate(shown.iterrows()):
-            _strip(axes, y, row, accuracies[c], COLOURS[1] if row.best else COLOURS[0])
-        axes.set_xlabel("test accuracy (%)")
+            _strip(axes, y, row, values[c], COLOURS[1] if row.best else COLOURS[0])
         axes.grid(axis="y", visible=False)
-        percents(axes.xaxis)
+        value_axis(axes, "x", measure, "test", everything if axes is panels[0] else near.test_mean)
     if zoom:
         panels[0].set_title("all")
         panels[1].set_title("near the best")
@@ -104,9 +122,9 @@ def _lost(row: "pd.Series[Any]") -> str:
 
 
 def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
-    """Validation accuracy along one numeric key: a line for each choice of the other keys, or points if these are
+    """The metric on validation along one numeric key: a line for each choice of the other keys, or points if these are
     many. Dotted lines mark the ends of the range tried, a star the winner. None without a range."""
-    shown = table[(table.finished > 0) & table[key].notna()]
+    shown = table[table.val_mean.notna() & table[key].notna()]
     if not is_numeric(table, key) or table[key].nunique() < 2 or shown.empty:
         return None
     figure = Figure(figsize=(COLUMN, 2.4), layout="constrained")
@@ -129,15 +147,15 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
         axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
     best = shown[shown.best]
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
-    axes.set(xlabel=key, ylabel="validation accuracy (%)")
-    percents(axes.yaxis)
+    axes.set(xlabel=key)
+    value_axis(axes, "y", runs.measure, "validation", shown.val_mean)
     if others and lines:
         axes.legend()
     return figure
 
 
 def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """Mean test accuracy of each configuration against the mean training time of its runs. None if all times are about
+    """The mean on test of each configuration against the mean training time of its runs. None if all times are about
     equal, because the runs shared one stack."""
     shown = table[table.finished > 0]
     if shown.empty or shown.seconds.max() < 1.05 * shown.seconds.min():
@@ -156,8 +174,8 @@ def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
     axes.plot(best.seconds, best.test_mean, "*", color="black", markersize=9, zorder=5)
     if shown.seconds.max() > 10 * max(shown.seconds.min(), 1e-9):
         axes.set_xscale("log")
-    axes.set(xlabel="training time of a run (s)", ylabel="test accuracy (%)")
-    percents(axes.yaxis)
+    axes.set(xlabel="training time of a run (s)")
+    value_axis(axes, "y", runs.measure, "test", shown.test_mean)
     if few:
         figure.legend(loc="outside lower center")
     return figure

@@ -1,0 +1,76 @@
+"""The end of a run: its result, and for a finished run its test, the only look at the test split."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpsearch.components.metric import Metric
+from hpsearch.engine import randomness
+from hpsearch.engine.dropout import Dropout
+from hpsearch.engine.evaluate import counts, evaluate, judge, mean_of_passes
+from hpsearch.engine.lane import Lane, stacked
+from hpsearch.engine.result import Result
+from hpsearch.engine.samples import samples_of
+from hpsearch.engine.spec import StackSpec
+
+
+def new_result(lane: Lane, status: str, reason: str | None, metric: Metric) -> Result:
+    """The result of a run, as far as training knows it."""
+    history, place = lane.history, lane.judged_epoch - 1
+    metrics = {
+        "train_loss": history.train_loss[place],
+        "val_loss": history.val_loss[place],
+        f"val_{metric.name}": history.val_metric[place],
+    }
+    return Result(
+        status,
+        reason,
+        history,
+        lane.seconds,
+        lane.lanes,
+        lane.parameters,
+        lane.judged_epoch,
+        metric.name,
+        metrics,
+    )
+
+
+def test(lanes: list[Lane], spec: StackSpec, results: Sequence[Result]) -> None:
+    """Add the test, the further metrics and the weights to the results of finished lanes."""
+    tensors, datasets = stacked([lane.judged for lane in lanes]), [lane.data for lane in lanes]
+    metrics = (spec.metric, *spec.more)
+    if spec.more and len(spec.data.validation):
+        held_out = samples_of("validation", datasets)
+        outputs, _ = evaluate(spec, tensors, held_out)
+        for result, found in zip(results, judge(spec.more, outputs, held_out.y, datasets), strict=True):
+            result.metrics |= {f"val_{name}": value for name, value in found.items()}
+    samples = samples_of("test", datasets)
+    outputs, losses = _tested(lanes, spec, tensors)
+    judged = judge(metrics, outputs, samples.y, datasets)
+    for k, (result, found) in enumerate(zip(results, judged, strict=True)):
+        result.metrics |= {f"test_{name}": value for name, value in found.items()}
+        result.metrics["test_loss"] = losses[k].item() / len(samples)
+        result.test_samples = len(samples)
+        if spec.metric.kind == "classification":
+            result.test_correct, result.test_total = counts(outputs[k].argmax(1) == samples.y[k])
+        if spec.weights:
+            result.weights = {name: t[0].cpu().numpy().copy() for name, t in lanes[k].judged.items()}
+
+
+def _tested(lanes: list[Lane], spec: StackSpec, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The outputs and summed losses on the test split."""
+    samples = samples_of("test", [lane.data for lane in lanes])
+    passes = spec.mc_dropout
+    if not passes:
+        return evaluate(spec, tensors, samples)
+    dropout = Dropout([lane.spec.dropout for lane in lanes], spec.dtype, spec.device)
+    seeds = [lane.spec.seed for lane in lanes]
+    layers = spec.model.dropouts
+
+    def of_pass(number: int) -> Any:
+        keys = [randomness.keys(seed, "test", number, 1, layers)[0] for seed in seeds]
+        return dropout.of_step(torch.stack(keys, 1).to(spec.device))
+
+    return mean_of_passes(spec, tensors, samples, passes, of_pass)

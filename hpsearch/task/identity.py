@@ -1,0 +1,91 @@
+"""The part of a configuration that is the identity of a run: what its record keeps, and what names its folder."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
+from hpsearch.errors import UsageError
+from hpsearch.record.file import key_of
+from hpsearch.record.folders import Folders
+from hpsearch.task.fingerprint import fingerprint
+
+NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial", "weights")
+DEFAULT = {"name": "default"}
+FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
+ADDED = {  # keys that older versions had not, with the value that they implied: left out, so that old sweeps continue
+    "metric": "auto",
+    "metrics": [],
+    "warmup": 0.0,
+    "clip": None,
+    "label_smoothing": 0.0,
+    "class_weights": None,
+    "ema": 0.0,
+    "patience": None,
+    "mc_dropout": 0,
+    "lanes_together": "auto",
+    "split": DEFAULT,
+    "preprocessing": DEFAULT,
+    "augmentation": {"name": "none"},
+    "dropout": {"inputs": False},
+}
+
+
+def identity(cfg: DictConfig) -> dict[str, Any]:
+    """The part of a configuration that decides a run's numbers, plain and resolved: as the record keeps it.
+
+    Left out are Hydra's own part, the keys of the sweep, the device, the folder of the data, the optimizer's default
+    learning rate, which has become `lr`, and for a classifier every key that only nets read. A fingerprint stands for a
+    file. Raises UsageError for a value that cannot be resolved.
+    """
+    config: dict[str, Any] = {}
+    for key in cfg:
+        if key not in NOT_IDENTITY:
+            try:
+                value = cfg[key]
+                config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            except OmegaConfBaseException as error:
+                raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
+    if config["architecture"]["name"] in CLASSIFIERS:
+        config = {key: config[key] for key in READS if key in config}
+    for group, key in FILES.items():
+        found = fingerprint(config[group].get(key))
+        if found is not None:
+            del config[group][key]
+            config[group]["fingerprint"] = found
+    for key, implied in ADDED.items():
+        _leave_out(config, key, implied)
+    config["data"].pop("root", None)
+    config.get("optimizer", {}).pop("lr", None)
+    return config
+
+
+def located(cfg: DictConfig, config: dict[str, Any], group: str) -> dict[str, Any]:
+    """The options of a group in an identity, with the files and the folder that they lie in."""
+    options: dict[str, Any] = {}
+    for key in ("root", FILES[group]):
+        value = cfg[group].get(key)
+        options[key] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    there = {key: value for key, value in options.items() if value is not None}
+    return {**config.get(group, DEFAULT), **there}
+
+
+def _leave_out(config: dict[str, Any], key: str, implied: Any) -> None:
+    """Remove a key of the value that is implied; of a mapping that has more keys, these keys alone."""
+    if key in config and config[key] == implied:
+        del config[key]
+    elif isinstance(implied, dict) and isinstance(config.get(key), dict):
+        for inner, value in implied.items():
+            _leave_out(config[key], inner, value)
+
+
+def _run_folder(*, _root_: DictConfig) -> str:
+    """``${run_folder:}``: the name of a run's folder, for launchers that know nothing of records."""
+    hydra = _root_.hydra
+    number = 0 if OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
+    return Folders(Path(hydra.sweep.dir)).name(key_of(identity(_root_)), number)
+
+
+OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
