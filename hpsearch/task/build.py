@@ -1,4 +1,7 @@
-"""Settings become a run that can train: with its data set, its model and a device."""
+"""Settings become a run that can train: with its data set, its model and a device.
+
+Long, because the checks of a net, a classifier and their data share what they have found.
+"""
 
 import json
 import math
