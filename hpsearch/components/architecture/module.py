@@ -1,14 +1,14 @@
 """Any `torch.nn.Module` as a model: the weights of a run are its own, the module computes with them.
 
 A module is built once in each process and holds no run's numbers: `torch.func.functional_call` runs its forward with
-the tensors of a lane. `module_trial` finds out whether all lanes may go through it together.
+the tensors of a lane.
 
-Axes: K lanes, B batch, H features.
+Axes: K lanes, B batch.
 """
 
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -23,13 +23,10 @@ from hpsearch.components.architecture.module_functions import Functions
 from hpsearch.components.init import Init, default_weight
 from hpsearch.components.layers import Tensors
 
-RUNNING = "running_"  # see `is_trained`
-
 
 @dataclass(frozen=True)
 class ModuleModel:
-    """A class of modules with its arguments. `module_trial.settled` sets the other fields.
-
+    """A class of modules with its arguments. `module_trial.settled` sets the other fields:
     together: True if the lanes go through the module together, by vmap; else one after the other.
     masks: the dropout layers of its forward.
     draws: True if its forward draws other random numbers; they follow from a key of the run's, too.
@@ -121,11 +118,11 @@ class ModuleModel:
         x = x.view(*x.shape[:2], *self.inputs)
         keys = dropout.keys if dropout is not None and self.drops else None
         named = {name: tensors[ours] for name, ours in self.names.items()}
-        with _autocast(x), torch.random.fork_rng(devices=[], enabled=self.draws and keys is not None):
+        low, own = x.dtype == torch.bfloat16, self.draws and keys is not None
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.random.fork_rng([], own):
             if self.together:
                 lanes = vmap(partial(self._lane, dropout), in_dims=(0, 0, None if keys is None else 1))
-                outputs: Tensor = lanes(named, x, keys)
-                return outputs
+                return lanes(named, x, keys)
             lanes_of = zip(*(t.unbind() for t in named.values()), strict=True)
             split = [dict(zip(named, of_lane, strict=True)) for of_lane in lanes_of]
             key = [None] * len(x) if keys is None else keys.unbind(1)
@@ -137,10 +134,9 @@ class ModuleModel:
         if self.draws and keys is not None:
             high, low = keys[-1].tolist()
             torch.default_generator.manual_seed((high << 32) + low)
-        functions: AbstractContextManager[Any] = nullcontext()
-        if self.together or self.masks:
-            functions = Functions(dropout, None if keys is None else keys[: self.masks], self.together, x.dtype)
-        with functions:
+        masks = None if keys is None else keys[: self.masks]
+        swaps = self.together or self.masks
+        with Functions(dropout, masks, self.together, x.dtype) if swaps else nullcontext():
             outputs: Tensor = functional_call(self._module, given, (x,), tie_weights=False)
         for name in self._buffers:
             if given[name] is not named[name]:  # replaced, not written to
@@ -149,11 +145,6 @@ class ModuleModel:
 
 
 def _fixed(name: str) -> str:
-    """Our name of a buffer or frozen parameter."""
+    """Our name of a buffer or frozen parameter, see `is_trained`."""
     module, _, last = name.rpartition(".")
-    return name if last.startswith(RUNNING) else f"{module}.{RUNNING}{last}".lstrip(".")
-
-
-def _autocast(x: Tensor) -> AbstractContextManager[Any]:
-    """For a computation in bfloat16, PyTorch's choice of the operations that can bear it."""
-    return torch.autocast(x.device.type, x.dtype) if x.dtype == torch.bfloat16 else nullcontext()
+    return name if last.startswith("running_") else f"{module}.running_{last}".lstrip(".")
