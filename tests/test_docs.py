@@ -275,10 +275,12 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
         return [load_record(folder / each) for each in run_folders(folder)]
 
     small = ("batch_size=16", "epochs=30", "lr=0.01", "architecture.width=16")
-    nets = sweep(
-        "nets", "optimizer=signsgd,adam", "schedule=linear", "init=small", "architecture.activation=swish", *small
-    )
-    others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16")
+    parts = ("schedule=linear", "init=small", "architecture.activation=swish", "preprocessing=power")
+    nets = sweep("nets", "optimizer=signsgd,adam", *parts, *small)
+    (rows,) = sweep("rows", "data=digits", "split=last_rows", *small)
+    assert rows["test_samples"] == 40
+    sizes = ("split=holdout", "split.test=40", "split.validation=30")
+    others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16", *sizes)
     assert [record["status"] for record in nets + others] == ["finished"] * 4
     assert [record for record in nets + others if record["metrics"]["val_accuracy"] < 0.9] == []
     python("pytest", "-q", "tests")
