@@ -14,6 +14,7 @@ ADDED: dict[str, Any] = {  # left out of a record, so that old sweeps continue
     "ema": 0.0,
     "patience": None,
     "mc_dropout": 0,
+    "lanes_together": "auto",
     "split": DEFAULT,
     "preprocessing": DEFAULT,
     "augmentation": {"name": "none"},

@@ -79,7 +79,9 @@ def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
         if values.get(group, {}).pop("fingerprint", None) and (path := typed.get(f"{group}.{option}")):
             values[group][option] = yaml.safe_load(path)
     values["name"] = f"{findings.title}-best"
+    plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
         f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
-        f"# {command('--config-dir', str(sweep), '--config-name', 'best')}\n{yaml.safe_dump(values, sort_keys=False)}"
+        f"# {command('--config-dir', str(sweep), '--config-name', 'best', *plugins)}\n"
+        f"{yaml.safe_dump(values, sort_keys=False)}"
     )

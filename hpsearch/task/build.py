@@ -23,6 +23,7 @@ from hpsearch.task.config import Settings
 from hpsearch.task.datasets import Datasets
 from hpsearch.task.faults import Faults
 from hpsearch.task.fits import check_memory, check_target, device_of
+from hpsearch.task.model import model_of
 from hpsearch.workers.run import Run
 
 
@@ -98,7 +99,7 @@ class Builder:
             return None
         batch_size, samples, before = config["batch_size"], len(data.train), len(faults.lines)
         with faults.of("architecture"):
-            model = settings.architecture(data.shape, data.target.outputs, normalization, settings.dropout[1])
+            model = model_of(settings, data, normalization, device)
             check_memory(model.parameters, device)
         with faults:
             require(batch_size <= samples, "batch_size", batch_size, f"between 1 and the {samples} training samples")

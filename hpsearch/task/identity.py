@@ -13,7 +13,7 @@ from hpsearch.record.folders import Folders
 from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.fingerprint import fingerprint
 
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial", "weights")
+NOT_IDENTITY = ("hydra", "name", "report", "confirm", "retrain", "device", "plan", "trial", "weights", "plugins")
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 
 
