@@ -293,7 +293,8 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
     small = ("batch_size=16", "epochs=30", "lr=0.01", "architecture.width=16")
     parts = ("optimizer=strong_sign,adam", "schedule=linear", "init=small", "architecture.activation=swish")
     nets = sweep("nets", *parts, *small)
-    others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16")
+    sizes = ("split=holdout", "split.test=40", "split.validation=30")
+    others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16", *sizes)
     assert [record["status"] for record in nets + others] == ["finished"] * 4
     assert [record for record in nets + others if record["metrics"]["val_accuracy"] < 0.9] == []
     python("pytest", "-q", "test_my_parts.py")

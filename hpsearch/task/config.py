@@ -2,6 +2,8 @@
 
 Groups are open mappings: they hold the arguments of the function that their `name` selects, and that function checks
 them. Hydra rejects a key that no file of `conf/` names.
+
+Long, because schema and checks must name the same keys.
 """
 
 import math
