@@ -141,6 +141,12 @@ def configuration_of(record: Record) -> str:
     return json.dumps([[key, _plain(flat[key])] for key in sorted(flat) if key != "seed"])
 
 
+def values_of(record: Record, keys: Sequence[str]) -> list[Any]:
+    """The values of swept keys in a record; None for a key that it has not."""
+    flat = _flat(record["config"])
+    return [_plain(flat.get(key, flat.get(f"{key}.name"))) for key in keys]
+
+
 def run_table(runs: Runs) -> pd.DataFrame:
     """A row per run, with the columns of ``runs.csv``."""
     metrics = dict.fromkeys(

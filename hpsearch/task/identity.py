@@ -12,7 +12,7 @@ from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
 from hpsearch.task.fingerprint import fingerprint
 
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial", "weights", "plugins")
+NOT_IDENTITY = ("hydra", "name", "report", "confirm", "retrain", "device", "plan", "trial", "weights", "plugins")
 DEFAULT = {"name": "default"}
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 ADDED = {  # keys that older versions had not, with the value that they implied: left out, so that old sweeps continue
