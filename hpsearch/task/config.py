@@ -20,7 +20,6 @@ from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
-from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
 from hpsearch.task.identity import ADDED, DEFAULT, identity, located
 
@@ -100,7 +99,6 @@ class Settings:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
-    plugins.check(cfg, overrides)
     config = identity(cfg)
     data, split = located(cfg, config, "data"), located(cfg, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)
