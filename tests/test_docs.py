@@ -299,9 +299,10 @@ def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) ->
         "architecture.activation=swish",
     )
     nets = sweep("nets", *parts, *small)
-    others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16")
+    others = sweep("others", "architecture=shortcut,naive_bayes", "lr=0.1", "batch_size=16")
     assert [record["status"] for record in nets + others] == ["finished"] * 4
     assert [record for record in nets + others if record["metrics"]["val_accuracy"] < 0.9] == []
+    python("hpsearch", "plugins=[my_parts]", "data=digits", "split=last_rows", "epochs=1", "report=false")
     python("pytest", "-q", "test_my_parts.py")
 
 

@@ -18,9 +18,9 @@ from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
+from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.task import plugins
-from hpsearch.task.identity import DEFAULT
 from hpsearch.task.prepare import prepare, warn
 
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix

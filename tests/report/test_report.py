@@ -662,3 +662,10 @@ def test_wrong_usage_is_one_line(
         assert words in err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+def test_best_yaml_names_the_file_that_was_typed(tmp_path: Path) -> None:
+    data, typed = {"name": "table", "fingerprint": "0123456789"}, ("data=table", "data.path='my tables/x.csv'")
+    folder = sweep(tmp_path / "s", [entry(0.9, overrides=typed, data=data)])
+    summary_json.write(analysis.read([folder]), folder)
+    assert yaml.safe_load((folder / "best.yaml").read_text())["data"] == {"name": "table", "path": "my tables/x.csv"}
