@@ -1,6 +1,6 @@
 """hpsearch: hyperparameter search for PyTorch, many runs trained as one program.
 
-From Python: `sweep`, `train` and `records`. The command line: ``python -m hpsearch``.
+From Python: `sweep`, `train` and `records`; `register` for parts of your own. The command line: ``python -m hpsearch``.
 """
 
 import os
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpsearch.cli.interface import Sweep, records, sweep, train
+    from hpsearch.components.registry import register
 
 __version__ = "0.1.0"
-__all__ = ["Sweep", "records", "sweep", "train"]
+__all__ = ["Sweep", "records", "register", "sweep", "train"]
 
 # MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend on its
 # place in the stack. MKL reads this once, so it is set before anything imports torch. It costs no speed that we could
@@ -20,6 +21,10 @@ os.environ.setdefault("MKL_CBWR", "AUTO")
 
 def __getattr__(name: str) -> Any:
     """Import the interface when it is first asked for: Hydra and pandas take a second."""
+    if name == "register":
+        from hpsearch.components.registry import register
+
+        return register
     if name in __all__:
         from hpsearch.cli import interface
 

@@ -30,7 +30,7 @@ from hpsearch.components.architecture.options import Architecture
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.data.load import whole
 from hpsearch.components.init import default_weight
-from hpsearch.components.metric import metric_of
+from hpsearch.components.metric import METRICS, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
 from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
 from hpsearch.components.schedule import SCHEDULES
@@ -139,6 +139,25 @@ def check_dataset(load: Callable[[], Any], equal_rows: int = 0) -> None:
     for one, other_name in combinations(splits, 2):
         shared = len(rows[one] & rows[other_name])
         _keep(shared <= equal_rows, f"{one} and {other_name}: {shared} rows are in both")
+
+
+def check_metric(name: str) -> None:
+    """Check a metric by its name in ``metric=``."""
+    metric, rng = METRICS[name], np.random.default_rng(0)
+    y = rng.permutation(np.arange(60) % CLASSES)
+    right, wrong = np.eye(CLASSES)[y] * 0.9 + 0.025, np.eye(CLASSES)[(y + 1) % CLASSES] * 0.9 + 0.025
+    if metric.kind == "regression":
+        y = rng.normal(size=60)
+        right, wrong = y + 0.1 * rng.normal(size=60), y[::-1].copy()
+    elif metric.reads == "labels":
+        right, wrong = right.argmax(1), wrong.argmax(1)
+    best, worst = (metric.function(y.copy(), prediction.copy()) for prediction in (right, wrong))
+    _keep(isinstance(best, (int, float)) and math.isfinite(best), f"{name}={best!r}: must be a finite number")
+    better = best > worst if metric.maximize else best < worst
+    _keep(better, f"{name}: right predictions get {best:.4g} and wrong ones {worst:.4g}, with {metric.maximize=}")
+    order = rng.permutation(60)
+    again = metric.function(y[order], right[order])
+    _keep(math.isclose(best, again, rel_tol=1e-9), f"{name}: must not depend on the order of the rows")
 
 
 def check_worker(worker: Worker) -> None:

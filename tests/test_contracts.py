@@ -17,6 +17,7 @@ from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.data.builtin import DATASETS
 from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.metric import METRICS, Metric, accuracy
 from hpsearch.components.optimizer import OPTIMIZERS, SGD, Adam
 from hpsearch.components.target import Classes
 from hpsearch.task.prepare import prepare
@@ -68,6 +69,11 @@ def test_modules(cls: type[nn.Module]) -> None:
 
 def test_no_architecture_is_left_out() -> None:
     assert set(ARCHITECTURES) == {*OPTIONS, "cnn"}
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_metrics(name: str) -> None:
+    testing.check_metric(name)
 
 
 def test_digits() -> None:
@@ -153,6 +159,24 @@ class Unequal(Adam):
 def test_an_optimizer_that_breaks_its_contract(optimizer: SGD, reason: str) -> None:
     with pytest.raises(AssertionError, match=f"^{reason}"):
         testing.check_optimizer(optimizer)
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (Metric("broken", accuracy, "classification", "labels", maximize=False), "broken: right predictions get 1 and"),
+        (Metric("broken", lambda y, p: math.nan, "regression", "values"), "broken=nan: must be a finite number"),
+        (Metric("broken", lambda y, p: p[0] - y[1], "regression", "values"), "broken: "),
+        (
+            Metric("broken", lambda y, p: accuracy(y, p) - p[:9].sum() / 99, "classification", "labels"),
+            "broken: must not",
+        ),
+    ],
+)
+def test_a_metric_that_breaks_its_contract(metric: Metric, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS, "broken", metric)
+    with pytest.raises(AssertionError, match=f"^{reason}"):
+        testing.check_metric("broken")
 
 
 class Centred(MLP):

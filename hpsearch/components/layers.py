@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hpsearch.components import registry
+
 Tensors = dict[str, Tensor]
 
 
@@ -70,8 +72,14 @@ def gelu(h: Tensor) -> Tensor:
     return h * 0.5 * (torch.erf(h * math.sqrt(0.5)) + 1)
 
 
-# name -> (features, negative slope) -> features; only leaky_relu reads the slope
-ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+Activation = Callable[[Tensor, float], Tensor]  # (features, negative slope) -> features
+
+
+def _registered(function: Callable[[Tensor], Tensor], name: str) -> Activation:
+    return lambda h, slope: function(h)
+
+
+_own: dict[str, Activation] = {  # only leaky_relu reads the slope
     "relu": lambda h, slope: torch.relu(h),
     "leaky_relu": lambda h, slope: F.leaky_relu(h, slope),
     "tanh": lambda h, slope: torch.tanh(h),
@@ -80,3 +88,4 @@ ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # its gradient is 0: the layers below are not trained
     "gelu": lambda h, slope: gelu(h),
 }
+ACTIVATIONS = registry.table("activation", _own, _registered, leading=1, function=True, configured=False)

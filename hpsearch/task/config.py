@@ -22,8 +22,10 @@ from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
+from hpsearch.record.implied import ADDED, DEFAULT
+from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import ADDED, DEFAULT, identity, located
+from hpsearch.task.identity import identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -64,8 +66,10 @@ class Config:
     name: str = MISSING
     report: bool = True
     confirm: int = 0
+    retrain: list[str] | None = None
     plan: bool = False
     trial: int | None = None
+    plugins: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store("schema", Config)
@@ -100,6 +104,7 @@ class Settings:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
+    plugins.check(cfg, overrides)
     config = identity(cfg)
     data, split = located(cfg, config, "data"), located(cfg, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)

@@ -35,7 +35,7 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     builder = Builder(faults)
     runs = [run for settings in found if (run := builder.run(settings))]
     faults.end()
-    for line in builder.warnings:
+    for line in builder.datasets.warnings:
         warn(line)
     return runs
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
 
+from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.errors import require
 
 Architecture = Callable[..., Any]
@@ -61,11 +63,6 @@ class ModuleClass:
         return ModuleArchitecture(lambda: self.func, options)
 
 
-def entry(part: Any, name: str) -> Callable[..., Architecture]:
-    """A registered function or class as an entry of `ARCHITECTURES`."""
-    return ModuleClass(part) if isinstance(part, type) else part
-
-
 def check_layers(architecture: Any, config: Mapping[str, Any], together: Any) -> None:
     """Raise OutOfRange for a key that the net of a configuration has no use for. together: ``lanes_together``."""
     name = config["architecture"]["name"]
@@ -99,4 +96,14 @@ def cnn(
     return ModuleArchitecture(load, options | {"dropout": dropout, "channel_dropout": channel_dropout})
 
 
-ARCHITECTURES: dict[str, Callable[..., Architecture]] = {"mlp": mlp, "cnn": cnn}
+def _registered(part: Any, name: str) -> Any:
+    """The entry of a registered part: a class of `torch.nn.Module`, or a function such as `mlp`."""
+    if not isinstance(part, type):
+        return part
+    from torch.nn import Module
+
+    return ModuleClass(part) if issubclass(part, Module) else part
+
+
+_own: dict[str, Callable[..., Architecture]] = {"mlp": mlp, "cnn": cnn}
+ARCHITECTURES = registry.table("architecture", _own, _registered, taken=CLASSIFIERS, given=("inputs", "outputs"))
