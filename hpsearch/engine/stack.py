@@ -122,7 +122,7 @@ class Stack:
         for group, numbers in zip(self.groups, values, strict=True):
             named = dict(zip(group.names, numbers, strict=True))
             for p, g, state in zip(group.parameters, gradients, group.state, strict=True):
-                group.update(p, g[group.where].view_as(p), state, named)
+                group.update(p, g[group.where].reshape(p.shape), state, named)
         self.average.take(mix)
         self.total += losses.sum(1, dtype=torch.float64)
 

@@ -1,5 +1,6 @@
 """A small convolutional net for images."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -46,5 +47,12 @@ class CNN(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.convolutions(x.view(-1, *self.image)))
+        logits: Tensor = self.head(self.convolutions(_channels_last(x.view(-1, *self.image))))
         return logits
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Images with the channel as the innermost axis in memory: on the CPU, pooling then takes half the time or less."""
+    if x.shape[1] > 1:
+        return x.contiguous(memory_format=torch.channels_last)
+    return x.view(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)  # of one channel, either order would do: say which

@@ -63,11 +63,6 @@ class ModuleClass:
         return ModuleArchitecture(lambda: self.func, options)
 
 
-def entry(part: Any, name: str) -> Callable[..., Architecture]:
-    """A registered function or class as an entry of `ARCHITECTURES`."""
-    return ModuleClass(part) if isinstance(part, type) else part
-
-
 def check_layers(architecture: Any, config: Mapping[str, Any], together: Any) -> None:
     """Raise OutOfRange for a key that the net of a configuration has no use for. together: ``lanes_together``."""
     name = config["architecture"]["name"]
