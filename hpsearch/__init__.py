@@ -1,16 +1,16 @@
 """hpsearch: hyperparameter search for PyTorch, many runs trained as one program.
 
-From Python: `sweep`, `train` and `records`. The command line: ``python -m hpsearch``.
+From Python: `sweep`, `train`, `records` and `load`. The command line: ``python -m hpsearch``.
 """
 
 import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.cli.interface import Sweep, records, sweep, train
+    from hpsearch.cli.interface import Sweep, load, records, sweep, train
 
 __version__ = "0.1.0"
-__all__ = ["Sweep", "records", "sweep", "train"]
+__all__ = ["Sweep", "load", "records", "sweep", "train"]
 
 # MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend on its
 # place in the stack. MKL reads this once, so it is set before anything imports torch. It costs no speed that we could

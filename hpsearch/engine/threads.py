@@ -1,9 +1,11 @@
 """Set the number of threads of PyTorch's operations."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
+
+SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
 
 
 @contextmanager
@@ -15,3 +17,8 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def threads_for(batch_size: int, parameters: int) -> AbstractContextManager[None]:
+    """Inside, the operations of a small net use one thread."""
+    return threads(1 if batch_size * parameters < SMALL else torch.get_num_threads())

@@ -15,9 +15,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.stack import Stack
 from hpsearch.engine.stack_size import StackSize
-from hpsearch.engine.threads import threads
-
-SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
+from hpsearch.engine.threads import threads_for
 
 
 class Trainer(Protocol):
@@ -108,5 +106,4 @@ class StackTrainer:
 
     def _threads(self) -> AbstractContextManager[None]:
         """Inside, the operations of a small net use one thread."""
-        small = self._spec.batch_size * self._lanes[0].parameters < SMALL
-        return threads(1 if small else torch.get_num_threads())
+        return threads_for(self._spec.batch_size, self._lanes[0].parameters)

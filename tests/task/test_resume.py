@@ -15,6 +15,7 @@ from tests.composing import job_cfg
 
 class Search(RunList):
     adaptive = True
+    seeds = 1
 
 
 @pytest.mark.parametrize(("source", "kind"), [(RunList, Run), (Search, Result)])

@@ -33,7 +33,7 @@ def sweep(folder: Path, jobs: list[Job], lanes: int = 48) -> list[EndedRun]:
 
 def run_all(folder: Path, jobs: list[Job], lanes: int = 48) -> list[EndedRun]:
     runs = prepare([(job_cfg(*job), list(job)) for job in jobs])
-    ended = train_all(RunList(list(enumerate(runs))), folder, lanes)
+    ended = train_all(RunList(list(enumerate(runs))), folder, lanes, "none")
     return sorted(ended, key=lambda run: run.number)
 
 

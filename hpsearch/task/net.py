@@ -1,0 +1,202 @@
+"""A trained net for use: an `nn.Module` that takes rows as they were loaded, with their preprocessing inside.
+
+Axes: B batch.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
+from hpsearch.components.architecture.mlp import Model
+from hpsearch.components.architecture.options import ARCHITECTURES
+from hpsearch.components.dropout import dropout
+from hpsearch.components.normalization import NORMALIZATIONS
+from hpsearch.components.target import Classes, Quantity, Target
+from hpsearch.engine.evaluate import Predict, by_forward, by_passes, predicted, unstandardised
+from hpsearch.engine.lane import is_trained
+from hpsearch.engine.samples import EVALUATION_BATCH
+from hpsearch.engine.threads import threads_for
+from hpsearch.errors import UsageError
+from hpsearch.record.file import Record
+from hpsearch.task.identity import ADDED
+from hpsearch.task.inputs import Inputs, Rows
+from hpsearch.task.weights import NoWeights, Stored, stored
+
+
+class Predictor(nn.Module):
+    """Predicts from rows as they were loaded: one net, or several."""
+
+    target: Target
+
+    def _judged(self, rows: Rows) -> np.ndarray:
+        """Probabilities [n, classes], or values [n] in the target's unit."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes. Raises UsageError for a regression."""
+        if isinstance(self.target, Quantity):
+            raise UsageError([f"{self.target.name}: is a quantity and has no classes; .predict gives its values"])
+        return self.target.names
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        """The name of the most probable class of each row, or its value in the target's unit: [n]."""
+        judged = self._judged(rows)
+        return self._named(judged.argmax(1)) if isinstance(self.target, Classes) else judged
+
+    def _named(self, numbers: np.ndarray) -> np.ndarray:
+        names: np.ndarray = np.array(self.classes)
+        return names[numbers]
+
+    def predict_proba(self, rows: Rows) -> np.ndarray:
+        """The probabilities of the classes, [n, classes], in the order of `classes`."""
+        _ = self.classes
+        return self._judged(rows)
+
+
+class Net(Predictor):
+    """The net of one run. Its parameters and running statistics stand in `weights`, named as in the run.
+
+    record: of its run. Rows are predicted in the batches and with the passes of its test, so that its test rows give
+    its record's numbers.
+    """
+
+    def __init__(self, record: Record, model: Model, stored: Stored) -> None:
+        super().__init__()
+        self.record, self.target, self.inputs = record, stored.target, Inputs(stored.shape, stored.transform)
+        config = record["config"]
+        bfloat16 = config["precision"] == "bfloat16"
+        self._model, self._dtype = model, torch.bfloat16 if bfloat16 else torch.float32
+        self._tf32 = config["precision"] == "tf32"
+        self._batch_size, self._seed = config["batch_size"], config["seed"]
+        self._passes = config.get("mc_dropout", ADDED["mc_dropout"])
+        self._p = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})[0]
+        self.weights = nn.Module()
+        for name, array in stored.tensors.items():
+            _enter(self.weights, name, torch.from_numpy(array.copy()))
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return next(self.weights.parameters()).device
+
+    def forward(self, rows: Rows) -> Tensor:
+        """Logits [n, classes], or values [n] in the target's unit."""
+        x = self.inputs(rows).to(self.device, self._dtype)
+        outputs = self._model.forward(self._tensors(), x[None], None, self.training)[0].float()
+        if isinstance(self.target, Classes):
+            return outputs
+        return outputs.squeeze(1) * self.target.std + self.target.mean
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """The outputs as in the test of its run, without a gradient: [n, outputs], standardised for a quantity.
+
+        x: [n, features], preprocessed.
+        """
+        tensors = {name: t.detach() for name, t in self._tensors().items()}
+        predict: Predict = by_forward(self._model, tensors)
+        if self._passes:
+            classes = isinstance(self.target, Classes)
+            predict = by_passes(self._model, tensors, self._passes, [self._p], [self._seed], classes)
+        trained = sum(parameter.numel() for parameter in self.weights.parameters())
+        with threads_for(self._batch_size, trained), _arithmetic(self._tf32):
+            batches = x.detach().to(self.device, self._dtype).split(EVALUATION_BATCH)
+            return torch.cat([predict(number, batch[None]) for number, batch in enumerate(batches)], 1)[0]
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        if isinstance(self.target, Classes):
+            return self._named(self.outputs(self.inputs(rows)).argmax(1).cpu().numpy())
+        return self._judged(rows)
+
+    def _judged(self, rows: Rows) -> np.ndarray:
+        reads = "probabilities" if isinstance(self.target, Classes) else "values"
+        judged: np.ndarray = predicted(self.outputs(self.inputs(rows))[None], reads)[0]
+        return unstandardised(judged, self.target)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """With a lane axis, [1, ...] each."""
+        return {name: t[None] for name, t in (*self.weights.named_parameters(), *self.weights.named_buffers())}
+
+
+class Ensemble(Predictor):
+    """Several nets of one configuration: the mean of their probabilities, or of their values."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.nets, self.target = nn.ModuleList(nets), nets[0].target
+        self.eval()
+
+    def forward(self, rows: Rows) -> Tensor:
+        """Logarithms of the mean probabilities [n, classes], or values [n] in the target's unit."""
+        outputs = torch.stack([net(rows) for net in self.nets])
+        return outputs.softmax(2).mean(0).log() if isinstance(self.target, Classes) else outputs.mean(0)
+
+    def _judged(self, rows: Rows) -> np.ndarray:
+        classes = isinstance(self.target, Classes)
+        nets = [net for net in self.nets if isinstance(net, Net)]
+        judged = [net.predict_proba(rows) if classes else net.predict(rows) for net in nets]
+        mean: np.ndarray = np.mean(judged, axis=0)
+        return mean
+
+
+def net_of(folder: Path, record: Record) -> Net:
+    """The net of a run, on the CPU. Raises NoWeights, and UsageError if the files do not fit the record."""
+    config = record["config"]
+    name = config["architecture"]["name"]
+    if name in CLASSIFIERS:
+        raise NoWeights([f"architecture={name}: a classifier of scikit-learn, of which no weights are kept"])
+    if record["status"] != "finished":
+        raise NoWeights([f"{folder}: the run has {record['status']}, and only finished runs keep their weights"])
+    found = stored(folder)
+    if name not in ARCHITECTURES:
+        raise UsageError([f"architecture={name}: {_unknown(record)}"])
+    normalization = registry.build(NORMALIZATIONS, config["normalization"])
+    _, drops_inputs = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})
+    architecture = registry.build(ARCHITECTURES, config["architecture"])
+    model = architecture(found.shape, found.target.outputs, normalization, drops_inputs)
+    wanted = model.tensors(lambda weight, generator: weight, torch.Generator())
+    shapes = {key: tuple(t.shape[1:]) for key, t in wanted.items()}
+    if found.key != record["key"] or shapes != {key: array.shape for key, array in found.tensors.items()}:
+        raise NoWeights([f"{folder}: its weights are not those of its record"])
+    return Net(record, model, found)
+
+
+def _unknown(record: Record) -> str:
+    """The cure for a net that no module has registered, as far as the run's command tells."""
+    lines = [line for line in record["overrides"] if line.lstrip("+").startswith("plugins=")]
+    known = lines[-1].partition("=")[2].strip("[]") if lines else "<its module>"
+    return f"is of a plugin that is not imported; import {known} first (on the command line: --plugins {known})"
+
+
+def _enter(module: nn.Module, name: str, tensor: Tensor) -> None:
+    """Make a tensor a parameter or buffer of a tree of modules, by its name with dots."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        if parent not in dict(module.named_children()):
+            module.add_module(parent, nn.Module())
+        module = module.get_submodule(parent)
+    if is_trained(name):
+        module.register_parameter(last, nn.Parameter(tensor))
+    else:
+        module.register_buffer(last, tensor)
+
+
+@contextmanager
+def _arithmetic(tf32: bool) -> Iterator[None]:
+    """Inside, numbers are computed as in training: denormal ones are 0, and products in TF32 if the run had that."""
+    flushed = bool(torch.tensor(1e-39) * 0.5 == 0)
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.set_flush_denormal(True)
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushed)
+        torch.backends.cuda.matmul.allow_tf32 = before

@@ -1,0 +1,139 @@
+"""The weights of a run as files in its folder, with all that a net needs to take rows as they were loaded.
+
+``weights.safetensors`` holds the net's tensors, and in its metadata the target, the shape of a sample and the columns
+of a table; ``preprocessing.skops`` holds a table's fitted preprocessing. Neither is a pickle, so neither runs code.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.raw import Column
+from hpsearch.components.preprocessing import Pixels, Transform
+from hpsearch.components.target import Classes, Quantity, Target
+from hpsearch.errors import UsageError
+from hpsearch.record.file import write_whole
+
+WEIGHTS, PREPROCESSING = "weights.safetensors", "preprocessing.skops"
+ABOUT = "hpsearch"  # the key of the metadata
+KEPT = 64  # preprocessings whose bytes are kept, because many runs share one
+
+
+class NoWeights(UsageError):
+    """There are no weights that can be used."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The weights of a run. key: of its record. shape, target, transform: as of its `Dataset`."""
+
+    tensors: dict[str, np.ndarray]
+    key: str
+    shape: tuple[int, ...]
+    target: Target
+    transform: Transform | None
+
+
+def save(folder: Path, key: str, tensors: dict[str, np.ndarray], data: Dataset, keep: str) -> None:
+    """Write the files of a run. keep: the value of ``weights=``; see `remove`.
+
+    They are not synced to the disk, because that takes longer than the training of a small run. A file that a power
+    failure has damaged is found when it is read.
+    """
+    from safetensors.numpy import save as packed
+
+    transform, target = data.transform, data.target
+    known = transform if isinstance(transform, Transform) else None
+    about: dict[str, Any] = {
+        "schema": 1,
+        "key": key,
+        "keep": keep,
+        "shape": list(data.shape),
+        "target": {"kind": target.kind} | asdict(target),
+        "columns": [asdict(column) for column in known.columns] if known else [],
+        "pixels": asdict(known.fitted) if known and isinstance(known.fitted, Pixels) else None,
+    }
+    if known and about["pixels"] is None:
+        write_whole(folder / PREPROCESSING, _preprocessing(known))
+    write_whole(folder / WEIGHTS, packed(tensors, {ABOUT: json.dumps(about)}))
+
+
+@lru_cache(KEPT)
+def _preprocessing(transform: Transform) -> bytes:
+    """The bytes of a scikit-learn transformer."""
+    from skops.io import dumps
+
+    content: bytes = dumps(transform.fitted)
+    return content
+
+
+def remove(folder: Path) -> None:
+    """Remove the files of a run, unless it was trained with ``weights=all``."""
+    with suppress(NoWeights):
+        if _about(folder)["keep"] == "all":
+            return
+    for name in (WEIGHTS, PREPROCESSING):
+        (folder / name).unlink(missing_ok=True)
+
+
+def stored(folder: Path) -> Stored:
+    """The weights in a run's folder. Raises NoWeights, and UsageError for a preprocessing that is not trusted."""
+    from safetensors.numpy import load
+
+    about = _about(folder)
+    tensors = load((folder / WEIGHTS).read_bytes())
+    described = about["target"]
+    target: Target = (
+        Classes(tuple(described["names"]))
+        if described["kind"] == Classes.kind
+        else Quantity(described["mean"], described["std"], described["name"])
+    )
+    columns = tuple(Column(c["name"], tuple(c["categories"]), c["missing"]) for c in about["columns"])
+    transform = None
+    if about["pixels"] is not None:
+        transform = Transform(Pixels(**about["pixels"]))
+    elif (folder / PREPROCESSING).exists():
+        transform = Transform(_trusted(folder / PREPROCESSING), columns)
+    elif columns:
+        raise NoWeights([f"{folder / PREPROCESSING}: no such file, and the net reads a table"])
+    return Stored(tensors, about["key"], tuple(about["shape"]), target, transform)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """The metadata of a run's weights. Raises NoWeights."""
+    from safetensors import SafetensorError, safe_open
+
+    file = folder / WEIGHTS
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            about = json.loads((opened.metadata() or {})[ABOUT])
+        if not isinstance(about, dict) or about.get("schema") != 1:
+            raise ValueError("of another version of hpsearch")
+    except FileNotFoundError as error:
+        raise NoWeights([f"{file}: no such file"]) from error
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise NoWeights([f"{file}: cannot be read as weights of hpsearch ({reason})"]) from error
+    return about
+
+
+def _trusted(file: Path) -> Any:
+    """The transformer in a file. Raises UsageError for a type whose code must not run."""
+    from skops.io import get_untrusted_types, loads
+
+    try:
+        content = file.read_bytes()
+        strange = sorted(set(get_untrusted_types(data=content)))
+    except Exception as error:  # skops reads a zip file of JSON, and raises whatever comes
+        reason = str(error).partition("\n")[0]
+        raise UsageError([f"{file}: cannot be read as a preprocessing ({reason})"]) from error
+    if strange:
+        cure = "only types of scikit-learn, NumPy and imported plugins are"
+        raise UsageError([f"{file}: holds {', '.join(strange[:3])}, which is not trusted; {cure}"])
+    return loads(content)
