@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.cli.interface import Sweep, load, records, sweep, train
+    from hpsearch.cli.interface import Sweep, records, sweep, train
+    from hpsearch.cli.winner import load
 
 __version__ = "0.1.0"
 __all__ = ["Sweep", "load", "records", "sweep", "train"]
@@ -20,6 +21,10 @@ os.environ.setdefault("MKL_CBWR", "AUTO")
 
 def __getattr__(name: str) -> Any:
     """Import the interface when it is first asked for: Hydra and pandas take a second."""
+    if name == "load":
+        from hpsearch.cli.winner import load
+
+        return load
     if name in __all__:
         from hpsearch.cli import interface
 

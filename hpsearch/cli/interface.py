@@ -1,4 +1,4 @@
-"""The Python interface: `sweep`, `train`, `records` and `load` do in a session what the command line does."""
+"""The Python interface: `sweep`, `train` and `records` do in a session what the command line does."""
 
 import logging
 from collections.abc import Iterator

@@ -51,8 +51,10 @@ def results(hydra_cfg: DictConfig) -> None:
             OmegaConf.save(hydra_cfg, sweep / "multirun.yaml")
     if hydra_cfg.report:
         output = write.place([sweep])
+        from hpsearch.report import winner_sections  # late, because matplotlib takes a second
+
         with write_errors(output):
-            write.write(found, output)
+            write.write(found, output, winner_sections.sections(found))
         print(f"report: {output / 'index.html'}")
         _publish(hydra_cfg, found, output)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.record.commands import command, override
@@ -110,7 +110,9 @@ def _predict(folder: Path, record: Record, files: str | None) -> None:
     config = folder / (files or "") / "config.yaml"
     if files is None or not config.exists():
         raise UsageError([f"{config}: no such file, which names the data"])
-    data = tested.DataOfRun(OmegaConf.load(config), record["key"])
+    cfg = OmegaConf.load(config)
+    assert isinstance(cfg, DictConfig)
+    data = tested.DataOfRun(cfg, record["key"])
     with write_errors(folder):
         tested.predictions(net_of(folder, record), data).write(folder)
 

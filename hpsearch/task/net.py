@@ -5,6 +5,7 @@ Axes: B batch.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ class Predictor(nn.Module):
     """Predicts from rows as they were loaded: one net, or several."""
 
     target: Target
+    inputs: Inputs
 
     def _judged(self, rows: Rows) -> np.ndarray:
         """Probabilities [n, classes], or values [n] in the target's unit."""
@@ -51,8 +53,8 @@ class Predictor(nn.Module):
         return self._named(judged.argmax(1)) if isinstance(self.target, Classes) else judged
 
     def _named(self, numbers: np.ndarray) -> np.ndarray:
-        names: np.ndarray = np.array(self.classes)
-        return names[numbers]
+        names: np.ndarray = np.array(self.classes)[numbers]
+        return names
 
     def predict_proba(self, rows: Rows) -> np.ndarray:
         """The probabilities of the classes, [n, classes], in the order of `classes`."""
@@ -130,7 +132,7 @@ class Ensemble(Predictor):
 
     def __init__(self, nets: Sequence[Net]) -> None:
         super().__init__()
-        self.nets, self.target = nn.ModuleList(nets), nets[0].target
+        self.nets, self.target, self.inputs = nn.ModuleList(nets), nets[0].target, nets[0].inputs
         self.eval()
 
     def forward(self, rows: Rows) -> Tensor:
@@ -165,7 +167,7 @@ def net_of(folder: Path, record: Record) -> Net:
     shapes = {key: tuple(t.shape[1:]) for key, t in wanted.items()}
     if found.key != record["key"] or shapes != {key: array.shape for key, array in found.tensors.items()}:
         raise NoWeights([f"{folder}: its weights are not those of its record"])
-    return Net(record, model, found)
+    return Net(record, model, replace(found, tensors={key: found.tensors[key] for key in wanted}))
 
 
 def _unknown(record: Record) -> str:

@@ -45,7 +45,9 @@ class DataOfRun:
         if not isinstance(raw, Raw):
             return places, raw.test.x[places].reshape(-1, *raw.shape).numpy()
         numbers = parts_of(data, split, seed)[2][places]
-        return numbers, raw.x[numbers] if raw.table is None else raw.table.iloc[numbers]
+        if raw.table is None:
+            return numbers, raw.x[numbers]
+        return numbers, raw.table[[column.name for column in raw.columns]].iloc[numbers]
 
 
 def predictions(net: Net, data: DataOfRun) -> Predictions:

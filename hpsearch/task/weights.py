@@ -5,11 +5,13 @@ of a table; ``preprocessing.skops`` holds a table's fitted preprocessing. Neithe
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 
@@ -17,11 +19,16 @@ from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.data.raw import Column
 from hpsearch.components.preprocessing import Pixels, Transform
 from hpsearch.components.target import Classes, Quantity, Target
+from hpsearch.engine.spec import StackSpec
 from hpsearch.errors import UsageError
 from hpsearch.record.file import write_whole
+from hpsearch.workers.run import Run
 
 WEIGHTS, PREPROCESSING = "weights.safetensors", "preprocessing.skops"
 ABOUT = "hpsearch"  # the key of the metadata
+INERT = {"numpy.dtype"}  # types that skops does not trust by itself, although they call nothing
+AT_ONCE = 100  # runs that have weights while others train, unless all are kept: those of the winner so far, and of
+# configurations some of whose seeds wait
 KEPT = 64  # preprocessings whose bytes are kept, because many runs share one
 
 
@@ -38,6 +45,12 @@ class Stored:
     shape: tuple[int, ...]
     target: Target
     transform: Transform | None
+
+
+def size_of(runs: Sequence[Run], keep: str) -> int:
+    """The bytes of all weights that are there at the same time. keep: the value of ``weights=``."""
+    sizes = [4 * run.stack.model.parameters for run in runs if isinstance(run.stack, StackSpec) and run.stack.weights]
+    return sum(sizes if keep == "all" else sorted(sizes)[-AT_ONCE:])
 
 
 def save(folder: Path, key: str, tensors: dict[str, np.ndarray], data: Dataset, keep: str) -> None:
@@ -69,7 +82,7 @@ def _preprocessing(transform: Transform) -> bytes:
     """The bytes of a scikit-learn transformer."""
     from skops.io import dumps
 
-    content: bytes = dumps(transform.fitted)
+    content: bytes = dumps(transform.fitted, compression=ZIP_DEFLATED)
     return content
 
 
@@ -129,11 +142,13 @@ def _trusted(file: Path) -> Any:
 
     try:
         content = file.read_bytes()
-        strange = sorted(set(get_untrusted_types(data=content)))
+        unknown = set(get_untrusted_types(data=content))
     except Exception as error:  # skops reads a zip file of JSON, and raises whatever comes
         reason = str(error).partition("\n")[0]
         raise UsageError([f"{file}: cannot be read as a preprocessing ({reason})"]) from error
-    if strange:
-        cure = "only types of scikit-learn, NumPy and imported plugins are"
-        raise UsageError([f"{file}: holds {', '.join(strange[:3])}, which is not trusted; {cure}"])
-    return loads(content)
+    trusted = {name for name in unknown if name in INERT or name.startswith("sklearn.")}
+    if unknown > trusted:
+        strange = ", ".join(sorted(unknown - trusted)[:3])
+        cure = "only types of scikit-learn and of plugins that are imported are"
+        raise UsageError([f"{file}: holds {strange}, which is not trusted; {cure}"])
+    return loads(content, trusted=sorted(trusted))

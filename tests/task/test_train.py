@@ -55,7 +55,7 @@ def test_the_overrides_of_a_record_repeat_its_run_alone(tmp_path: Path) -> None:
         (run,) = prepare([(job_cfg(*entry["overrides"]), [])])
         assert run.key == entry["key"]
         (tmp_path / name).mkdir()
-        train(run, tmp_path / name)
+        train(run, tmp_path / name, "none")
         alone = json.loads((tmp_path / name / "record.json").read_text())
         assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])
 
