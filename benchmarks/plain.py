@@ -6,8 +6,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.data.dataset import Split
 from hpsearch.engine.spec import StackSpec
+
+EVALUATION = 2048  # samples at once, because the features of a convolution take much memory
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -22,8 +26,13 @@ def fastest() -> None:
     torch.set_flush_denormal(True)
 
 
-def net(program: StackSpec) -> nn.Sequential:
+def net(program: StackSpec) -> nn.Module:
     """The program's model for one run, on its device."""
+    if isinstance(program.model, ModuleModel):
+        module = program.model.new_module(torch.initial_seed()).to(program.device)
+        image = len(program.model.inputs) > 1
+        return nn.Sequential(nn.Unflatten(1, program.model.inputs), module) if image else module
+    assert isinstance(program.model, MLP)
     sizes = (program.model.inputs, *program.model.widths)
     hidden = [layer for a, b in itertools.pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], program.model.outputs)).to(program.device)
@@ -41,7 +50,11 @@ def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batches: Ite
 @torch.no_grad()
 def accuracy(model: nn.Module, part: Split) -> float:
     """The share of a part that is classified correctly."""
-    return float((model(part.x).argmax(1) == part.y).double().mean())
+    model.eval()
+    batches = zip(part.x.split(EVALUATION), part.y.split(EVALUATION), strict=True)
+    correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in batches)
+    model.train()
+    return correct / len(part)
 
 
 def plain_loop(program: StackSpec, name: str, lr: float, seed: int, epochs: int) -> float:

@@ -4,6 +4,7 @@ import itertools
 
 import torch
 
+from hpsearch.components.architecture.mlp import MLP
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.spec import StackSpec
 
@@ -18,6 +19,7 @@ def products(program: StackSpec, lanes: int, epochs: int) -> None:
 
 
 def _products(program: StackSpec, lanes: int, samples: int, batch_size: int, training: bool) -> None:
+    assert isinstance(program.model, MLP)
     sizes = (program.model.inputs, *program.model.widths, program.model.outputs)
     weights = [torch.randn(lanes, b, a) for a, b in itertools.pairwise(sizes)]
     whole, rest = divmod(samples, batch_size)

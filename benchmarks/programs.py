@@ -1,13 +1,20 @@
 """The nets and data sets that are trained here, as hpsearch's programs; the plain loops read their sizes from them."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+import yaml
+from torch import Tensor, nn
 
+from hpsearch.cli.command import CONF
+from hpsearch.components.architecture.cnn import CNN
 from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.module import ModuleModel
+from hpsearch.components.architecture.module_trial import settled
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.data.load import load
 from hpsearch.components.normalization import NoNorm
@@ -31,6 +38,38 @@ def fashion_program(dtype: torch.dtype = torch.float32, device: str = "cpu") -> 
     where = torch.device(device)
     dataset = load({"name": "fashion_mnist", "root": str(ROOT), "validation": 6000, "split_seed": 0}).to(where, dtype)
     return _program(dataset, (400, 400), 512, where, dtype)
+
+
+class Linears(nn.Module):
+    """A net as a user writes it: 64-64-64-10 for digits."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(math.prod(inputs), 64), nn.Linear(64, 64)
+        self.last = nn.Linear(64, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.last(torch.relu(self.second(torch.relu(self.first(x.flatten(1))))))
+        return outputs
+
+
+def digits_module_program() -> StackSpec:
+    """The quickstart's net as a user's module."""
+    dataset = load({"name": "digits", "validation": 180, "test": 180, "split_seed": 0})
+    return _module_program(dataset, Linears, {}, 64)
+
+
+def fashion_cnn_program() -> StackSpec:
+    """``architecture=cnn`` with its defaults, batch 128."""
+    dataset = load({"name": "fashion_mnist", "root": str(ROOT), "validation": 6000, "split_seed": 0})
+    options = yaml.safe_load((CONF / "architecture" / "cnn.yaml").read_text(encoding="utf-8"))
+    del options["name"]
+    return _module_program(dataset, CNN, options, 128)
+
+
+def _module_program(dataset: Dataset, cls: type[nn.Module], options: dict[str, Any], batch_size: int) -> StackSpec:
+    model = ModuleModel(cls, dataset.shape, dataset.target.outputs, options)
+    return StackSpec(dataset, settled(model, dataset.train.x[:2], CPU), batch_size, CPU)
 
 
 def _program(

@@ -20,7 +20,7 @@ def textbook(program: StackSpec, lr: float, epochs: int) -> float:
     images = datasets.FashionMNIST(ROOT, transform=pixels)
     train = DataLoader(Subset(images, range(len(program.data.train))), program.batch_size, shuffle=True)
     held_out = Subset(images, range(len(program.data.train), len(images)))
-    model = nn.Sequential(nn.Flatten(), *net(program))
+    model = nn.Sequential(nn.Flatten(), net(program))
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     validation = 0.0
     for _ in range(epochs):

@@ -3,7 +3,7 @@
 import sys
 
 from hpsearch import shell
-from hpsearch.cli import command, interrupt
+from hpsearch.cli import command, interrupt, new_project
 
 GOES_ON = "interrupted: the same command, with its name=…, goes on from the runs that have a record"
 
@@ -13,7 +13,11 @@ def main() -> None:
     shell.begin()
     try:
         with shell.one_line_errors(), interrupt.enabled():
-            command.run(sys.argv[1:])
+            first, *rest = [*sys.argv[1:], ""]
+            if first == "new":
+                new_project.write(rest[:-1])
+            else:
+                command.run(sys.argv[1:])
     except KeyboardInterrupt as stop:
         print(str(stop) or GOES_ON, file=sys.stderr)
         raise SystemExit(interrupt.EXIT_CODE) from None

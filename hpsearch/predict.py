@@ -1,7 +1,6 @@
 """``python -m hpsearch.predict multirun/<sweep> new.csv``: the winner's predictions of the rows of a table."""
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -30,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the winner's runs (the best on validation)")
     parser.add_argument("--ensemble", action="store_true", help="the mean of all seeds of the winner")
     parser.add_argument("--data", metavar="NAME", help="the data set, if the sweep has several")
-    parser.add_argument("--separator", default=",", metavar="CHARACTER", help="of a CSV file (,)")
+    parser.add_argument("--separator", metavar="CHARACTER", help="of a CSV file (as in training)")
     parser.add_argument("--plugins", default="", metavar="MODULES", help="modules of your own, with commas")
     return parser
 
@@ -41,11 +40,13 @@ def main() -> None:
     with shell.one_line_errors():
         options = _parser().parse_args()
         output = options.output or _beside(options.rows)
-        rows = _read(options.rows, options.separator)
-        _import(options.plugins)
+        require(options.rows.is_file(), "rows", options.rows, "a file that exists")
         from hpsearch.cli import winner  # late, because torch and pandas take seconds
+        from hpsearch.task import plugins
 
+        plugins.load(filter(None, options.plugins.split(",")), Path.cwd())
         net = winner.load(options.folder, seed=options.seed, ensemble=options.ensemble, data=options.data)
+        rows = _read(options.rows, options.separator, net.record["config"]["data"])
         for line in _remarks(net, rows):
             print(f"note: {line}", file=sys.stderr)
         predicted = _predicted(net, rows)
@@ -59,26 +60,14 @@ def _beside(file: Path) -> Path:
     return file.with_name(f"{file.name.partition('.')[0]}-predictions{suffix}")
 
 
-def _import(modules: str) -> None:
-    """Import modules of the user's, also from the working directory."""
-    if modules:
-        sys.path.insert(0, str(Path.cwd()))
-    for module in filter(None, modules.split(",")):
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            raise UsageError([f"--plugins={module}: importing it raises {type(error).__name__}: {error}"]) from error
-
-
-def _read(file: Path, separator: str) -> Any:
-    """The frame, or the array x of an .npz file. Raises UsageError."""
+def _read(file: Path, separator: str | None, trained_on: dict[str, Any]) -> Any:
+    """The frame, or the array x of an .npz file. trained_on: the options of the data set. Raises UsageError."""
     import numpy as np
 
     from hpsearch.components.data.table import read
 
-    require(file.is_file(), "rows", file, "a file that exists")
     if file.suffix != ".npz":
-        rows = read(file, separator, "")
+        rows = read(file, separator or trained_on.get("separator", ","), trained_on.get("missing", []), "")
     else:
         try:
             with np.load(file, allow_pickle=False) as stored:

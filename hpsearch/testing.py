@@ -20,18 +20,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpsearch.components.architecture.mlp import MLP
+from hpsearch.components.architecture.model import Model, is_trained
+from hpsearch.components.architecture.module import ModuleModel
+from hpsearch.components.architecture.module_trial import settled
 from hpsearch.components.architecture.options import Architecture
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.data.load import whole
 from hpsearch.components.init import default_weight
+from hpsearch.components.metric import METRICS, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS, NoNorm
 from hpsearch.components.optimizer import SGD, Adam, Optimizer, value_names
 from hpsearch.components.schedule import SCHEDULES
-from hpsearch.components.target import Classes
-from hpsearch.engine.lane import is_trained, stacked
+from hpsearch.components.target import Classes, Quantity, Target
+from hpsearch.engine.lane import stacked
 from hpsearch.engine.randomness import generator
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
@@ -54,7 +58,7 @@ def check_optimizer(optimizer: Optimizer, beside: Sequence[Optimizer] = ()) -> N
     _keep(different, f"buffers={optimizer.buffers}: must be different names")
     copy: Optimizer = pickle.loads(pickle.dumps(optimizer))  # as a worker gets it
     _keep({copy.kind} == {optimizer.kind}, f"kind={optimizer.kind}: a copy must have an equal one")
-    _check_lanes(NET, [optimizer, *beside, optimizer])
+    _check_lanes(_stack(NET), [optimizer, *beside, optimizer])
 
 
 def check_architecture(architecture: Architecture) -> None:
@@ -82,7 +86,31 @@ def check_architecture(architecture: Architecture) -> None:
             _keep(right, f"forward: must give finite [K, B, outputs], not {tuple(logits.shape)}")
             _keep(layers == list(range(model.dropouts)), f"forward: drops out in layers {layers} of {model.dropouts}")
             _keep(training or _equal(given, tensors), "forward: must change no tensor unless it trains")
-        _check_lanes(model, [SGD(), Adam(), SGD()])
+        _check_lanes(_stack(model), [SGD(), Adam(), SGD()])
+
+
+def check_module(cls: type[nn.Module], inputs: tuple[int, ...], outputs: int, **options: Any) -> None:
+    """Check a class of modules, in every way that its lanes can go. outputs: 1 for a regression."""
+    stack = _stack(NET, inputs, outputs)
+    rows, cpu = stack.data.train.x[:2], torch.device("cpu")
+    try:
+        ruled = settled(ModuleModel(cls, inputs, outputs, options), rows, cpu)
+    except ValueError as error:
+        raise AssertionError(str(error)) from error
+    ways = [ruled, settled(ruled, rows, cpu, together=False)] if ruled.together else [ruled]
+    for model in ways:
+        runs = [model.tensors(default_weight, generator(seed, "init")) for seed in (0, 0, 1)]
+        _keep(_equal(runs[0], runs[1]), f"{cls.__name__}: equal seeds must give equal tensors")
+        copy: ModuleModel = pickle.loads(pickle.dumps(model))  # as a worker gets it
+        x, tensors = stack.data.test.x.expand(2, -1, -1), stacked(runs[1:])
+        outputs_of = [each.forward(tensors, x, None, training=False) for each in (model, copy)]
+        _keep(torch.equal(*outputs_of), f"{cls.__name__}: a copy must compute the same")
+        module = model.new_module()
+        module.load_state_dict(model.state_dict({name: t[0] for name, t in runs[0].items()}))
+        by_itself = module.eval()(x[0].view(-1, *inputs))
+        close = torch.allclose(outputs_of[0][0], by_itself, rtol=1e-3, atol=1e-5)
+        _keep(close, f"{cls.__name__}: a lane must compute what the module computes by itself")
+        _check_lanes(replace(stack, model=model), [SGD(), Adam(), SGD()])
 
 
 def check_dataset(load: Callable[[], Any], equal_rows: int = 0) -> None:
@@ -111,6 +139,25 @@ def check_dataset(load: Callable[[], Any], equal_rows: int = 0) -> None:
     for one, other_name in combinations(splits, 2):
         shared = len(rows[one] & rows[other_name])
         _keep(shared <= equal_rows, f"{one} and {other_name}: {shared} rows are in both")
+
+
+def check_metric(name: str) -> None:
+    """Check a metric by its name in ``metric=``."""
+    metric, rng = METRICS[name], np.random.default_rng(0)
+    y = rng.permutation(np.arange(60) % CLASSES)
+    right, wrong = np.eye(CLASSES)[y] * 0.9 + 0.025, np.eye(CLASSES)[(y + 1) % CLASSES] * 0.9 + 0.025
+    if metric.kind == "regression":
+        y = rng.normal(size=60)
+        right, wrong = y + 0.1 * rng.normal(size=60), y[::-1].copy()
+    elif metric.reads == "labels":
+        right, wrong = right.argmax(1), wrong.argmax(1)
+    best, worst = (metric.function(y.copy(), prediction.copy()) for prediction in (right, wrong))
+    _keep(isinstance(best, (int, float)) and math.isfinite(best), f"{name}={best!r}: must be a finite number")
+    better = best > worst if metric.maximize else best < worst
+    _keep(better, f"{name}: right predictions get {best:.4g} and wrong ones {worst:.4g}, with {metric.maximize=}")
+    order = rng.permutation(60)
+    again = metric.function(y[order], right[order])
+    _keep(math.isclose(best, again, rel_tol=1e-9), f"{name}: must not depend on the order of the rows")
 
 
 def check_worker(worker: Worker) -> None:
@@ -177,13 +224,15 @@ def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(t, other[name]) for name, t in one.items())
 
 
-def _stack(model: MLP) -> StackSpec:
+def _stack(model: Model, shape: tuple[int, ...] = (FEATURES,), outputs: int = CLASSES) -> StackSpec:
     draws = generator(0, "data")
-    x, y = torch.randn(90, FEATURES, generator=draws), torch.randint(CLASSES, (90,), generator=draws)
+    x, y = torch.randn(90, math.prod(shape), generator=draws), torch.randint(max(outputs, 2), (90,), generator=draws)
+    target: Target = Classes(tuple(map(str, range(outputs)))) if outputs > 1 else Quantity()
+    y = y if outputs > 1 else y.float()
     train, validation, test = map(Split, x.split([50, 20, 20]), y.split([50, 20, 20]))
-    target = Classes(tuple("abcd"))
-    data = Dataset(train, validation, test, target, (FEATURES,))
-    return StackSpec(data, model, batch_size=16, device=torch.device("cpu"))
+    data = Dataset(train, validation, test, target, shape)
+    metric = metric_of("auto", target.kind)
+    return StackSpec(data, model, batch_size=16, device=torch.device("cpu"), metric=metric)
 
 
 def _specs(optimizers: Sequence[Optimizer]) -> list[LaneSpec]:
@@ -203,8 +252,8 @@ def _trained(stack: StackSpec, specs: Sequence[LaneSpec], epochs: int = 3) -> li
     return [histories[index] for index in range(len(specs))]
 
 
-def _check_lanes(model: MLP, optimizers: Sequence[Optimizer]) -> None:
-    stack, specs = _stack(model), _specs(optimizers)
+def _check_lanes(stack: StackSpec, optimizers: Sequence[Optimizer]) -> None:
+    specs = _specs(optimizers)
     for spec, history in zip(specs, _trained(stack, specs), strict=True):
         name = type(spec.optimizer).__name__
         _keep(all(map(math.isfinite, history.train_loss)), f"the training loss of a lane of {name} must stay finite")

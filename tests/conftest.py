@@ -1,16 +1,21 @@
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 # before torch reads it: threads that wait do not spin, because the tests' processes share the cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 import torch
+from hydra.core.config_store import ConfigStore
 from hypothesis import settings
 
 import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
+from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.workers import scheduler
 from hpsearch.workers.run import Run
@@ -61,6 +66,27 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         if handler not in handlers:
             logging.getLogger().removeHandler(handler)
             handler.close()
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Writes a module of the user's into the working directory. Afterwards all parts of plugins are forgotten."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        return path
+
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module that is written again would be read from there
+    with patch.dict(CLASSIFIERS):
+        yield write
+    for part in registry.plugin_parts():
+        registry.forget(part)
+        ConfigStore.instance().repo.get(part.group, {}).pop(f"{part.name}.yaml", None)
+    for name, found in list(sys.modules.items()):
+        if tmp_path in Path(getattr(found, "__file__", None) or "/").parents:
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpsearch import testing
+from hpsearch.components.architecture.cnn import CNN
 from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.data.builtin import DATASETS
 from hpsearch.components.data.dataset import Dataset, Split
+from hpsearch.components.metric import METRICS, Metric, accuracy
 from hpsearch.components.optimizer import OPTIMIZERS, SGD, Adam
 from hpsearch.components.target import Classes
 from hpsearch.task.prepare import prepare
@@ -25,6 +27,7 @@ from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.run import RunList
 from tests.cli import TINY
 from tests.composing import job_cfg
+from tests.modules import ONE_BY_ONE, TOGETHER, Linears, Remembering
 from tests.programs import VARIANTS, dataset
 from tests.searching import SPACE, new_search
 
@@ -44,9 +47,33 @@ def test_every_optimizer_has_a_variant() -> None:
     assert {name for name, _ in VARIANTS} == set(OPTIMIZERS)
 
 
-@pytest.mark.parametrize("name", list(ARCHITECTURES))
+@pytest.mark.parametrize("name", list(OPTIONS))
 def test_architectures(name: str) -> None:
     testing.check_architecture(ARCHITECTURES[name](**OPTIONS[name]))
+
+
+CNN_OPTIONS = {"blocks": 2, "width": 3, "hidden": 8, "dropout": 0.2, "channel_dropout": 0.1}
+
+
+@pytest.mark.parametrize("normalization", [True, False])
+@pytest.mark.parametrize(("shape", "outputs"), [((1, 8, 8), 4), ((6, 5), 1), ((3, 4, 9), 2)])
+def test_cnn(normalization: bool, shape: tuple[int, ...], outputs: int) -> None:
+    testing.check_module(CNN, shape, outputs, normalization=normalization, **CNN_OPTIONS)
+
+
+@pytest.mark.parametrize("cls", [*TOGETHER, *ONE_BY_ONE])
+def test_modules(cls: type[nn.Module]) -> None:
+    testing.check_module(cls, (12,), 4)
+    testing.check_module(cls, (12,), 1)
+
+
+def test_no_architecture_is_left_out() -> None:
+    assert set(ARCHITECTURES) == {*OPTIONS, "cnn"}
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_metrics(name: str) -> None:
+    testing.check_metric(name)
 
 
 def test_digits() -> None:
@@ -134,6 +161,24 @@ def test_an_optimizer_that_breaks_its_contract(optimizer: SGD, reason: str) -> N
         testing.check_optimizer(optimizer)
 
 
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (Metric("broken", accuracy, "classification", "labels", maximize=False), "broken: right predictions get 1 and"),
+        (Metric("broken", lambda y, p: math.nan, "regression", "values"), "broken=nan: must be a finite number"),
+        (Metric("broken", lambda y, p: p[0] - y[1], "regression", "values"), "broken: "),
+        (
+            Metric("broken", lambda y, p: accuracy(y, p) - p[:9].sum() / 99, "classification", "labels"),
+            "broken: must not",
+        ),
+    ],
+)
+def test_a_metric_that_breaks_its_contract(metric: Metric, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS, "broken", metric)
+    with pytest.raises(AssertionError, match=f"^{reason}"):
+        testing.check_metric("broken")
+
+
 class Centred(MLP):
     def forward(self, tensors: Any, x: Tensor, dropout: Any, training: bool) -> Tensor:
         logits = super().forward(tensors, x, dropout, training)
@@ -143,6 +188,23 @@ class Centred(MLP):
 class Undropped(MLP):
     def forward(self, tensors: Any, x: Tensor, dropout: Any, training: bool) -> Tensor:
         return super().forward(tensors, x, None, training)
+
+
+class Shared(Linears):
+    """Its lanes share a number that a forward in training changes."""
+
+    calls = [0.0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls[0] += self.training
+        return super().forward(x) * (1 + self.calls[0])
+
+
+def test_a_module_that_breaks_its_contract() -> None:
+    with pytest.raises(AssertionError, match="^a lane of SGD must train as the run alone, bit for bit"):
+        testing.check_module(Shared, (12,), 4)
+    with pytest.raises(AssertionError, match="^Remembering: its forward sets self.last_mean"):
+        testing.check_module(Remembering, (12,), 4)
 
 
 @pytest.mark.parametrize(

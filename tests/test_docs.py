@@ -1,9 +1,7 @@
 """The README and the pages of docs/: their commands, names, links and examples hold."""
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +16,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 import hpsearch
-from hpsearch.components import optimizer
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.data.builtin import DATASETS
@@ -35,6 +32,7 @@ from hpsearch.record.folders import run_folders
 from hpsearch.record.measure import ACCURACY
 from hpsearch.report.summary_table import COLUMNS, OF_ACCURACY
 from hpsearch.search.config import PRUNERS, SweeperConf
+from hpsearch.task import plugins
 from hpsearch.task.config import Config
 from tests.cli import Cli
 from tests.programs import dataset, program, run, train
@@ -70,13 +68,31 @@ def id_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+def modules() -> dict[str, str]:
+    """The modules of a reader's own that the pages make: the blocks that begin with the module's file."""
+    found: dict[str, str] = {}
+    for page in PAGES:
+        for block in fences(page.read_text(), "python"):
+            if name := re.match(r"# (\w+)\.py\n", block):
+                found[name[1]] = found.get(name[1], "") + f"{block}\n\n"
+    return found
+
+
+MODULES = modules()
+
+
+def write_modules(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / f"{name}.py").write_text(MODULES[name])
+
+
 COMMANDS = [pytest.param(line, id=f"{id_of(page)}: {line}") for page in PAGES for line in commands(page.read_text())]
 
 
 def arguments_of(line: str) -> list[str] | None:
     """What stands behind ``python -m hpsearch``; None for another command."""
     words = shlex.split(line.rpartition("&&")[2])
-    return words[3:] if words[:3] == PROGRAM.split() else None
+    return words[3:] if words[:3] == PROGRAM.split() and words[3:4] != ["new"] else None
 
 
 def overrides_of(arguments: list[str]) -> list[str]:
@@ -155,9 +171,13 @@ def test_a_shell_takes_every_command(line: str) -> None:
     assert not re.search(r"(^|[^\\'\"\w])[\[{*?]", re.sub(r"'[^']*'|\"[^\"]*\"", "''", line)), "a shell expands it"
 
 
+@pytest.mark.usefixtures("module")
 @pytest.mark.parametrize("lines", OVERRIDES)
-def test_hydra_takes_the_overrides_of_every_command(lines: list[str], examples: Path) -> None:
+def test_hydra_takes_the_overrides_of_every_command(lines: list[str], examples: Path, tmp_path: Path) -> None:
     """They parse, and with the first value of each sweep their keys and options exist."""
+    named = plugins.named(lines)
+    write_modules(tmp_path, *named)
+    plugins.load(named, tmp_path)
     parsed = OverridesParser.create().parse_overrides(lines)
     with initialize_config_dir(str(CONF)):
         composed = compose("config", [f"hydra.searchpath=[file://{examples}]", *map(first_value, parsed)])
@@ -181,7 +201,13 @@ def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
         example = f"\n# {name}\n" in text and name.startswith(("conf/", "tests/"))
         assert (ROOT / name).exists() or example, name
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    for name in set(re.findall(r"`(test_\w+)`", text)) - {*ACCURACY.columns, *COLUMNS, *OF_ACCURACY, "test_batches"}:
+    for name in set(re.findall(r"`(test_\w+)`", text)) - {
+        *ACCURACY.columns,
+        *COLUMNS,
+        *OF_ACCURACY,
+        "test_batches",
+        "test_samples",
+    }:
         assert f"def {name}(" in tests, name
 
 
@@ -237,15 +263,12 @@ def test_every_key_is_documented(key: str) -> None:
     assert f"`{key}`" in CONFIGURATION
 
 
-EXTENDING = (ROOT / "docs" / "extending.md").read_text()
-
-
-def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = [block for block in fences(EXTENDING, "python") if "class SignSGD" in block]
-    monkeypatch.setattr(optimizer, "SignSGD", None, raising=False)
-    monkeypatch.setitem(OPTIMIZERS, "signsgd", None)
-    exec(code, vars(optimizer))  # where the page puts it
-    these = [run(0, optimizer="signsgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
+@pytest.mark.usefixtures("module")
+def test_the_example_optimizer_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_modules(tmp_path, "my_parts")
+    plugins.load(["my_parts"], tmp_path)
+    these = [run(0, optimizer="sign_sgd", lr=0.01, epochs=10), run(1, optimizer="adam")]
     results = train(these, program(dataset()), lane_count=2)
     assert results[0].history.val_metric[-1] > 0.8
     assert all(weight.isfinite().all() for weight in results[0].tensors.values())
@@ -253,35 +276,27 @@ def test_the_example_optimizer_trains(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) -> None:
-    """As a reader would: every block goes to the end of its file, in a copy of the package."""
-    shutil.copytree(ROOT / "hpsearch", tmp_path / "hpsearch", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(CONF, tmp_path / "conf")
-    shutil.copytree(examples, tmp_path / "conf", dirs_exist_ok=True)
-    for block in fences(EXTENDING, "python"):
-        (name,) = re.findall(r"^# ((?:hpsearch|tests)/[\w/]+\.py)$", block, flags=re.MULTILINE)
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        with (tmp_path / name).open("a") as file:
-            file.write(f"\n\n{block}")
+    """As a reader would: the blocks make a module and its tests, in a folder without hpsearch."""
+    write_modules(tmp_path, *MODULES)
 
     def python(*arguments: str) -> None:
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
         command = [sys.executable, "-m", *arguments]
-        shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert shown.returncode == 0, shown.stdout + shown.stderr
 
     def sweep(name: str, *overrides: str) -> list[dict[str, Any]]:
-        python("hpsearch", "-m", f"name={name}", "data=wine", "report=false", *overrides)
+        own = ("plugins=[my_parts]", "--config-dir", str(examples), "data=wine", "preprocessing=bounded")
+        python("hpsearch", "-m", *own, f"name={name}", "report=false", *overrides)
         folder = tmp_path / "multirun" / name
         return [load_record(folder / each) for each in run_folders(folder)]
 
     small = ("batch_size=16", "epochs=30", "lr=0.01", "architecture.width=16")
-    nets = sweep(
-        "nets", "optimizer=signsgd,adam", "schedule=linear", "init=small", "architecture.activation=swish", *small
-    )
+    parts = ("optimizer=strong_sign,adam", "schedule=linear", "init=small", "architecture.activation=swish")
+    nets = sweep("nets", *parts, *small)
     others = sweep("others", "architecture=softmax,decision_tree", "lr=0.1", "batch_size=16")
     assert [record["status"] for record in nets + others] == ["finished"] * 4
     assert [record for record in nets + others if record["metrics"]["val_accuracy"] < 0.9] == []
-    python("pytest", "-q", "tests")
+    python("pytest", "-q", "test_my_parts.py")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from benchmarks.suites.cnn import cnn
 from benchmarks.suites.commands import commands, thousand
 from benchmarks.suites.cuda import cuda
 from benchmarks.suites.digits import digits
@@ -9,6 +10,7 @@ from benchmarks.suites.fashion import fashion
 from benchmarks.suites.growth import growth
 from benchmarks.suites.jobs import jobs
 from benchmarks.suites.memory import memory
+from benchmarks.suites.module import module
 from benchmarks.suites.reports import reports
 from benchmarks.suites.sizes import sizes
 from benchmarks.suites.startup import startup
@@ -19,6 +21,8 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "commands": commands,
     "thousand": thousand,
     "fashion": fashion,
+    "module": module,
+    "cnn": cnn,
     "startup": startup,
     "jobs": jobs,
     "growth": growth,

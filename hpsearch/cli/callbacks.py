@@ -18,8 +18,9 @@ from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
+from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
-from hpsearch.task.identity import DEFAULT
+from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare, warn
 
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
@@ -48,6 +49,7 @@ class Callbacks(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the keys of the sweep itself."""
         sweep = _begin(config)
+        plugins.check_not_swept(config.hydra.sweeper)
         if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # others would launch
             from hpsearch.cli.confirm import LAUNCHER
 
@@ -102,6 +104,7 @@ def _begin(config: DictConfig) -> Path:
     fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
+    plugins.check(config, config.hydra.overrides.task)
     last_sweep = Path(config.hydra.sweep.dir)
     return last_sweep
 

@@ -12,9 +12,11 @@ import hydra
 from hpsearch.cli import task_function
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.errors import NothingStarted, UsageError
+from hpsearch.task import plugins
 
 PACKAGE = Path(__file__).resolve().parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
+COMPLETED = "COMP_LINE"  # the line that a shell completes
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
 
 _main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task_function.run)
@@ -30,6 +32,8 @@ def run(arguments: Sequence[str]) -> None:
     full_errors = os.environ.get(FULL_ERROR) == "1"
     with _one_at_a_time, _hydra_raises(arguments):
         try:
+            typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
+            plugins.load(plugins.named(typed), Path.cwd())
             _main()
         except NothingStarted:
             pass

@@ -1,48 +1,78 @@
-"""Run a sweep's winner again on seeds that the sweep did not use (``confirm=5``)."""
+"""Train a sweep's winner again: on seeds that the sweep did not use (``confirm=5``), or each seed's own winner under
+other values (``retrain=[split.validation=0]``).
+
+In a process of its own, because Hydra cannot start a second sweep inside the first.
+"""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from hpsearch.errors import SweepError
+from hpsearch.formatting import count
 from hpsearch.record.commands import override
+from hpsearch.record.file import Record
+from hpsearch.report import confirmation, retraining
 from hpsearch.report.analysis import Findings
-from hpsearch.report.confirmation import FOLDER
 
-OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|report)=")
+OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights)=")
 LAUNCHER = re.compile(r"\+*hydra[./]launcher")
 
 
-def arguments(sweep: Path, found: Findings, winner: int, hydra_cfg: DictConfig) -> list[str]:
-    """The command line behind ``python -m hpsearch``. The seeds follow the largest that the sweep used."""
+def confirm(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
+    """Train the winner of each data set on `hydra_cfg.confirm` fresh seeds, into the sweep's ``confirm/``.
+
+    The seeds follow the largest that the sweep used. Raises SweepError if it fails, KeyboardInterrupt if it was
+    interrupted.
+    """
     first = int(found.runs.frame.seed.max()) + 1
+    for winner in found.table.index[found.table.best]:
+        print(f"the winner again, on {hydra_cfg.confirm} fresh seeds", flush=True)
+        seeds = f"range({first},{first + hydra_cfg.confirm})"
+        record = found.runs.records_of(winner)[0]
+        _run(f"confirm={hydra_cfg.confirm}", arguments(record, seeds, sweep / confirmation.FOLDER, hydra_cfg))
+
+
+def retrain(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
+    """Train the winner of each seed again with the overrides of `hydra_cfg.retrain`, into the sweep's ``retrain/``.
+
+    Raises as `confirm`.
+    """
+    winners = retraining.winners(found.runs)
+    print(f"each seed's winner again: {count(len(winners), 'configuration')}", flush=True)
+    for record, seeds in winners:
+        folder = sweep / retraining.FOLDER
+        given = arguments(record, ",".join(map(str, seeds)), folder, hydra_cfg, list(hydra_cfg.retrain))
+        _run(f"retrain={list(hydra_cfg.retrain)}", given)
+
+
+def arguments(
+    record: Record, seeds: str, folder: Path, hydra_cfg: DictConfig, changes: Sequence[str] = ()
+) -> list[str]:
+    """The command line behind ``python -m hpsearch`` that trains a record's configuration on other seeds."""
+    keys = {line.partition("=")[0] for line in changes}
     return [
         "-m",
-        *(line for line in found.runs.records_of(winner)[0]["overrides"] if not OF_THE_SWEEP.match(line)),
+        *(o for o in record["overrides"] if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
         *(line for line in hydra_cfg.hydra.overrides.hydra if LAUNCHER.match(line)),
-        f"seed=range({first},{first + hydra_cfg.confirm})",
+        *changes,
+        f"seed={seeds}",
         "confirm=0",
+        "retrain=null",
         "report=false",
-        override("hydra.sweep.dir", str(sweep / FOLDER)),
+        override("hydra.sweep.dir", str(folder)),
     ]
 
 
-def run(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
-    """Train the winner of each data set on `hydra_cfg.confirm` fresh seeds, into the sweep's ``confirm/``.
-
-    In a process of its own, because Hydra cannot start a second sweep inside the first. Raises SweepError if it fails,
-    KeyboardInterrupt if it was interrupted.
-    """
+def _run(key: str, given: list[str]) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    for winner in found.table.index[found.table.best]:
-        print(f"the winner again, on {hydra_cfg.confirm} fresh seeds", flush=True)
-        command = [sys.executable, "-m", "hpsearch", *arguments(sweep, found, winner, hydra_cfg)]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        if code == 130:
-            raise KeyboardInterrupt
-        if code:
-            raise SweepError([f"confirm={hydra_cfg.confirm}: the run of the winner ended with exit code {code}"])
+    code = subprocess.run([sys.executable, "-m", "hpsearch", *given], env=environment, check=False).returncode
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise SweepError([f"{key}: the runs ended with exit code {code}"])

@@ -26,7 +26,7 @@ from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, require
 from hpsearch.record.file import key_of
-from hpsearch.task.identity import DEFAULT
+from hpsearch.record.implied import DEFAULT
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:

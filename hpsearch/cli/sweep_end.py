@@ -39,9 +39,11 @@ def results(hydra_cfg: DictConfig) -> None:
         write_runs(sweep, found.runs)
         summary_json.write(found, sweep)
     print(f"a row per run: {sweep / 'runs.csv'}")
-    if hydra_cfg.confirm and not interrupt.asked():
+    for asked, again in ((hydra_cfg.confirm, confirm.confirm), (hydra_cfg.retrain, confirm.retrain)):
+        if not asked or interrupt.asked():
+            continue
         said = found.paragraphs
-        confirm.run(sweep, found, hydra_cfg)
+        again(sweep, found, hydra_cfg)
         found = analysis.read([sweep])
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)

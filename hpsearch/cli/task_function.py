@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from hpsearch.errors import SweepError
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
+from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def run(cfg: DictConfig) -> float:
     A run that has a record already is not trained again. Raises UsageError, and SweepError if the run fails.
     """
     hydra = HydraConfig.get()
+    plugins.load(plugins.named(hydra.overrides.task), Path(hydra.runtime.cwd))  # a launcher's process may be new
     (run,) = prepare([(cfg, overrides_of(hydra, hydra.overrides.task))])
     folder = Path(hydra.runtime.output_dir)
     from hpsearch.task import outcome, train

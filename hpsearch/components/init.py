@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from torch import Generator, Tensor, nn
 
+from hpsearch.components import registry
+
 
 def default_weight(weight: Tensor, generator: Generator) -> None:
     """Fill weight [out, in] like `nn.Linear`: uniform within ±1/sqrt(fan_in)."""
@@ -23,7 +25,7 @@ def default_bias(bias: Tensor, fan_in: int, generator: Generator) -> None:
 
 
 Init = Callable[..., object]
-INITS: dict[str, Init] = {
+_own: dict[str, Init] = {
     "default": default_weight,
     "normal": nn.init.normal_,
     "xavier_uniform": nn.init.xavier_uniform_,
@@ -32,3 +34,4 @@ INITS: dict[str, Init] = {
     "kaiming_normal": nn.init.kaiming_normal_,
     "orthogonal": nn.init.orthogonal_,
 }
+INITS = registry.table("init", _own, leading=1, given=("generator",), function=True)

@@ -4,12 +4,15 @@ Axes: K lanes, B batch, H features. On the CPU in float32, at the same number of
 bits for a lane in a stack and for the lane alone. Some functions are written in an unusual way because of that.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from hpsearch.components import registry
 
 Tensors = dict[str, Tensor]
 
@@ -64,13 +67,25 @@ def sigmoid(h: Tensor) -> Tensor:
     return torch.tanh(h * 0.5) * 0.5 + 0.5
 
 
-# name -> (features, negative slope) -> features; only leaky_relu reads the slope
-ACTIVATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+def gelu(h: Tensor) -> Tensor:
+    """h Φ(h), by `torch.erf`, because `F.gelu` also rounds by the place of an element."""
+    return h * 0.5 * (torch.erf(h * math.sqrt(0.5)) + 1)
+
+
+Activation = Callable[[Tensor, float], Tensor]  # (features, negative slope) -> features
+
+
+def _registered(function: Callable[[Tensor], Tensor], name: str) -> Activation:
+    return lambda h, slope: function(h)
+
+
+_own: dict[str, Activation] = {  # only leaky_relu reads the slope
     "relu": lambda h, slope: torch.relu(h),
     "leaky_relu": lambda h, slope: F.leaky_relu(h, slope),
     "tanh": lambda h, slope: torch.tanh(h),
     "sigmoid": lambda h, slope: sigmoid(h),
     "identity": lambda h, slope: h,
     "step": lambda h, slope: (torch.sign(h) + 1) / 2,  # its gradient is 0: the layers below are not trained
-    "gelu": lambda h, slope: F.gelu(h),
+    "gelu": lambda h, slope: gelu(h),
 }
+ACTIVATIONS = registry.table("activation", _own, _registered, leading=1, function=True, configured=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.errors import require
 
 Values = np.ndarray
@@ -65,7 +66,7 @@ def log_loss(y: Values, probabilities: Values) -> float:
 
 
 _LABELS, _VALUES = ("classification", "labels"), ("regression", "values")
-METRICS: dict[str, Metric] = {
+_own: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", accuracy, *_LABELS, unit="%"),
@@ -78,6 +79,29 @@ METRICS: dict[str, Metric] = {
         Metric("r2", partial(_sklearn, "r2_score"), *_VALUES),
     )
 }
+READS = {"labels": "classification", "probabilities": "classification", "values": "regression"}  # -> kind
+
+
+def _registered(
+    function: Callable[[Values, Values], float],
+    name: str,
+    *,
+    maximize: bool | None = None,
+    kind: str | None = None,
+    reads: str | None = None,
+    unit: str = "",
+) -> Metric:
+    """The metric of a registered function; of `kind` and `reads` one is enough. Raises OutOfRange."""
+    if maximize is None:
+        raise ValueError("register needs maximize=True or maximize=False")
+    reads = reads or ("values" if kind == "regression" else "labels")
+    require(reads in READS, "reads", reads, f"one of {', '.join(READS)}")
+    require(kind in (None, READS[reads]), "kind", kind, f"{READS[reads]} for reads={reads}")
+    require(unit in ("", "%", "target"), "unit", unit, 'one of "", "%", "target"')
+    return Metric(name, function, READS[reads], reads, maximize, unit)
+
+
+METRICS = registry.table("metric", _own, _registered, leading=2, function=True, configured=False)
 DEFAULT = {"classification": "accuracy", "regression": "rmse"}
 
 

@@ -5,8 +5,8 @@ Here a hyperparameter is a tensor [K, 1, 1] that broadcasts over the stacked wei
 `torch.optim`.
 
 An optimizer object holds the hyperparameters of one run. Lanes whose optimizers have the same `kind` are updated
-together; so a lane computes the same terms as it would alone. To add an optimizer, write a class with the methods of
-`Optimizer`, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
+together; so a lane computes the same terms as it would alone. To add an optimizer to hpsearch, write a class with the
+methods of `Optimizer`, name it in `OPTIMIZERS` and add ``conf/optimizer/<name>.yaml``.
 
 Long, because the four optimizers share terms and are read side by side.
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.errors import require
 
 if TYPE_CHECKING:  # torch takes a second, and checking a configuration must not wait for it
@@ -50,6 +51,9 @@ class Optimizer(Protocol):
 
         On a CUDA device `engine/cuda_fused.py` compiles this method into one kernel, if it knows each operation.
         """
+
+
+DEFAULT_LR = 0.001  # of a registered optimizer that names none
 
 
 @dataclass(frozen=True)
@@ -176,4 +180,10 @@ def value_names(optimizer: Optimizer) -> list[str]:
     return list(optimizer.values(np.zeros(1), np.ones(1)))
 
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+def _registered(optimizer: Callable[..., Optimizer], name: str, lr: float = DEFAULT_LR) -> Callable[..., Optimizer]:
+    require(0 < lr < np.inf, "lr", lr, "a number above 0")
+    return optimizer
+
+
+_own: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+OPTIMIZERS = registry.table("optimizer", _own, _registered, adds={"lr": DEFAULT_LR})

@@ -80,13 +80,14 @@ def none() -> Any:
     return "passthrough"
 
 
-PREPROCESSINGS: dict[str, Callable[..., Any]] = {
+_own: dict[str, Callable[..., Any]] = {
     "default": own,
     "standard": standard,
     "quantile": quantile,
     "robust": robust,
     "none": none,
 }
+PREPROCESSINGS = registry.table("preprocessing", _own, function=True)
 
 
 def fitted(raw: Raw, train: Indices, options: Mapping[str, Any]) -> Transform:

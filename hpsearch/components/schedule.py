@@ -6,9 +6,12 @@ write a class like `Cosine`, name it in `SCHEDULES` and add ``conf/schedule/<nam
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.errors import require
 
 Schedule = Callable[[np.ndarray, int], np.ndarray]
@@ -62,4 +65,17 @@ class OneCycle:
         return np.where(step <= peak, up, down)
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {"constant": Constant, "cosine": Cosine, "one_cycle": OneCycle}
+def _registered(schedule: Callable[..., Any], name: str) -> Callable[..., Schedule]:
+    """A class of options as it is; a function of (step, steps, **options) with its options bound."""
+    if isinstance(schedule, type):
+        return schedule
+
+    @wraps(schedule)
+    def bound(**options: Any) -> Schedule:
+        return partial(schedule, **options)
+
+    return bound
+
+
+_own: dict[str, Callable[..., Schedule]] = {"constant": Constant, "cosine": Cosine, "one_cycle": OneCycle}
+SCHEDULES = registry.table("schedule", _own, _registered, leading=2)

@@ -1,6 +1,7 @@
 """Inverted dropout, each lane with its own probability (Srivastava et al. 2014)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,11 +17,28 @@ class Dropout:
         self._threshold = threshold.to(device)[:, None, None]
         self._scale = torch.tensor([1 / (1 - one) for one in p], dtype=dtype, device=device)[:, None, None]
 
-    def of_step(self, keys: Tensor) -> Callable[[Tensor, int], Tensor]:
-        """The function of (features [K, B, H], dropout layer) for one step. keys: [layers, K, 2]."""
+    def of_step(self, keys: Tensor) -> "StepDropout":
+        """The dropout of one step. keys: [layers, K, 2]."""
+        return StepDropout(keys, self._threshold, self._scale)
 
-        def dropout(h: Tensor, layer: int) -> Tensor:
-            mask = randomness.keep_mask(keys[layer], self._threshold, h.shape[1], h.shape[2])
-            return h * (mask * self._scale)
 
-        return dropout
+@dataclass(frozen=True)
+class StepDropout:
+    """The dropout of one step, as `hpsearch.components.architecture.model.Dropout` says. threshold, scale: [K, 1, 1]
+    for a net that leaves the probability to the lane."""
+
+    keys: Tensor
+    threshold: Tensor
+    scale: Tensor
+
+    def of(self, lanes: slice) -> "StepDropout":
+        """The dropout of some of the lanes."""
+        return StepDropout(self.keys[:, lanes], self.threshold[lanes], self.scale[lanes])
+
+    def __call__(self, h: Tensor, layer: int) -> Tensor:
+        mask = randomness.keep_mask(self.keys[layer], self.threshold, h.shape[1], h.shape[2])
+        return h * (mask * self.scale)
+
+    def mask(self, keys: Tensor, p: float, batch: int, features: int) -> Tensor:
+        threshold = torch.tensor(randomness.keep_threshold(p), dtype=torch.int32, device=keys.device)
+        return randomness.keep_mask(keys, threshold, batch, features) * (1 / (1 - p))

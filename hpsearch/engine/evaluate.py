@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hpsearch.components.architecture.mlp import Model
+from hpsearch.components.architecture.model import Model
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.layers import Tensors
 from hpsearch.components.metric import Metric

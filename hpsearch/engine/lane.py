@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.layers import Tensors
 from hpsearch.engine import randomness
@@ -78,7 +79,10 @@ def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
     """A lane for a run that has not trained yet. Its weights are drawn from its own seed; its data go to the device."""
     with threads(1):  # LAPACK's blocking, in an orthogonal init, depends on their number
         initial = stack.model.tensors(spec.init, randomness.generator(spec.seed, "init"))
-    tensors = {name: t.to(stack.device, stack.weight_dtype) for name, t in initial.items()}
+    tensors = {
+        name: t.to(stack.device, stack.weight_dtype if t.is_floating_point() else t.dtype)
+        for name, t in initial.items()
+    }
     state = {
         buffer: {name: torch.zeros_like(t) for name, t in tensors.items() if is_trained(name)}
         for buffer in spec.optimizer.buffers
@@ -86,11 +90,6 @@ def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
     data = stack.data if spec.data is None else spec.data.to(stack.device, stack.dtype)
     average = {name: t for name, t in tensors.items() if is_trained(name)} if spec.ema else {}
     return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(data.train)), data, average)
-
-
-def is_trained(name: str) -> bool:
-    """True for a parameter, False for a running statistic."""
-    return "running_" not in name
 
 
 def stacked(parts: list[Tensors]) -> Tensors:

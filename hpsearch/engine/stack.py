@@ -7,6 +7,7 @@ Axes: K lanes, B batch, S steps of an epoch.
 Long, because a reader should see all of it in one place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -17,6 +18,7 @@ from weakref import WeakMethod
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.augmentation import DRAWS
 from hpsearch.components.layers import Tensors
 from hpsearch.components.optimizer import value_names
@@ -25,9 +27,9 @@ from hpsearch.engine.average import Average
 from hpsearch.engine.clip import Clip
 from hpsearch.engine.cuda_fused import Update, fused
 from hpsearch.engine.cuda_graphs import graphed
-from hpsearch.engine.dropout import Dropout
+from hpsearch.engine.dropout import Dropout, StepDropout
 from hpsearch.engine.evaluate import by_forward, evaluate, judge
-from hpsearch.engine.lane import Lane, is_trained, stacked
+from hpsearch.engine.lane import Lane, stacked
 from hpsearch.engine.loss import TrainingLoss
 from hpsearch.engine.samples import samples_of
 from hpsearch.engine.spec import StackSpec, lane_values
@@ -41,8 +43,18 @@ class Group:
     where: slice  # of the stack's lanes
     update: Update
     names: list[str]  # of the values that `update` reads
-    parameters: list[Tensor]  # [k, ...] each: views into the stack
+    parameters: list[Tensor]  # [k, a, b] each: views into the stack
     state: list[dict[str, Tensor]]  # of the optimizer, for each parameter
+
+
+@dataclass
+class Part:
+    """Lanes of a stack that go through the model at once: all of them, or one."""
+
+    where: slice  # of the stack's lanes
+    leaves: Tensors  # the parameters, [k, ...] each, with gradients
+    tensors: Tensors  # all of them
+    loss: TrainingLoss
 
 
 class Stack:
@@ -53,14 +65,12 @@ class Stack:
         self.tensors = stacked([lane.tensors for lane in lanes])
         for k, lane in enumerate(lanes):
             lane.tensors = {name: t[k : k + 1] for name, t in self.tensors.items()}
-        self.leaves = {name: t.detach().requires_grad_() for name, t in self.tensors.items() if is_trained(name)}
-        self.in_training = self.tensors | self.leaves
         self.groups = _groups(lanes, self.tensors, spec.device)
         p, datasets = [lane.spec.dropout for lane in lanes], [lane.data for lane in lanes]
-        self.dropout = Dropout(p, spec.dtype, spec.device) if any(p) else None
-        self.loss = TrainingLoss([lane.spec for lane in lanes], datasets, spec.device)
+        self.dropout = Dropout(p, spec.dtype, spec.device) if spec.model.drops or any(p) else None
+        self.parts = _parts(lanes, self.tensors, spec)
         self.clip = Clip([lane.spec.clip for lane in lanes], spec.device)
-        self.average = Average(lanes, self.leaves)
+        self.average = Average(lanes, {name: t for name, t in self.tensors.items() if is_trained(name)})
         self.train, self.validation = samples_of("train", datasets), samples_of("validation", datasets)
         self.total = torch.zeros(len(lanes), dtype=torch.float64, device=spec.device)  # summed losses of the epoch
         step = WeakMethod(self._step)  # a reference to itself would keep its tensors until garbage is collected
@@ -109,16 +119,30 @@ class Stack:
             numbers = randomness.numbers(images, batch.shape[1] * DRAWS).bitwise_and(2**31 - 1)
             x = self.spec.augmentation(x, numbers.view(*batch.shape, DRAWS), self.spec.data.shape)
         dropout = None if self.dropout is None else self.dropout.of_step(keys)
-        outputs = self.spec.model.forward(self.in_training, x, dropout, training=True)
-        losses = self.loss(outputs, y)
-        # mean over the batch, sum over lanes: a mean over lanes would scale a run's steps by its neighbours' number
-        gradients = self.clip(torch.autograd.grad(losses.mean(1).sum(), list(self.leaves.values())))
+        losses, gradients = self._gradients(x, y, dropout)
+        gradients = self.clip(gradients)
         for group, numbers in zip(self.groups, values, strict=True):
             named = dict(zip(group.names, numbers, strict=True))
             for p, g, state in zip(group.parameters, gradients, group.state, strict=True):
-                group.update(p, g[group.where], state, named)
+                group.update(p, g[group.where].view_as(p), state, named)
         self.average.take(mix)
-        self.total += losses.detach().sum(1, dtype=torch.float64)
+        self.total += losses.sum(1, dtype=torch.float64)
+
+    def _gradients(self, x: Tensor, y: Tensor, dropout: StepDropout | None) -> tuple[Tensor, Sequence[Tensor]]:
+        """The loss of each sample, [K, B], and the gradients of the parameters, [K, ...] each."""
+        found = []
+        for part in self.parts:
+            drawn = None if dropout is None else dropout.of(part.where)
+            outputs = self.spec.model.forward(part.tensors, x[part.where], drawn, training=True)
+            losses = part.loss(outputs, y[part.where])
+            # mean over the batch, sum over lanes: a mean over lanes would scale a run's steps by its neighbours' number
+            total, leaves = losses.mean(1).sum(), list(part.leaves.values())
+            gradients = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+            found.append((losses.detach(), gradients))
+        if len(found) == 1:
+            return found[0]
+        losses_of, gradients_of = zip(*found, strict=True)
+        return torch.cat(losses_of), [torch.cat(parts) for parts in zip(*gradients_of, strict=True)]
 
     def _draw(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """The numbers of the next epoch: sample order [K, n]; dropout keys [S, layers, K, 2], augmentation keys
@@ -145,6 +169,23 @@ class Stack:
         return order.to(spec.device), [draw.to(spec.device) for draw in draws], values
 
 
+def _parts(lanes: list[Lane], tensors: Tensors, spec: StackSpec) -> list[Part]:
+    """One part of all lanes if they go through the model together, else a part for each."""
+    size, parts = len(lanes) if spec.model.together else 1, []
+    for first in range(0, len(lanes), size):
+        where = slice(first, first + size)
+        own = {name: t[where] for name, t in tensors.items()}
+        leaves = {name: t.detach().requires_grad_() for name, t in own.items() if is_trained(name)}
+        specs, datasets = [lane.spec for lane in lanes[where]], [lane.data for lane in lanes[where]]
+        parts.append(Part(where, leaves, own | leaves, TrainingLoss(specs, datasets, spec.device)))
+    return parts
+
+
+def _flat(t: Tensor) -> Tensor:
+    """A view [k, a, b] of a tensor [k, ...], because the values of `Optimizer.update` are [k, 1, 1]."""
+    return t if t.ndim == 3 else t.view(len(t), 1, -1)
+
+
 def _groups(lanes: list[Lane], tensors: Tensors, device: torch.device) -> list[Group]:
     """The groups of a stack. The optimizer state of their lanes becomes one tensor for each parameter."""
     groups: list[Group] = []
@@ -162,8 +203,8 @@ def _groups(lanes: list[Lane], tensors: Tensors, device: torch.device) -> list[G
                 where,
                 fused(optimizer, device),
                 value_names(optimizer),
-                [tensors[name][where] for name in trained],
-                [{buffer: named[name] for buffer, named in state.items()} for name in trained],
+                [_flat(tensors[name][where]) for name in trained],
+                [{buffer: _flat(named[name]) for buffer, named in state.items()} for name in trained],
             )
         )
         start = where.stop

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from hpsearch.components.architecture.model import Model
+
 SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
 
 
@@ -19,6 +21,8 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def threads_for(batch_size: int, parameters: int) -> AbstractContextManager[None]:
-    """Inside, the operations of a small net use one thread."""
-    return threads(1 if batch_size * parameters < SMALL else torch.get_num_threads())
+def threads_for(model: Model, batch_size: int, parameters: int) -> AbstractContextManager[None]:
+    """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there
+    a lane's bits would depend on the number of threads."""
+    small = batch_size * parameters < SMALL
+    return threads(1 if small or not model.together else torch.get_num_threads())

@@ -45,8 +45,8 @@ class StackTrainer:
         self._spec = replace(spec, data=spec.data.to(spec.device, spec.dtype))
         self._lanes: list[Lane] = []
         self._stacks: list[Stack] = []  # empty if the lanes have changed since the last epoch
-        self._sizes = StackSize(tries=spec.device.type == "cpu")  # on CUDA each size would be recorded as a graph
-        torch.backends.cuda.matmul.allow_tf32 = spec.tf32
+        self._sizes = StackSize(tries=spec.device.type == "cpu" and spec.model.together)  # CUDA would record each size
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = spec.tf32
         torch.set_flush_denormal(True)  # denormal numbers of exploding runs slow the CPU down
 
     def __len__(self) -> int:
@@ -105,5 +105,4 @@ class StackTrainer:
         self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
 
     def _threads(self) -> AbstractContextManager[None]:
-        """Inside, the operations of a small net use one thread."""
-        return threads_for(self._spec.batch_size, self._lanes[0].parameters)
+        return threads_for(self._spec.model, self._spec.batch_size, self._lanes[0].parameters)

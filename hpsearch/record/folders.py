@@ -10,7 +10,7 @@ BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs 
 
 
 def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
-    """One line if the records of `runs` runs and so many bytes of weights cannot be written below `folder`, else None."""
+    """One line if the records of runs and so many bytes of weights cannot be written below `folder`, else None."""
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"

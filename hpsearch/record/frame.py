@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from hpsearch.formatting import count
+from hpsearch.record.data_set import names_of
 from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number
 from hpsearch.record.folders import run_folders
+from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
 
 SHOWN_NOTES = 10
@@ -90,9 +92,14 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     if len(notes) > SHOWN_NOTES:
         notes = [*notes[:SHOWN_NOTES], f"and {len(notes) - SHOWN_NOTES} more records were left out"]
     kept, measure, others = _of_one_metric([*found.values()])
-    rows, records = [row for row, _ in kept], [record for _, record in kept]
+    records = [record for _, record in kept]
+    names = names_of(records)
+    rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
-    flats = [_flat(record["config"]) for record in records]
+    flats = [_flat(completed(record["config"])) for record in records]
+    for flat, name in zip(flats, names, strict=True):
+        if flat.pop("data.fingerprint", None):
+            flat["data.path"] = name
     swept = _swept_keys(flats)
     frame = pd.DataFrame([row | {"configuration": numbers[row["configuration"]]} for row in rows])
     for key, name in swept.items():
@@ -141,6 +148,12 @@ def configuration_of(record: Record) -> str:
     return json.dumps([[key, _plain(flat[key])] for key in sorted(flat) if key != "seed"])
 
 
+def values_of(record: Record, keys: Sequence[str]) -> list[Any]:
+    """The values of swept keys in a record; None for a key that it has not."""
+    flat = _flat(record["config"])
+    return [_plain(flat.get(key, flat.get(f"{key}.name"))) for key in keys]
+
+
 def run_table(runs: Runs) -> pd.DataFrame:
     """A row per run, with the columns of ``runs.csv``."""
     metrics = dict.fromkeys(
@@ -182,7 +195,6 @@ def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
         "number": int(folder.partition("_")[0]),
         "key": record["key"],
         "configuration": configuration_of(record),
-        "data_set": record["config"]["data"]["name"],
         "status": record["status"],
         "seed": record["config"]["seed"],
         **{name: number(metrics.get(name)) for name in names},

@@ -12,7 +12,7 @@ from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import Runs, gather
-from hpsearch.report import confirmation, tables, verdict_text
+from hpsearch.report import confirmation, retraining, tables, verdict_text
 from hpsearch.report.summary_table import summarise
 from hpsearch.report.verdict import Verdict, judge
 
@@ -66,6 +66,7 @@ def read(
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
     paragraphs = [verdict_text.paragraph(verdict, runs) for verdict in verdicts]
     paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
+    paragraphs += retraining.paragraphs(sweeps, runs)
     warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
     layout = tables.layout(table, runs, list(rows), columns, spread)
     if layout.spread != spread:

@@ -1,6 +1,7 @@
 """Write the results for programs: ``summary.json``, and ``best.yaml``, which runs the winner."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hpsearch.record.file import STATUSES
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 
+FILES = (("data", "path"), ("split", "files"))  # the options that name files
 SUMMARY, BEST = "summary.json", "best.yaml"
 
 
@@ -65,15 +67,21 @@ def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
     """A primary configuration for Hydra: the winner's choice in each group, then every value of its first seed's run.
 
     The choices are named one by one, because an experiment would bring its sweep along. An option that was not typed
-    has the name that its group begins with.
+    has the name that its group begins with. The path of a file that was typed stands for its fingerprint.
     """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
     typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
     config = record["config"].items()
     groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
     choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
-    values = {"defaults": ["config", *choices, "_self_"], **record["config"], "name": f"{findings.title}-best"}
+    values = {"defaults": ["config", *choices, "_self_"], **deepcopy(record["config"])}
+    for group, option in FILES:
+        if values.get(group, {}).pop("fingerprint", None) and (path := typed.get(f"{group}.{option}")):
+            values[group][option] = yaml.safe_load(path)
+    values["name"] = f"{findings.title}-best"
+    plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
         f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
-        f"# {command('--config-dir', str(sweep), '--config-name', 'best')}\n{yaml.safe_dump(values, sort_keys=False)}"
+        f"# {command('--config-dir', str(sweep), '--config-name', 'best', *plugins)}\n"
+        f"{yaml.safe_dump(values, sort_keys=False)}"
     )

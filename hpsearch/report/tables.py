@@ -68,12 +68,14 @@ def layout(table: pd.DataFrame, runs: Runs, rows: list[str], columns: str | None
 
 @dataclass(frozen=True)
 class Display:
-    """cells: all text; the first `names` columns name a row. bold: True for the best; of the same shape."""
+    """cells: all text; the first `names` columns name a row, the last `further` are of further metrics. bold: True for
+    the best; of the same shape."""
 
     cells: pd.DataFrame
     bold: pd.DataFrame
     caption: str
     names: int
+    further: int
 
 
 def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Display:
@@ -105,7 +107,8 @@ def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Disp
     lines = [[*names, *(inner.get(h, "") for h in headings)] for names, inner in cells.items()]
     marks = [[False] * len(names) + [inner.get(h, False) for h in headings] for names, inner in bold.items()]
     shape, caption = [*layout.rows, *headings], _caption(table, measure, layout, title)
-    return Display(pd.DataFrame(lines, columns=shape), pd.DataFrame(marks, columns=shape), caption, len(layout.rows))
+    cells_frame, bold_frame = pd.DataFrame(lines, columns=shape), pd.DataFrame(marks, columns=shape)
+    return Display(cells_frame, bold_frame, caption, len(layout.rows), len(further) if pivot is None else 0)
 
 
 def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
@@ -185,11 +188,15 @@ def html(shown: Display, page: bool = False) -> str:
 
 
 def show(shown: Display, console: Console) -> None:
-    """Print at most `SHOWN_ROWS` rows. If the names are too wide for the terminal, join them in one column and print
-    fewer rows."""
+    """Print at most `SHOWN_ROWS` rows. If the table is too wide for the terminal, leave out further metrics; if the
+    names are, join them in one column and print fewer rows."""
     console.print(shown.caption, markup=False, highlight=False)
     cells, bold, names, rows = shown.cells, shown.bold, shown.names, SHOWN_ROWS
-    if sum(max(len(heading), *cells[heading].map(len)) + 3 for heading in cells) > console.width and names > 2:
+    left_out = (
+        list(cells)[len(cells.columns) - shown.further :] if shown.further and _width(cells) > console.width else []
+    )
+    cells, bold = cells.drop(columns=left_out), bold.drop(columns=left_out)
+    if _width(cells) > console.width and names > 2:
         joined = [
             " ".join(f"{key}={value}" for key, value in row.items() if value != MISSING)
             for row in cells.iloc[:, :names].to_dict("records")
@@ -206,3 +213,10 @@ def show(shown: Display, console: Console) -> None:
     console.print(table)
     if len(cells) > rows:
         console.print(f"{len(cells) - rows:,} more rows are in table.md")
+    if left_out:
+        console.print(f"{', '.join(left_out)}: in table.md", markup=False, highlight=False)
+
+
+def _width(cells: pd.DataFrame) -> int:
+    """Characters of a line of the table on the terminal."""
+    return sum(max(len(heading), *cells[heading].map(len)) + 3 for heading in cells)

@@ -16,7 +16,7 @@ from hpsearch.report.verdict import HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edg
 
 SHOWN = 50  # comparisons in a table, the nearest on validation
 FEWEST_SEEDS = 5  # for a useful estimate of the spread
-FOLDS = "The folds share training rows, so the interval and p are smaller than they should be (Nadeau and Bengio 2003)."
+SHARED = {"kfold": "folds", "seeded": "splits", "uci": "splits"}  # by the split: the parts that a seed each takes
 
 
 def explanation(measure: Measure) -> str:
@@ -73,11 +73,14 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
             sentences.append(
                 f"The closest on test is {label(table.loc[closest], swept)}, "
                 f"{measure.difference(-row.difference, best.test_mean)}{measure.points}"
-                f"{_interval(row.low, row.high, best.test_mean, measure)}; {_needed(row)}."
+                f"{_interval(-row.high, -row.low, best.test_mean, measure)}; {_needed(row)}."
             )
     split = runs.records_of(verdict.winner)[0]["config"].get("split")
-    if isinstance(split, dict) and split.get("name") == "kfold":
-        sentences.append(FOLDS)
+    if isinstance(split, dict) and split.get("name") in SHARED:
+        sentences.append(
+            f"The {SHARED[split['name']]} share training rows, so the interval and p are smaller than they should be "
+            "(Nadeau and Bengio 2003)."
+        )
     return " ".join(sentences)
 
 

@@ -3,29 +3,27 @@
 Long, because the checks of a net, a classifier and their data share what they have found.
 """
 
-import json
 import math
 from functools import partial
+from typing import Any
 
 import torch
 
-from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data.dataset import Dataset
-from hpsearch.components.data.load import dataset_of, parts_of, rows_of
-from hpsearch.components.data.raw import Raw
 from hpsearch.components.init import INITS
 from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
-from hpsearch.components.split import SPLITS
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec, ClassifierTrainer
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec, stack_key
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.errors import require
 from hpsearch.record.file import key_of
 from hpsearch.task.config import Settings
+from hpsearch.task.datasets import Datasets
 from hpsearch.task.faults import Faults
 from hpsearch.task.fits import check_memory, check_target, device_of
+from hpsearch.task.model import model_of
 from hpsearch.workers.run import Run
 
 
@@ -34,8 +32,7 @@ class Builder:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._datasets: dict[tuple[str, ...], Dataset | None] = {}  # None: has a fault, which is reported once
-        self.warnings: dict[str, None] = {}  # of the data, in order
+        self.datasets = Datasets(faults)
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
     def run(self, settings: Settings) -> Run | None:
@@ -52,8 +49,8 @@ class Builder:
             device = device_of(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
-        data = self.dataset(settings)
-        key = stack_key(config | _sizes(data), device)
+        data = self.datasets.of(settings)
+        key = stack_key(_shared(config, data), device)
         if key not in self._stacks:
             self._stacks[key] = self._stack(settings, device, data)
         stack = self._stacks[key]
@@ -79,7 +76,7 @@ class Builder:
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
-        data = self.dataset(settings)
+        data = self.datasets.of(settings)
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
@@ -91,28 +88,9 @@ class Builder:
             return None
         stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
         lane = ClassifierSpec(estimator, config["seed"], data)
-        shared = {key: value for key, value in config.items() if key != "architecture"}
-        key = stack_key(shared | _sizes(data), stack.device)
+        shared = {key: value for key, value in _shared(config, data).items() if key != "architecture"}
+        key = stack_key(shared, stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
-
-    def dataset(self, settings: Settings) -> Dataset | None:
-        """The data set of a run, or None and a fault. Runs with the same split share it."""
-        faults, before = self._faults, len(self._faults.lines)
-        data, split, preprocessing = map(json.dumps, (settings.data, settings.split, settings.preprocessing))
-        seed = settings.config["seed"] if registry.build(SPLITS, settings.split).per_seed else None
-        key = data, split, preprocessing, str(seed)
-        if key not in self._datasets:
-            self._datasets[key] = None
-            with faults.of("data"):
-                rows = rows_of(data)
-            if len(faults.lines) == before and isinstance(rows, Raw):
-                with faults.of("split"):
-                    parts_of(data, split, seed)
-            if len(faults.lines) == before:
-                with faults.of("preprocessing"):
-                    self._datasets[key] = found = dataset_of(data, split, preprocessing, seed)
-                    self.warnings |= dict.fromkeys(found.warnings)
-        return self._datasets[key]
 
     def _stack(self, settings: Settings, device: torch.device, data: Dataset | None) -> StackSpec | None:
         faults, config = self._faults, settings.config
@@ -121,7 +99,7 @@ class Builder:
             return None
         batch_size, samples, before = config["batch_size"], len(data.train), len(faults.lines)
         with faults.of("architecture"):
-            model = settings.architecture(data.shape, data.target.outputs, normalization, settings.dropout[1])
+            model = model_of(settings, data, normalization, device)
             check_memory(model.parameters, device)
         with faults:
             require(batch_size <= samples, "batch_size", batch_size, f"between 1 and the {samples} training samples")
@@ -160,6 +138,7 @@ class Builder:
         return None
 
 
-def _sizes(data: Dataset | None) -> dict[str, list[int]]:
-    """The sizes that lanes with splits of their own must have in common."""
-    return {} if data is None else {"sizes": [len(data.train), len(data.validation), len(data.test), data.features]}
+def _shared(config: dict[str, Any], data: Dataset | None) -> dict[str, Any]:
+    """A configuration without its split and preprocessing: lanes may differ in them if the sizes are equal."""
+    sizes = [] if data is None else [len(data.train), len(data.validation), len(data.test), *data.shape]
+    return {key: value for key, value in config.items() if key not in ("split", "preprocessing")} | {"sizes": sizes}

@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.architecture.options import ARCHITECTURES
+from hpsearch.components.architecture.options import ARCHITECTURES, ModuleArchitecture
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.dropout import dropout
 from hpsearch.components.optimizer import OPTIMIZERS
@@ -20,8 +20,10 @@ from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
+from hpsearch.record.implied import ADDED, DEFAULT
+from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import ADDED, DEFAULT, identity, located
+from hpsearch.task.identity import identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -55,14 +57,17 @@ class Config:
     metric: str = "auto"
     metrics: list[str] = field(default_factory=list)
     mc_dropout: int = 0
+    lanes_together: Any = "auto"
     weights: str = "winner"
     precision: str = MISSING
     device: str = MISSING
     name: str = MISSING
     report: bool = True
     confirm: int = 0
+    retrain: list[str] | None = None
     plan: bool = False
     trial: int | None = None
+    plugins: list[str] = field(default_factory=list)
 
 
 ConfigStore.instance().store("schema", Config)
@@ -97,6 +102,7 @@ class Settings:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
+    plugins.check(cfg, overrides)
     config = identity(cfg)
     data, split = located(cfg, config, "data"), located(cfg, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)
@@ -132,6 +138,9 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         kind, _, number = cfg.device.partition(":")
         known = cfg.device in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())
         require(known, "device", cfg.device, "auto, cpu, cuda or cuda:N")
+    architecture = faults.build("architecture", ARCHITECTURES, config["architecture"])
+    with faults:
+        _check_layers(config, cfg.lanes_together, isinstance(architecture, ModuleArchitecture))
     return Settings(
         config,
         overrides,
@@ -139,10 +148,24 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         split,
         preprocessing,
         cfg.device,
-        faults.build("architecture", ARCHITECTURES, config["architecture"]),
+        architecture,
         faults.build("optimizer", OPTIMIZERS, config["optimizer"]),
         faults.build("schedule", SCHEDULES, config["schedule"]),
         faults.build("dropout", {config["dropout"]["name"]: dropout}, config["dropout"]),
         faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),
         cfg.weights,
     )
+
+
+def _check_layers(config: dict[str, Any], together: Any, module: bool) -> None:
+    """Raise OutOfRange for a key that the net has no use for. module: True for a `torch.nn.Module`."""
+    name = config["architecture"]["name"]
+    require(together in ("auto", True, False), "lanes_together", together, "auto, true or false")
+    if not module:
+        require(together is not False, "lanes_together", "false", f"auto or true for {name}: its lanes go together")
+        return
+    dropout, normalization = config["dropout"], config["normalization"]["name"]
+    own = f"for architecture={name}, because its own layers do that: set its options"
+    require(not dropout.get("p"), "dropout.p", dropout.get("p"), f"0 {own}")
+    require(not dropout.get("inputs"), "dropout.inputs", "true", f"false {own}")
+    require(normalization == "none", "normalization", normalization, f"none {own}")

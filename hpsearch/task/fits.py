@@ -8,8 +8,8 @@ import torch
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.target import Classes
 from hpsearch.errors import require
+from hpsearch.record.implied import ADDED
 from hpsearch.task.config import Settings
-from hpsearch.task.identity import ADDED
 
 
 def check_target(settings: Settings, data: Dataset) -> None:

@@ -10,26 +10,11 @@ from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
 from hpsearch.errors import UsageError
 from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
+from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.fingerprint import fingerprint
 
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "device", "plan", "trial", "weights")
-DEFAULT = {"name": "default"}
+NOT_IDENTITY = ("hydra", "name", "report", "confirm", "retrain", "device", "plan", "trial", "weights", "plugins")
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
-ADDED = {  # keys that older versions had not, with the value that they implied: left out, so that old sweeps continue
-    "metric": "auto",
-    "metrics": [],
-    "warmup": 0.0,
-    "clip": None,
-    "label_smoothing": 0.0,
-    "class_weights": None,
-    "ema": 0.0,
-    "patience": None,
-    "mc_dropout": 0,
-    "split": DEFAULT,
-    "preprocessing": DEFAULT,
-    "augmentation": {"name": "none"},
-    "dropout": {"inputs": False},
-}
 
 
 def identity(cfg: DictConfig) -> dict[str, Any]:

@@ -14,18 +14,18 @@ from torch import Tensor, nn
 
 from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.architecture.mlp import Model
+from hpsearch.components.architecture.model import Model, is_trained
+from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.dropout import dropout
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.target import Classes, Quantity, Target
 from hpsearch.engine.evaluate import Predict, by_forward, by_passes, predicted, unstandardised
-from hpsearch.engine.lane import is_trained
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.threads import threads_for
 from hpsearch.errors import UsageError
 from hpsearch.record.file import Record
-from hpsearch.task.identity import ADDED
+from hpsearch.record.implied import ADDED
 from hpsearch.task.inputs import Inputs, Rows
 from hpsearch.task.weights import NoWeights, Stored, stored
 
@@ -35,6 +35,7 @@ class Predictor(nn.Module):
 
     target: Target
     inputs: Inputs
+    record: Record
 
     def _judged(self, rows: Rows) -> np.ndarray:
         """Probabilities [n, classes], or values [n] in the target's unit."""
@@ -89,6 +90,16 @@ class Net(Predictor):
         """Where its weights lie."""
         return next(self.weights.parameters()).device
 
+    @property
+    def module(self) -> nn.Module:
+        """The user's own module with these weights; it takes preprocessed samples. Raises UsageError for another net."""
+        if not isinstance(self._model, ModuleModel):
+            raise UsageError(["architecture: is no nn.Module of its own; the net that was loaded is one"])
+        module = self._model.new_module()
+        tensors = {name: t.detach() for name, t in (*self.weights.named_parameters(), *self.weights.named_buffers())}
+        module.load_state_dict(self._model.state_dict(tensors))
+        return module.eval()
+
     def forward(self, rows: Rows) -> Tensor:
         """Logits [n, classes], or values [n] in the target's unit."""
         x = self.inputs(rows).to(self.device, self._dtype)
@@ -108,7 +119,7 @@ class Net(Predictor):
             classes = isinstance(self.target, Classes)
             predict = by_passes(self._model, tensors, self._passes, [self._p], [self._seed], classes)
         trained = sum(parameter.numel() for parameter in self.weights.parameters())
-        with threads_for(self._batch_size, trained), _arithmetic(self._tf32):
+        with threads_for(self._model, self._batch_size, trained), _arithmetic(self._tf32):
             batches = x.detach().to(self.device, self._dtype).split(EVALUATION_BATCH)
             return torch.cat([predict(number, batch[None]) for number, batch in enumerate(batches)], 1)[0]
 
@@ -132,7 +143,8 @@ class Ensemble(Predictor):
 
     def __init__(self, nets: Sequence[Net]) -> None:
         super().__init__()
-        self.nets, self.target, self.inputs = nn.ModuleList(nets), nets[0].target, nets[0].inputs
+        self.nets, self.target = nn.ModuleList(nets), nets[0].target
+        self.inputs, self.record = nets[0].inputs, nets[0].record
         self.eval()
 
     def forward(self, rows: Rows) -> Tensor:
@@ -163,6 +175,8 @@ def net_of(folder: Path, record: Record) -> Net:
     _, drops_inputs = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})
     architecture = registry.build(ARCHITECTURES, config["architecture"])
     model = architecture(found.shape, found.target.outputs, normalization, drops_inputs)
+    if isinstance(model, ModuleModel):
+        model = replace(model, **found.module)
     wanted = model.tensors(lambda weight, generator: weight, torch.Generator())
     shapes = {key: tuple(t.shape[1:]) for key, t in wanted.items()}
     if found.key != record["key"] or shapes != {key: array.shape for key, array in found.tensors.items()}:

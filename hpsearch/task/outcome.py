@@ -28,7 +28,7 @@ def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
     keep: the value of ``weights=``. The weights leave the outcome, because thousands would fill the memory.
     """
     if isinstance(outcome, Result) and outcome.weights is not None:
-        weights.save(folder, run.key, outcome.weights, run.lane.data or run.stack.data, keep)
+        weights.save(folder, run, outcome.weights, keep)
         outcome.weights = None
     write_record(folder, record_of(run, outcome))
 

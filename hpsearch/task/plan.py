@@ -16,6 +16,7 @@ from hpsearch.engine.trainer import StackTrainer
 from hpsearch.formatting import count, duration
 from hpsearch.record.file import key_of, read_done
 from hpsearch.record.folders import Folders
+from hpsearch.task.model import lane_lines
 from hpsearch.workers.pool import processes
 from hpsearch.workers.run import Run
 
@@ -38,6 +39,7 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
         f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
         f"to be run: {count(len(waiting), 'run')}",
         *data_lines(different),
+        *lane_lines([run.stack.model for run in different if isinstance(run.stack, StackSpec)]),
         *estimate(waiting, lanes),
         NOTHING,
     ]

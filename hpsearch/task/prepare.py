@@ -39,7 +39,7 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     if folder is not None and runs and (fault := fault_of_folder(folder, len(runs), size_of(runs, found[0].weights))):
         faults.lines.append(fault)
     faults.end()
-    for line in builder.warnings:
+    for line in builder.datasets.warnings:
         warn(line)
     return runs
 

@@ -15,8 +15,9 @@ from hpsearch.components.target import Quantity
 from hpsearch.engine.evaluate import predicted, unstandardised
 from hpsearch.errors import require
 from hpsearch.record.file import key_of
+from hpsearch.record.implied import DEFAULT
 from hpsearch.record.predictions import Predictions
-from hpsearch.task.identity import DEFAULT, identity, located
+from hpsearch.task.identity import identity, located
 from hpsearch.task.net import Net
 
 SHOWN = 12  # rows that are shown as the most wrong

@@ -15,7 +15,8 @@ from zipfile import ZIP_DEFLATED
 
 import numpy as np
 
-from hpsearch.components.data.dataset import Dataset
+from hpsearch.components import registry
+from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.data.raw import Column
 from hpsearch.components.preprocessing import Pixels, Transform
 from hpsearch.components.target import Classes, Quantity, Target
@@ -26,6 +27,7 @@ from hpsearch.workers.run import Run
 
 WEIGHTS, PREPROCESSING = "weights.safetensors", "preprocessing.skops"
 ABOUT = "hpsearch"  # the key of the metadata
+MODULE = ("together", "masks", "draws")  # fields of a `ModuleModel`
 INERT = {"numpy.dtype"}  # types that skops does not trust by itself, although they call nothing
 AT_ONCE = 100  # runs that have weights while others train, unless all are kept: those of the winner so far, and of
 # configurations some of whose seeds wait
@@ -38,13 +40,18 @@ class NoWeights(UsageError):
 
 @dataclass(frozen=True)
 class Stored:
-    """The weights of a run. key: of its record. shape, target, transform: as of its `Dataset`."""
+    """The weights of a run.
+
+    key: of its record. shape, target, transform: as of its `Dataset`. module: the fields of a `ModuleModel` that were
+    found when the run began.
+    """
 
     tensors: dict[str, np.ndarray]
     key: str
     shape: tuple[int, ...]
     target: Target
     transform: Transform | None
+    module: dict[str, Any]
 
 
 def size_of(runs: Sequence[Run], keep: str) -> int:
@@ -53,7 +60,7 @@ def size_of(runs: Sequence[Run], keep: str) -> int:
     return sum(sizes if keep == "all" else sorted(sizes)[-AT_ONCE:])
 
 
-def save(folder: Path, key: str, tensors: dict[str, np.ndarray], data: Dataset, keep: str) -> None:
+def save(folder: Path, run: Run, tensors: dict[str, np.ndarray], keep: str) -> None:
     """Write the files of a run. keep: the value of ``weights=``; see `remove`.
 
     They are not synced to the disk, because that takes longer than the training of a small run. A file that a power
@@ -61,15 +68,17 @@ def save(folder: Path, key: str, tensors: dict[str, np.ndarray], data: Dataset, 
     """
     from safetensors.numpy import save as packed
 
+    data, model = run.lane.data or run.stack.data, getattr(run.stack, "model", None)
     transform, target = data.transform, data.target
     known = transform if isinstance(transform, Transform) else None
     about: dict[str, Any] = {
         "schema": 1,
-        "key": key,
+        "key": run.key,
         "keep": keep,
         "shape": list(data.shape),
         "target": {"kind": target.kind} | asdict(target),
         "columns": [asdict(column) for column in known.columns] if known else [],
+        "module": {name: getattr(model, name) for name in MODULE} if isinstance(model, ModuleModel) else {},
         "pixels": asdict(known.fitted) if known and isinstance(known.fitted, Pixels) else None,
     }
     if known and about["pixels"] is None:
@@ -115,7 +124,7 @@ def stored(folder: Path) -> Stored:
         transform = Transform(_trusted(folder / PREPROCESSING), columns)
     elif columns:
         raise NoWeights([f"{folder / PREPROCESSING}: no such file, and the net reads a table"])
-    return Stored(tensors, about["key"], tuple(about["shape"]), target, transform)
+    return Stored(tensors, about["key"], tuple(about["shape"]), target, transform, about["module"])
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -146,7 +155,9 @@ def _trusted(file: Path) -> Any:
     except Exception as error:  # skops reads a zip file of JSON, and raises whatever comes
         reason = str(error).partition("\n")[0]
         raise UsageError([f"{file}: cannot be read as a preprocessing ({reason})"]) from error
-    trusted = {name for name in unknown if name in INERT or name.startswith("sklearn.")}
+    imported = [part.part.__module__ for part in registry.plugin_parts()]
+    known = tuple(f"{module}." for module in ("sklearn", *imported))
+    trusted = {name for name in unknown if name in INERT or name.startswith(known)}
     if unknown > trusted:
         strange = ", ".join(sorted(unknown - trusted)[:3])
         cure = "only types of scikit-learn and of plugins that are imported are"

@@ -47,3 +47,28 @@ def test_a_name_or_folder_that_cannot_be_used_is_one_line(
 
 def test_a_winner_cannot_run_on_fewer_than_no_seeds() -> None:
     assert fault_of("sweep", "confirm=-1") == "confirm=-1: must be a number of seeds, 0 for none"
+
+
+def test_a_winner_of_folds_runs_again_on_all_folds() -> None:
+    assert fault_of("sweep", "split=kfold", "confirm=3") == (
+        "confirm=3: must be 0 or a multiple of 5, the folds of split=kfold"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "added"),
+    [
+        (("split=kfold", "split.folds=3"), ["seed=range(3)"]),
+        (("split=kfold", "seed=range(10)"), []),
+        (("split=kfold", "hydra/sweeper=hpsearch"), []),  # whose settings do it
+        (("split=holdout",), []),
+    ],
+)
+def test_a_sweep_that_names_no_seeds_trains_all_folds(
+    overrides: tuple[str, ...], added: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cfg = sweep_cfg(*TINY, *overrides)
+    typed = list(cfg.hydra.overrides.task)
+    Callbacks().on_multirun_start(cfg)
+    assert list(cfg.hydra.overrides.task) == [*typed, *added]

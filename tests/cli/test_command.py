@@ -9,6 +9,7 @@ from hydra.errors import ConfigCompositionException
 
 from hpsearch.engine.spec import LaneSpec
 from tests.cli import TINY, Cli, records, rows
+from tests.tables import penguins
 from tests.task.test_train import break_runs
 
 
@@ -209,3 +210,26 @@ def test_nets_and_classifiers_mix_in_one_sweep(cli: Cli) -> None:
     assert all(set(entry["config"]) == {"data", "architecture", "seed"} for entry in entries[2:])  # lr is no part of it
     assert "architecture=svc is best" in shown.out.replace("\n", " ")
     assert "4 runs of 4 configurations" in shown.out
+
+
+def test_a_table_is_cross_validated(cli: Cli) -> None:
+    penguins().assign(row=range(120)).to_csv(cli.folder / "penguins.csv", index=False)
+    table = ("data=table", "data.path=penguins.csv", "data.target=species", "batch_size=16", "data.drop=[nest]")
+    plan = cli("-m", *TINY, *table, "split=kfold", "lr=0.1,0.01", "plan=true")
+    assert "penguins.csv: 120 rows; target species: classification, 3 classes " in plan.out
+    assert "  categorical: island (3 values), sex (2 values, 12 missing)\n" in plan.out
+    shown = cli("-m", *TINY, *table, "split=kfold", "lr=0.1,0.01", "name=folds")
+    assert shown.code == 0
+    assert shown.err.count("warning: data: the column row is different in every row") == 1
+    found = list(records(cli.multirun / "folds").values())
+    assert sorted((entry["config"]["lr"], entry["config"]["seed"]) for entry in found) == [
+        (lr, seed) for lr in (0.01, 0.1) for seed in range(5)
+    ]
+    assert "over 5 seeds" in shown.out
+    left_out = cli("-m", *TINY, *table, "split=kfold,holdout", "seed=0,1")
+    assert (left_out.code, left_out.err.splitlines()[-1]) == (
+        2,
+        "error: seed=0,1: must cover all 5 folds of split=kfold, one a seed, as seed=range(5)",
+    )
+    one = cli(*TINY, *table, "split=kfold", "seed=7")
+    assert one.out.startswith("split=kfold: this run selects on fold 2 of 5; -m trains on all of them\n")

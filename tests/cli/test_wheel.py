@@ -30,6 +30,7 @@ def test_a_built_wheel_carries_the_configuration_and_runs_from_anywhere(tmp_path
     install = [sys.executable, "-m", "pip", "install", str(wheel), "--no-deps", "-q", "--target", str(site)]
     subprocess.run(install, check=True, capture_output=True)
     assert (site / "hpsearch" / "report" / "page.html").exists()
+    assert (site / "hpsearch" / "cli" / "template" / "my_parts.py.txt").exists()
     (tmp_path / "empty").mkdir()
     shown = subprocess.run(
         [sys.executable, "-m", "hpsearch", "--cfg", "job", "experiment=quickstart"],

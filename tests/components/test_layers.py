@@ -65,6 +65,24 @@ def test_no_normalisation_changes_nothing() -> None:
     assert NoNorm()(h, {}, "norm0", True) is h
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_activations_do_not_depend_on_the_place_of_a_lane(
+    name: str, n_threads: int, threads: Callable[[int], None]
+) -> None:
+    threads(n_threads)
+    for shape in ((3, 7, 5), (7, 3, 129), (2, 1, 1)):
+        h, g = 3 * torch.randn(shape), torch.randn(shape)
+        together = h.clone().requires_grad_()
+        output = ACTIVATIONS[name](together, 0.1)
+        (gradient,) = torch.autograd.grad(output, together, g)
+        for k in range(len(h)):
+            alone = h[k : k + 1].clone().requires_grad_()
+            own = ACTIVATIONS[name](alone, 0.1)
+            assert torch.equal(own[0], output[k])
+            assert torch.equal(torch.autograd.grad(own, alone, g[k : k + 1].clone())[0][0], gradient[k])
+
+
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_activations_equal_pytorchs(name: str) -> None:
     h = torch.linspace(-8, 8, 1001, dtype=torch.float64)

@@ -84,6 +84,20 @@ def test_columns_are_chosen_by_name() -> None:
     assert names(features=["sex", "bill"]) == ["sex", "bill"]
 
 
+def test_a_text_may_stand_for_a_missing_number(tmp_path: Path) -> None:
+    frame = penguins().astype({"mass": object})
+    frame.loc[3, "mass"] = "?"
+    path = written(tmp_path, frame)
+    assert fault_of(table, path) == (
+        "data: the column mass holds numbers and texts, such as ?; data.missing=['?'] takes it for a missing value, "
+        "data.categorical=[mass] for a category"
+    )
+    (mass,) = [column for column in table(path, missing=["?"]).columns if column.name == "mass"]
+    assert (mass.categories, mass.missing) == ((), True)
+    (mass,) = [column for column in table(path, categorical=["mass"]).columns if column.name == "mass"]
+    assert "?" in mass.categories
+
+
 def test_a_number_can_stand_for_a_category() -> None:
     frame = penguins().assign(mass=np.arange(120) % 3 + 1.0)
     (mass,) = [column for column in raw_of_frame(frame, categorical=["mass"]).columns if column.name == "mass"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from hpsearch.record.file import load_record, write_record
 from hpsearch.record.frame import run_table, write_runs
@@ -142,6 +143,19 @@ def test_further_metrics_are_columns_of_the_table(tmp_path: Path) -> None:
     assert list(cells.iloc[0]) == ["sgd", "0.1", "2", "4.805 ± 0.0071", "4.805 ± 0.0071", "3.500 ± 0.71", "87.50 ± 0"]
 
 
+def test_further_metrics_that_are_too_wide_for_the_terminal_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = analysis.read([regression(tmp_path / "s", further=FURTHER)])
+    write.show(found, Console(width=100))
+    assert "test MAE ┃" in capsys.readouterr().out
+    write.show(found, Console(width=55))
+    shown = capsys.readouterr().out
+    assert "test MAE ┃" not in shown
+    assert "4.848 ± 0.040 │" in shown
+    assert "test MAE: in table.md" in shown
+
+
 @pytest.mark.parametrize("spread", ["test_se", "batch_std"])
 def test_a_spread_of_accuracy_becomes_that_over_seeds(tmp_path: Path, spread: str) -> None:
     folder = regression(tmp_path / "s")
@@ -222,10 +236,13 @@ def test_without_a_validation_split_nothing_is_chosen(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("slice_*"))
 
 
-def test_folds_are_no_independent_seeds_and_that_is_said(tmp_path: Path) -> None:
-    folds = {"split": {"name": "kfold", "folds": 5}}
-    (said,) = analysis.read([regression(tmp_path / "s", **folds)]).paragraphs
-    assert said.endswith("smaller than they should be (Nadeau and Bengio 2003).")
+@pytest.mark.parametrize(("split", "parts"), [("kfold", "folds"), ("seeded", "splits"), ("uci", "splits")])
+def test_folds_are_no_independent_seeds_and_that_is_said(tmp_path: Path, split: str, parts: str) -> None:
+    (said,) = analysis.read([regression(tmp_path / "s", split={"name": split})]).paragraphs
+    assert said.endswith(
+        f". The {parts} share training rows, so the interval and p are smaller than they should be (Nadeau and Bengio "
+        "2003)."
+    )
     (other,) = analysis.read([regression(tmp_path / "t", split={"name": "holdout"})]).paragraphs
     assert "Nadeau" not in other
 

@@ -212,6 +212,15 @@ def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
     assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
 
 
+def test_the_closest_on_test_has_an_interval_around_its_difference(tmp_path: Path) -> None:
+    noise = [0.004 * (-1) ** i for i in range(10)]
+    second = [value - 0.002 + 2 * n for value, n in zip(HIGH, noise, strict=True)]
+    third = [value - 0.001 + n for value, n in zip(HIGH, noise, strict=True)]
+    entries = [*seeds(HIGH, lr=0.1), *seeds(second, val=0.9, lr=0.2), *seeds(third, val=0.8, lr=0.3)]
+    found = analysis.read([sweep(tmp_path / "s", entries)])
+    assert "The closest on test is lr=0.3, -0.10 points [95 % interval -0.40 to +0.20]" in found.paragraphs[0]
+
+
 def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
@@ -653,3 +662,10 @@ def test_wrong_usage_is_one_line(
         assert words in err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+def test_best_yaml_names_the_file_that_was_typed(tmp_path: Path) -> None:
+    data, typed = {"name": "table", "fingerprint": "0123456789"}, ("data=table", "data.path='my tables/x.csv'")
+    folder = sweep(tmp_path / "s", [entry(0.9, overrides=typed, data=data)])
+    summary_json.write(analysis.read([folder]), folder)
+    assert yaml.safe_load((folder / "best.yaml").read_text())["data"] == {"name": "table", "path": "my tables/x.csv"}

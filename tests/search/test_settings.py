@@ -12,6 +12,7 @@ BAD = [
     (["lr=tag(log,interval(0,1))"], "lr=tag(log,interval(0,1)): must be above 0 for a log scale"),
     (["lr=0.1,0.2", "seed=range(3)"], "seed: cannot be searched"),
     (["lr=0.1,0.2", "seed=1", "hydra.sweeper.seeds=[0,1]"], "seed=1: hydra.sweeper.seeds=[0, 1] says on which"),
+    (["lr=0.1,0.2", "split=kfold", "hydra.sweeper.seeds=[0,1]"], "seed=0,1: must cover all 5 folds of split=kfold"),
     (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,0]"], "hydra.sweeper.seeds=[0, 0]: must be different whole numbers"),
     (["lr=0.1,0.2", "hydra.sweeper.seeds=[0.5]"], "hydra.sweeper.seeds=[0.5]: must be different whole numbers"),
     (["lr=0.1,0.2", "hydra.sweeper.seeds=[0,1.0]"], "hydra.sweeper.seeds=[0, 1.0]: must be different whole numbers"),
@@ -123,3 +124,10 @@ def test_a_storage_that_cannot_be_used_is_one_line_without_its_password(url: str
 def test_the_seeds_of_a_search_are_those_of_its_command() -> None:
     for arguments, seeds in (([], [0]), (["seed=3"], [3]), (["hydra.sweeper.seeds=[2,5]"], [2, 5])):
         assert read_settings("lr=0.1,0.2", *arguments)[1].seeds == seeds
+
+
+def test_a_search_counts_all_folds_of_a_configuration_as_one_trial() -> None:
+    _, found = read_settings("lr=0.1,0.2", "split=kfold", "split.folds=3", "hydra.sweeper.seeds=null")
+    assert found.seeds == [0, 1, 2]
+    _, found = read_settings("lr=0.1,0.2", "split=kfold", "hydra.sweeper.seeds=[5,6,7,8,9]")
+    assert found.seeds == [5, 6, 7, 8, 9]

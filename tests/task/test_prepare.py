@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import UsageError
-from hpsearch.task.prepare import prepare
+from hpsearch.task.prepare import prepare, warn
 from tests.cli import TINY
 from tests.composing import job_cfg
+from tests.tables import penguins, written
 
 
 def faults(*jobs: tuple[str, ...], folder: Path | None = None) -> list[str]:
@@ -78,3 +79,56 @@ def test_runs_keep_their_overrides_and_share_the_data() -> None:
     assert [run.overrides for run in runs] == [["seed=3"], ["seed=4"]]
     assert [run.lane.seed for run in runs] == [3, 4]
     assert runs[0].stack is runs[1].stack
+
+
+TABLE = [
+    ("", "data.path=None: must be a CSV or Parquet file"),
+    ("data.path=no.csv", "data.path=no.csv: must be a file that exists"),
+    ("data.path={path} data.target=speces", "data.target=speces: must be a column of the table; did you mean species?"),
+    ("data.path={path} data.target=sex", "data.target=sex: missing in 12 of 120 rows; data.drop_missing_target=true"),
+    ("data.path={path} data.task=rank", "data.task=rank: must be one of auto, classification, regression"),
+    ("data.path={path} split=holdout split.test=120", "split.test=120: must be between 1 and 119 rows"),
+    ("data.path={path} split=kfold split.folds=1", "split.folds=1: must be at least 2"),
+    ("data.path={path} split=kfold split.group=x", "split.group=x: must be a column of a table; there is none"),
+    ("data.path={path} split=given", "split=given: needs split.column=… or split.files=…, one of them"),
+    ("data.path={path} split=seeded seed=-1", "seed=-1: must be at least 0, because it draws the split"),
+    (
+        "data.path={path} preprocessing=quantile preprocessing.output=flat",
+        "preprocessing.output=flat: must be ",
+    ),
+    ("data.path={path} preprocessing.name=minmax", "preprocessing.name=minmax: must be one of default, standard,"),
+    ("data.path={path} batch_size=77", "batch_size=77: must be between 1 and the 76 training samples"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "line"), TABLE, ids=[overrides for overrides, _ in TABLE])
+def test_a_fault_of_a_table_is_one_line(overrides: str, line: str, tmp_path: Path) -> None:
+    path = written(tmp_path, penguins())
+    (fault,) = faults(("data=table", "batch_size=16", *overrides.format(path=path).split()))
+    assert fault.startswith(line)
+
+
+def test_folds_and_preprocessings_of_equal_sizes_share_a_stack(tmp_path: Path) -> None:
+    table = ("data=table", f"data.path={written(tmp_path, penguins(150))}", "data.drop=[nest]", "batch_size=16")
+    jobs = [
+        ("split=kfold", f"seed={seed}", f"preprocessing={name}") for seed in range(5) for name in ("robust", "none")
+    ]
+    runs = prepare([(job_cfg(*TINY, *table, *job), []) for job in jobs])
+    assert len({run.stack_key for run in runs}) == 1
+    assert len({id(run.lane.data or run.stack.data) for run in runs}) == 10
+    again = prepare([(job_cfg(*TINY, *table, *jobs[0], "optimizer=adam"), [])])
+    assert again[0].stack.data is runs[0].stack.data
+
+
+def test_a_suspicious_column_is_warned_of_once_for_each_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, penguins().assign(row=range(120)))
+    job = job_cfg(*TINY, "data=table", f"data.path={path}", "data.target=species", "batch_size=16")
+    warn.cache_clear()
+    for _ in range(2):
+        prepare([(job, []), (job, [])])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "warning: data: the column row is different in every row, as an identifier; data.drop=[row] leaves it out"
+    ]

@@ -15,6 +15,7 @@ from hpsearch.task.train import EndedRun, train, train_all
 from hpsearch.workers.run import RunList
 from tests.cli import TINY, records
 from tests.composing import job_cfg
+from tests.tables import penguins, written
 
 Job = tuple[str, ...]
 
@@ -149,3 +150,17 @@ def test_a_warning_of_a_classifier_is_its_reason_and_its_log(tmp_path: Path) -> 
     assert entry["reason"].startswith("ConvergenceWarning: ")
     assert (warned.folder / "hpsearch.log").read_text() == f"finished: {entry['reason']}\n"
     assert [path.name for path in calm.folder.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("target", ["species", "mass"])
+def test_a_fold_beside_the_others_trains_as_alone(tmp_path: Path, target: str) -> None:
+    table = ("data=table", f"data.path={written(tmp_path, penguins(150))}", f"data.target={target}", "batch_size=16")
+    jobs = [(*TINY, *table, "split=kfold", f"seed={seed}", "preprocessing=quantile") for seed in range(5)]
+    run_all(tmp_path / "folds", jobs)
+    found = records(tmp_path / "folds")
+    assert max(entry["lanes"] for entry in found.values()) > 1
+    for name, entry in found.items():
+        run_all(tmp_path / name, [tuple(entry["overrides"])])
+        (alone,) = records(tmp_path / name).values()
+        assert alone["lanes"] == 1
+        assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])

@@ -1,30 +1,28 @@
-"""Models: functions of stacked tensors.
-
-A model is a frozen description. It makes the tensors of one run and computes with those of a stack, which have a
-leading lane axis. `hpsearch.components.architecture.options` makes a model from a configuration.
+"""A fully connected net with a lane axis.
 
 Axes: K lanes, B batch, H features.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import Dropout
 from hpsearch.components.init import Init, default_bias
 from hpsearch.components.layers import ACTIVATIONS, Tensors, linear
 from hpsearch.components.normalization import Normalization
 from hpsearch.errors import require
-
-Dropout = Callable[[Tensor, int], Tensor]  # (features [K, B, H], number of the dropout layer) -> features
 
 
 @dataclass(frozen=True)
 class MLP:
     """A fully connected net: hidden layers of linear, normalisation, activation, dropout; then a linear head."""
 
+    together: ClassVar[bool] = True
+    drops: ClassVar[bool] = False
     inputs: int
     outputs: int
     widths: tuple[int, ...]
@@ -73,6 +71,3 @@ class MLP:
                 h = dropout(h, i)
         head = len(self.widths)
         return linear(h, tensors[f"linear{head}.weight"], tensors[f"linear{head}.bias"])
-
-
-Model = MLP

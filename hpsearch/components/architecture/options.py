@@ -6,9 +6,12 @@ model. To add an architecture, write a class like `mlp.MLP` and a function here,
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
 
+from hpsearch.components import registry
+from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.errors import require
 
 Architecture = Callable[..., Any]
@@ -35,4 +38,58 @@ def mlp(
     return model
 
 
-ARCHITECTURES: dict[str, Callable[..., Architecture]] = {"mlp": mlp}
+@dataclass(frozen=True)
+class ModuleArchitecture:
+    """Makes the model of a class of `torch.nn.Module`. load: gives the class; called late, because torch takes a
+    second."""
+
+    load: Callable[[], Any]
+    options: dict[str, Any]
+
+    def __call__(self, shape: tuple[int, ...], outputs: int, normalization: Any, drops_inputs: bool = False) -> Any:
+        from hpsearch.components.architecture.module import ModuleModel
+
+        return ModuleModel(self.load(), shape, outputs, self.options)
+
+
+@dataclass(frozen=True)
+class ModuleClass:
+    """A class of `torch.nn.Module` as an architecture. Its constructor takes inputs, the shape of a sample, outputs,
+    their number, and its options; its forward takes a batch [batch, *inputs] and gives [batch, outputs]."""
+
+    func: Any  # the class; this name, because `registry` reads the types of the options from it
+
+    def __call__(self, **options: Any) -> ModuleArchitecture:
+        return ModuleArchitecture(lambda: self.func, options)
+
+
+def cnn(
+    *, blocks: int, width: int, hidden: int, normalization: bool, dropout: float, channel_dropout: float
+) -> Architecture:
+    """A `cnn.CNN`. Raises OutOfRange."""
+    require(blocks >= 1, "blocks", blocks, "at least 1")
+    require(width >= 1, "width", width, "at least 1 channel")
+    require(hidden >= 1, "hidden", hidden, "at least 1 unit")
+    require(0 <= dropout < 1, "dropout", dropout, "at least 0 and below 1")
+    require(0 <= channel_dropout < 1, "channel_dropout", channel_dropout, "at least 0 and below 1")
+    options = {"blocks": blocks, "width": width, "hidden": hidden, "normalization": normalization}
+
+    def load() -> Any:
+        from hpsearch.components.architecture.cnn import CNN
+
+        return CNN
+
+    return ModuleArchitecture(load, options | {"dropout": dropout, "channel_dropout": channel_dropout})
+
+
+def _registered(part: Any, name: str) -> Any:
+    """The entry of a registered part: a class of `torch.nn.Module`, or a function such as `mlp`."""
+    if not isinstance(part, type):
+        return part
+    from torch.nn import Module
+
+    return ModuleClass(part) if issubclass(part, Module) else part
+
+
+_own: dict[str, Callable[..., Architecture]] = {"mlp": mlp, "cnn": cnn}
+ARCHITECTURES = registry.table("architecture", _own, _registered, taken=CLASSIFIERS, given=("inputs", "outputs"))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.components.data import mnist_archives
 from hpsearch.components.data.arrays import npz
 from hpsearch.components.data.raw import Indices, Raw
@@ -53,10 +54,11 @@ def digits(validation: int, test: int, split_seed: int) -> Raw:
     return Raw(x, y, TEN, parts=(rest[train], rest[held_out], drawn))
 
 
-DATASETS: dict[str, Callable[..., Any]] = {
+_own: dict[str, Callable[..., Any]] = {
     "fashion_mnist": partial(torchvision_set, "FashionMNIST"),
     "mnist": partial(torchvision_set, "MNIST"),
     "digits": digits,
     "table": table,
     "arrays": npz,
 }
+DATASETS = registry.table("data", _own, function=True)

@@ -29,17 +29,18 @@ def table(
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
     separator: str = ",",
+    missing: Sequence[str] = (),
     drop_missing_target: bool = False,
 ) -> Raw:
     """The rows of a CSV file, which may be compressed, or of a Parquet file. target: by default the last column.
 
     features: the columns to read; None for all. drop: columns to leave out. categorical: numeric columns that stand for
-    categories. Raises UsageError.
+    categories. missing: texts of a CSV file that stand for a missing value, beside NA and the like. Raises UsageError.
     """
     require(path is not None, "path", path, "a CSV or Parquet file")
     file = Path(str(path))
     require(file.is_file(), "path", path, "a file that exists")
-    frame = read(file, separator)
+    frame = read(file, separator, missing)
     return raw_of_frame(frame, target, task, features, drop, categorical, drop_missing_target, file.name)
 
 
@@ -108,7 +109,7 @@ def readable(frame: Any, columns: Sequence[Column]) -> Any:
     return pd.DataFrame(found, index=frame.index)
 
 
-def read(file: Path, separator: str, key: str = "data.path=") -> Any:
+def read(file: Path, separator: str, missing: Sequence[str], key: str = "data.path=") -> Any:
     """The frame in a CSV or Parquet file. key: stands before the file's name in a fault. Raises UsageError."""
     import pandas as pd
 
@@ -116,7 +117,7 @@ def read(file: Path, separator: str, key: str = "data.path=") -> Any:
         if file.suffix in (".parquet", ".pq"):
             return pd.read_parquet(file)
         names = pd.read_csv(file, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
-        frame = pd.read_csv(file, sep=separator)
+        frame = pd.read_csv(file, sep=separator, na_values=list(missing))
     except ImportError as error:
         raise UsageError([f'{key}{file}: a Parquet file needs pyarrow: pip install -e ".[parquet]"']) from error
     except pd.errors.EmptyDataError as error:
@@ -146,11 +147,25 @@ def _column(values: Any, name: str, categorical: bool) -> Column:
         if np.isinf(values.to_numpy(np.float64, na_value=np.nan)).any():
             raise UsageError([f"data: the column {name} has infinite values; leave it out with data.drop=[{name}]"])
         return Column(name, missing=missing)
+    if not categorical:
+        _require_no_numbers(values, name)
     texts = sorted(set(_texts(values)) - {MISSING})
     if len(texts) > MOST_CATEGORIES:
         cure = f"each would be an input; leave it out with data.drop=[{name}]"
         raise UsageError([f"data: the column {name} has {len(texts):,} different texts, and {cure}"])
     return Column(name, (*texts, *([MISSING] if missing else [])), missing)
+
+
+def _require_no_numbers(values: Any, name: str) -> None:
+    """Raise UsageError for a column of numbers that holds texts such as "?"."""
+    import pandas as pd
+
+    given = values[~values.isna()].astype(object)
+    words = given[pd.to_numeric(given, errors="coerce").isna()]
+    if 0 < len(words) < len(given) / 2:
+        word = words.iloc[0]
+        cures = f"data.missing=['{word}'] takes it for a missing value, data.categorical=[{name}] for a category"
+        raise UsageError([f"data: the column {name} holds numbers and texts, such as {word}; {cures}"])
 
 
 def _texts(values: Any) -> Any:

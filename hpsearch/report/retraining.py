@@ -1,0 +1,49 @@
+"""Each seed's winner trained again: an estimate of the whole procedure, selection included.
+
+With a split for each seed, a configuration is selected by the validation rows of its split, and tested on rows that
+had no say: nested selection (Cawley and Talbot, 2010).
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+from pathlib import Path
+
+from hpsearch.formatting import count
+from hpsearch.record.file import Record
+from hpsearch.record.frame import Runs, gather, values_of
+from hpsearch.report import stats
+
+FOLDER = "retrain"  # below the sweep's
+
+
+def winners(runs: Runs) -> list[tuple[Record, list[int]]]:
+    """A record of each configuration that is the best of a seed on validation, and these seeds."""
+    measure, finished = runs.measure, runs.frame[runs.frame.status == "finished"]
+    by_configuration: dict[int, list[int]] = {}
+    for seed, rows in finished.groupby("seed"):
+        best = (measure.sign * rows[measure.val]).idxmax()
+        by_configuration.setdefault(int(rows.configuration[best]), []).append(int(seed))
+    return [(runs.records_of(number)[0], seeds) for number, seeds in sorted(by_configuration.items())]
+
+
+def paragraphs(sweeps: Sequence[Path], runs: Runs) -> list[str]:
+    """The metric on test of the runs in a folder ``retrain``, one a seed."""
+    folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
+    again = gather(folders) if folders else None
+    if again is None or again.frame.empty:
+        return []
+    measure = runs.measure
+    winner = {seed: values_of(record, runs.swept) for record, seeds in winners(runs) for seed in seeds}
+    values = [
+        record["metrics"][measure.test]
+        for record in again.records
+        if record["status"] == "finished" and values_of(record, runs.swept) == winner.get(record["config"]["seed"])
+    ]
+    if not values:
+        return []
+    mean, error = sum(values) / len(values), stats.seed_std(values) / sqrt(len(values))
+    return [
+        f"Each seed's winner, trained again as retrain= says, reaches {measure.title} "
+        f"{measure.value(mean, error)}{measure.percent} on test over {count(len(values), 'seed')} "
+        f"(± standard error; standard deviation {measure.value(stats.seed_std(values))}{measure.percent})."
+    ]

@@ -1,0 +1,41 @@
+"""``python -m hpsearch new``: a project that works as it is written."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli import Cli
+
+FILES = ["README.md", "conf/experiment/mine.yaml", "my_parts.py", "test_my_parts.py"]
+
+
+def test_a_project_is_written_once(cli: Cli) -> None:
+    shown = cli("new", "mine")
+    assert shown.code == 0, shown.err
+    folder = cli.folder / "mine"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert found == FILES
+    assert all(f"mine/{name}\n" in shown.out for name in FILES)
+    (folder / "my_parts.py").write_text("# mine\n")
+    again = cli("new", "mine")
+    assert (again.code, again.err) == (2, "error: new mine: there is one already; give another name\n")
+    assert (folder / "my_parts.py").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("words", [[], ["one", "two"], ["-m"]], ids=str)
+def test_wrong_words(cli: Cli, words: list[str]) -> None:
+    shown = cli("new", *words)
+    assert (shown.code, shown.err) == (
+        2,
+        "error: new: needs the name of one folder: python -m hpsearch new my_project\n",
+    )
+    assert not list(cli.folder.iterdir())
+
+
+def test_the_project_is_clean(cli: Cli) -> None:
+    cli("new", "mine")
+    for check in (["check", "--select", "E,F,B,UP,SIM"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--line-length", "120", "."]
+        shown = subprocess.run(command, cwd=cli.folder / "mine", capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stdout
