@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from hpsearch.cli import confirm, interrupt, winner
+from hpsearch.cli import confirm, interrupt, winner_files
 from hpsearch.cli.task_function import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record.commands import command, flags, override
@@ -47,7 +47,7 @@ def results(hydra_cfg: DictConfig) -> None:
         found = analysis.read([sweep])
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)
-    winner.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
+    winner_files.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
     if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
             OmegaConf.save(hydra_cfg, sweep / "multirun.yaml")

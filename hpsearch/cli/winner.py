@@ -1,16 +1,13 @@
-"""The winner of a sweep: its net for use, its predictions on the test rows, and the weights of the others gone."""
+"""The winner of a sweep, and its net for use: ``hpsearch.load``."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
-
-from hpsearch.errors import UsageError, require, write_errors
+from hpsearch.errors import UsageError, require
 from hpsearch.record.commands import command, override
 from hpsearch.record.file import FILE, Record, Unreadable, load_record
-from hpsearch.record.predictions import FILE as PREDICTIONS
 from hpsearch.report import analysis
 from hpsearch.report.analysis import Findings
 
@@ -43,78 +40,6 @@ def load(
         return _net(_of_seed(_winner(folder, data), seed))
     require(seed is None, "seed", seed, "left out with an ensemble, which has all seeds")
     return Ensemble([_net(run) for run in _winner(folder, data).runs])
-
-
-def finish(found: Findings, keep: str, files: str | None, final: bool) -> None:
-    """Remove the weights that are not the winner's, and write the winner's predictions of the test rows.
-
-    keep: the value of ``weights=``. files: the name of Hydra's folder in that of a run. final: False if the sweep was
-    interrupted, so that others may still win.
-    """
-    listed = winners(found) if keep != "none" else []
-    if keep == "winner" and final:
-        _remove_others(found, listed)
-    for winner in listed:
-        folder, record = winner.runs[0]
-        if not is_net(record):
-            continue
-        missing = [one for place, one in winner.runs if not _has_weights(place)]
-        if missing:
-            seeds = ",".join(str(one["config"]["seed"]) for one in missing)
-            print(f"no weights of the winner's seed={seeds}; to train it again: {_again(folder, missing)}")
-        if _has_weights(folder):
-            try:
-                _predict(folder, record, files)
-            except UsageError as error:
-                print(f"no predictions of the winner: {error.faults[0]}")
-
-
-def is_net(record: Record) -> bool:
-    """True for a run of a net; a classifier of scikit-learn has no epochs and no weights."""
-    return "epochs" in record["config"]
-
-
-def _has_weights(folder: Path) -> bool:
-    from hpsearch.task.weights import WEIGHTS
-
-    return (folder / WEIGHTS).exists()
-
-
-def _remove_others(found: Findings, listed: list[Winner]) -> None:
-    """Remove the files of configurations that have lost. One with a failed run may still win when that is repeated."""
-    from hpsearch.task import weights
-
-    frame, sweeps = found.runs.frame, {sweep.name: sweep for sweep in found.sweeps}
-    kept = {folder for winner in listed for folder, _ in winner.runs}
-    failed = set(frame.configuration[frame.status == "failed"])
-    judged = frame[frame.data_set.isin([winner.data for winner in listed]) & (frame.status == "finished")]
-    for configuration, sweep, name in zip(judged.configuration, judged.sweep, judged.folder, strict=True):
-        folder = sweeps[sweep] / name
-        if folder not in kept and configuration not in failed and _has_weights(folder):
-            weights.remove(folder)
-    shown = {winner.runs[0][0] for winner in listed}
-    for sweep, name in zip(judged.sweep, judged.folder, strict=True):
-        if sweeps[sweep] / name not in shown:
-            (sweeps[sweep] / name / PREDICTIONS).unlink(missing_ok=True)
-
-
-def _predict(folder: Path, record: Record, files: str | None) -> None:
-    """Write a run's predictions, unless they are there. Raises UsageError if its data is not there any more."""
-    from hpsearch.task import tested
-    from hpsearch.task.net import net_of
-    from hpsearch.task.weights import WEIGHTS
-
-    there, weights = folder / PREDICTIONS, folder / WEIGHTS
-    if there.exists() and there.stat().st_mtime_ns >= weights.stat().st_mtime_ns:
-        return
-    config = folder / (files or "") / "config.yaml"
-    if files is None or not config.exists():
-        raise UsageError([f"{config}: no such file, which names the data"])
-    cfg = OmegaConf.load(config)
-    assert isinstance(cfg, DictConfig)
-    data = tested.DataOfRun(cfg, record["key"])
-    with write_errors(folder):
-        tested.predictions(net_of(folder, record), data).write(folder)
 
 
 def winners(found: Findings) -> list[Winner]:
@@ -152,24 +77,35 @@ def _of_seed(winner: Winner, seed: int | None) -> tuple[Path, Record]:
     """The run of a seed; by default the best on validation whose weights are there."""
     by_seed = {record["config"]["seed"]: (folder, record) for folder, record in winner.runs}
     if seed is None:
-        return next(((f, record) for f, record in winner.runs if _has_weights(f)), winner.runs[0])
+        return next(((f, record) for f, record in winner.runs if has_weights(f)), winner.runs[0])
     require(seed in by_seed, "seed", seed, f"one of the winner's: {', '.join(map(str, sorted(by_seed)))}")
     return by_seed[seed]
 
 
 def _net(run: tuple[Path, Record]) -> "Net":
     """The net of a run. Raises UsageError, with the command that trains it again if its weights are not there."""
-    from hpsearch.task.net import net_of
+    from hpsearch.task.load import net_of
 
     folder, record = run
-    if is_net(record) and record["status"] == "finished" and not _has_weights(folder):
-        raise UsageError([f"{folder}: its weights were not kept; to train it again: {_again(folder, [record])}"])
+    if is_net(record) and record["status"] == "finished" and not has_weights(folder):
+        raise UsageError([f"{folder}: its weights were not kept; to train it again: {again_command(folder, [record])}"])
     return net_of(folder, record)
 
 
-def _again(folder: Path, records: list[Record]) -> str:
+def again_command(folder: Path, records: list[Record]) -> str:
     """The command that trains runs of one configuration again, into another folder, with their weights."""
     lines = [line for line in records[0]["overrides"] if not OTHER_RUN.match(line)]
     seeds = ",".join(str(record["config"]["seed"]) for record in records)
     name = override("name", f"{folder.absolute().parent.name}-winner")
     return command(*(["-m"] if len(records) > 1 else []), *lines, f"seed={seeds}", name)
+
+
+def is_net(record: Record) -> bool:
+    """True for a run of a net; a classifier of scikit-learn has no epochs and no weights."""
+    return "epochs" in record["config"]
+
+
+def has_weights(folder: Path) -> bool:
+    from hpsearch.task.weights import WEIGHTS
+
+    return (folder / WEIGHTS).exists()

@@ -4,9 +4,9 @@ from contextlib import suppress
 from math import isnan
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from hpsearch.engine.result import Result
+from hpsearch.record.data_set import mark_of
 from hpsearch.record.file import Record, number, read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import configuration_of
@@ -63,7 +63,7 @@ class Candidates:
         self._ended.setdefault(name, {})[config["seed"]] = record["status"], value
         if (folder / weights.WEIGHTS).exists():
             self._folders.setdefault(name, set()).add(folder)
-        self._rank(name, (config["data"]["name"], measure.name, measure.sign))
+        self._rank(name, (mark_of(record), measure.name, measure.sign))
 
     def _rank(self, name: str, group: Group) -> None:
         """Rank a configuration anew."""
@@ -86,5 +86,4 @@ class Candidates:
 
 
 def _group(run: Run) -> Group:
-    data: Any = run.config["data"]
-    return data["name"], run.metric.name, 1 if run.metric.maximize else -1
+    return mark_of({"config": run.config}), run.metric.name, 1 if run.metric.maximize else -1

@@ -1,24 +1,18 @@
 """A trained net for use: an `nn.Module` that takes rows as they were loaded, with their preprocessing inside.
 
-Axes: B batch.
+Long, because one net and several share their ways to predict.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hpsearch.components import registry
-from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.architecture.model import Model, is_trained
 from hpsearch.components.architecture.module import ModuleModel
-from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.dropout import dropout
-from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.components.target import Classes, Quantity, Target
 from hpsearch.engine.evaluate import Predict, by_forward, by_passes, predicted, unstandardised
 from hpsearch.engine.samples import EVALUATION_BATCH
@@ -27,7 +21,7 @@ from hpsearch.errors import UsageError
 from hpsearch.record.file import Record
 from hpsearch.record.implied import ADDED
 from hpsearch.task.inputs import Inputs, Rows
-from hpsearch.task.weights import NoWeights, Stored, stored
+from hpsearch.task.weights import Stored
 
 
 class Predictor(nn.Module):
@@ -92,7 +86,7 @@ class Net(Predictor):
 
     @property
     def module(self) -> nn.Module:
-        """The user's own module with these weights; it takes preprocessed samples. Raises UsageError for another net."""
+        """The user's own module with these weights, for preprocessed samples. Raises UsageError for another net."""
         if not isinstance(self._model, ModuleModel):
             raise UsageError(["architecture: is no nn.Module of its own; the net that was loaded is one"])
         module = self._model.new_module()
@@ -158,37 +152,6 @@ class Ensemble(Predictor):
         judged = [net.predict_proba(rows) if classes else net.predict(rows) for net in nets]
         mean: np.ndarray = np.mean(judged, axis=0)
         return mean
-
-
-def net_of(folder: Path, record: Record) -> Net:
-    """The net of a run, on the CPU. Raises NoWeights, and UsageError if the files do not fit the record."""
-    config = record["config"]
-    name = config["architecture"]["name"]
-    if name in CLASSIFIERS:
-        raise NoWeights([f"architecture={name}: a classifier of scikit-learn, of which no weights are kept"])
-    if record["status"] != "finished":
-        raise NoWeights([f"{folder}: the run has {record['status']}, and only finished runs keep their weights"])
-    found = stored(folder)
-    if name not in ARCHITECTURES:
-        raise UsageError([f"architecture={name}: {_unknown(record)}"])
-    normalization = registry.build(NORMALIZATIONS, config["normalization"])
-    _, drops_inputs = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})
-    architecture = registry.build(ARCHITECTURES, config["architecture"])
-    model = architecture(found.shape, found.target.outputs, normalization, drops_inputs)
-    if isinstance(model, ModuleModel):
-        model = replace(model, **found.module)
-    wanted = model.tensors(lambda weight, generator: weight, torch.Generator())
-    shapes = {key: tuple(t.shape[1:]) for key, t in wanted.items()}
-    if found.key != record["key"] or shapes != {key: array.shape for key, array in found.tensors.items()}:
-        raise NoWeights([f"{folder}: its weights are not those of its record"])
-    return Net(record, model, replace(found, tensors={key: found.tensors[key] for key in wanted}))
-
-
-def _unknown(record: Record) -> str:
-    """The cure for a net that no module has registered, as far as the run's command tells."""
-    lines = [line for line in record["overrides"] if line.lstrip("+").startswith("plugins=")]
-    known = lines[-1].partition("=")[2].strip("[]") if lines else "<its module>"
-    return f"is of a plugin that is not imported; import {known} first (on the command line: --plugins {known})"
 
 
 def _enter(module: nn.Module, name: str, tensor: Tensor) -> None:

@@ -10,7 +10,7 @@ from hpsearch.components import registry
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.data.load import dataset_of, parts_of, rows_of
 from hpsearch.components.data.raw import Raw
-from hpsearch.components.split import SPLITS
+from hpsearch.components.split import NAMES, SPLITS
 from hpsearch.components.target import Quantity
 from hpsearch.engine.evaluate import predicted, unstandardised
 from hpsearch.errors import require
@@ -24,7 +24,7 @@ SHOWN = 12  # rows that are shown as the most wrong
 
 
 class DataOfRun:
-    """The data set of a run, and its test rows as they were loaded."""
+    """The data set of a run, and its rows as they were loaded."""
 
     def __init__(self, cfg: DictConfig, key: str) -> None:
         """cfg: of the run. key: of its record. Raises UsageError if the data is not there, or has changed."""
@@ -39,13 +39,17 @@ class DataOfRun:
         """Preprocessed, as nets read it."""
         return dataset_of(*self._options)
 
-    def test_rows(self, places: np.ndarray) -> tuple[np.ndarray, Any]:
-        """The numbers in the data of some test rows, by their places in the test split, and the rows as loaded."""
+    def rows(self, part: str, places: np.ndarray | None = None) -> tuple[np.ndarray, Any]:
+        """The numbers in the data, and as they were loaded, of the rows of a split: train, validation or test.
+
+        places: some of them, by their places in the split.
+        """
         data, split, _, seed = self._options
-        raw = rows_of(data)
+        raw, chosen = rows_of(data), slice(None) if places is None else places
         if not isinstance(raw, Raw):
-            return places, raw.test.x[places].reshape(-1, *raw.shape).numpy()
-        numbers = parts_of(data, split, seed)[2][places]
+            x = getattr(raw, part).x[chosen]
+            return np.arange(len(getattr(raw, part)))[chosen], x.reshape(len(x), *raw.shape).numpy()
+        numbers = parts_of(data, split, seed)[NAMES.index(part)][chosen]
         if raw.table is None:
             return numbers, raw.x[numbers]
         return numbers, raw.table[[column.name for column in raw.columns]].iloc[numbers]
@@ -67,7 +71,7 @@ def predictions(net: Net, data: DataOfRun) -> Predictions:
         probability = np.stack([each[every, found], each[every, y]], 1).astype(np.float32)
         worst = np.argsort(probability[:, 1], kind="stable")
         worst = worst[found[worst] != y[worst]][:SHOWN]
-    numbers, rows = data.test_rows(worst)
+    numbers, rows = data.rows("test", worst)
     images, columns, cells = np.zeros(0), np.zeros(0, np.str_), np.zeros((0, 0), np.str_)
     if hasattr(rows, "columns"):
         columns, cells = np.array(rows.columns, np.str_), rows.map(_text).to_numpy().astype(np.str_)

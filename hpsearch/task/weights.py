@@ -2,6 +2,8 @@
 
 ``weights.safetensors`` holds the net's tensors, and in its metadata the target, the shape of a sample and the columns
 of a table; ``preprocessing.skops`` holds a table's fitted preprocessing. Neither is a pickle, so neither runs code.
+
+Long, because what is written and what is read back are read together.
 """
 
 import json
