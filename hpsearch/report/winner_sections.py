@@ -1,4 +1,7 @@
-"""Sections about the winner's predictions on its test rows, from ``predictions.npz`` in the folder of its run."""
+"""Sections about the winner's predictions on its test rows, from ``predictions.npz`` in the folder of its run.
+
+Long, because each figure is drawn by one function.
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,6 +22,7 @@ from hpsearch.report.summary_table import label
 MOST_CLASSES = 30  # in a figure of the confusion matrix
 MOST_COLUMNS = 12  # of a table row
 NUMBERS = "The rows of the data are counted from 0."
+ACROSS = 6  # images in a row
 POINTS = 4000  # in a figure; more are thinned out
 
 
@@ -86,7 +90,7 @@ def _judged(found: Predictions) -> dict[str, list[str]]:
         texts = {"true": true, "predicted": predicted, "error": predicted - true}
         return {name: [number_text(float(value)) for value in values] for name, values in texts.items()}
     sure = [f"{percent(float(p))} %" for p in found.probability[found.worst, 0]]
-    return {"true": list(found.classes[true]), "predicted": list(found.classes[predicted]), "probability": sure}
+    return {"true": list(found.classes[true]), "predicted": list(found.classes[predicted]), "its probability": sure}
 
 
 def confusion(matrix: Any, classes: list[str]) -> Figure:
@@ -128,20 +132,29 @@ def scatter(found: Predictions, target: str) -> Figure:
 
 
 def pictures(found: Predictions) -> Figure:
-    """The images that are most wrong, with what they are and what they are taken for."""
-    images, across = found.images, 6
-    down = ceil(len(images) / across)
-    figure = Figure(figsize=(PAGE, 1.45 * down), layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
+    """The images that are most wrong, with what they are and what they are taken for. One axes holds all, because an
+    axes for each takes twice as long to draw."""
+    shown = [_shades(image) for image in found.images]
+    height, width = shown[0].shape[:2]
+    high, wide = 1.4 * height, 1.1 * width  # of a place, with room for its words
+    down = ceil(len(shown) / ACROSS)
+    figure = Figure(figsize=(PAGE, PAGE * down * high / (ACROSS * wide)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
     judged = _judged(found)
-    for place, (axes, image) in enumerate(zip(grid.flat, images, strict=False)):
-        shown = np.moveaxis(image, 0, -1) if image.ndim == 3 else image
-        shown = shown.astype(float)
-        shown = (shown - shown.min()) / max(shown.max() - shown.min(), 1e-12)
-        colours = shown.ndim == 3 and shown.shape[2] == 3
-        axes.imshow(shown if colours else shown.reshape(*shown.shape[:2], -1)[..., 0], cmap="gray")
-        row, true, predicted = found.rows[place], judged["true"][place], judged["predicted"][place]
-        axes.set_title(f"row {row}\ntrue {true}, predicted {predicted}", fontsize=7, pad=2)
+    for place, image in enumerate(shown):
+        left, bottom = place % ACROSS * wide, (down - 1 - place // ACROSS) * high
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=(left, left + width, bottom, bottom + height))
+        words = f"row {found.rows[place]}\ntrue {judged['true'][place]}, predicted {judged['predicted'][place]}"
+        axes.text(left + width / 2, bottom + 1.05 * height, words, ha="center", va="bottom", fontsize=6.5)
+    axes.set(xlim=(0, ACROSS * wide), ylim=(-0.05 * height, down * high), aspect="equal")
     return figure
+
+
+def _shades(image: Any) -> Any:
+    """An image [height, width] or [height, width, 3] from 0 to 1; of other numbers of channels, the first one."""
+    values = image.astype(float)
+    values = (values - values.min()) / max(values.max() - values.min(), 1e-12)
+    if values.ndim == 2:
+        return values
+    return np.moveaxis(values, 0, -1) if len(values) == 3 else values[0]
