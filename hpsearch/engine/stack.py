@@ -93,9 +93,7 @@ class Stack:
         train_losses = (self.total / len(self.train)).tolist()
         seconds = (perf_counter() - started) / len(self.lanes)
         for lane, train, val, metric in zip(self.lanes, train_losses, losses, metrics, strict=True):
-            lane.history.train_loss.append(train)
-            lane.history.val_loss.append(val)
-            lane.history.val_metric.append(metric)
+            lane.history.add(train, val, metric)
             lane.note_best(self.spec.metric.maximize)
             lane.seconds += seconds
 

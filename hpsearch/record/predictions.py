@@ -43,7 +43,8 @@ class Predictions:
     def read(cls, folder: Path) -> Self | None:
         """The predictions in a run's folder, or None where there are no valid ones."""
         try:
-            with np.load(folder / FILE, allow_pickle=False) as stored:
+            content = BytesIO((folder / FILE).read_bytes())  # `np.load` does not close a file that is torn
+            with np.load(content, allow_pickle=False) as stored:
                 found: dict[str, Any] = {each.name: stored[each.name] for each in fields(cls)}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
