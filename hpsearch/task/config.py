@@ -3,7 +3,7 @@
 Groups are open mappings: they hold the arguments of the function that their `name` selects, and that function checks
 them. Hydra rejects a key that no file of `conf/` names.
 
-Long, because schema and checks must name the same keys.
+Long, because the keys and their ranges are read side by side.
 """
 
 import math
@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
-from hpsearch.components.architecture.options import ARCHITECTURES, ModuleArchitecture
+from hpsearch.components.architecture.options import ARCHITECTURES, check_layers
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.dropout import dropout
 from hpsearch.components.optimizer import OPTIMIZERS
@@ -140,7 +140,7 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         require(known, "device", cfg.device, "auto, cpu, cuda or cuda:N")
     architecture = faults.build("architecture", ARCHITECTURES, config["architecture"])
     with faults:
-        _check_layers(config, cfg.lanes_together, isinstance(architecture, ModuleArchitecture))
+        check_layers(architecture, config, cfg.lanes_together)
     return Settings(
         config,
         overrides,
@@ -155,17 +155,3 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),
         cfg.weights,
     )
-
-
-def _check_layers(config: dict[str, Any], together: Any, module: bool) -> None:
-    """Raise OutOfRange for a key that the net has no use for. module: True for a `torch.nn.Module`."""
-    name = config["architecture"]["name"]
-    require(together in ("auto", True, False), "lanes_together", together, "auto, true or false")
-    if not module:
-        require(together is not False, "lanes_together", "false", f"auto or true for {name}: its lanes go together")
-        return
-    dropout, normalization = config["dropout"], config["normalization"]["name"]
-    own = f"for architecture={name}, because its own layers do that: set its options"
-    require(not dropout.get("p"), "dropout.p", dropout.get("p"), f"0 {own}")
-    require(not dropout.get("inputs"), "dropout.inputs", "true", f"false {own}")
-    require(normalization == "none", "normalization", normalization, f"none {own}")

@@ -1,10 +1,14 @@
 """Every fault of a configuration is one line, before anything trains."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import Tensor, nn
 
+from hpsearch.components.architecture.options import ARCHITECTURES, ModuleClass
 from hpsearch.errors import UsageError
+from hpsearch.task.model import lane_lines
 from hpsearch.task.prepare import prepare, warn
 from tests.cli import TINY
 from tests.composing import job_cfg
@@ -50,6 +54,69 @@ BAD = [
     ("data.validation=0", "data.validation=0: must be between 10 and"),
     ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
 ]
+
+
+MODULE_BAD = [
+    ("architecture.blocks=0", "architecture.blocks=0: must be at least 1"),
+    ("architecture.width=0", "architecture.width=0: must be at least 1 channel"),
+    ("architecture.dropout=1", "architecture.dropout=1: must be at least 0 and below 1"),
+    ("architecture.blocks=4", "architecture: CNN: its constructor raises ValueError: a sample has the shape (1, 8, 8)"),
+    ("dropout=standard", "dropout.p=0.2: must be 0 for architecture=cnn: its layers do that by themselves"),
+    ("dropout.inputs=true", "dropout.inputs=true: must be false for architecture=cnn"),
+    ("normalization=batch", "normalization=batch: must be none for architecture=cnn"),
+    ("lanes_together=maybe", "lanes_together=maybe: must be auto, true or false"),
+]
+
+
+@pytest.mark.parametrize(("override", "line"), MODULE_BAD, ids=[override for override, _ in MODULE_BAD])
+def test_a_fault_of_a_module_is_one_line(override: str, line: str) -> None:
+    (fault,) = faults(("architecture=cnn", *override.split()))
+    assert fault.startswith(line)
+    assert "\n" not in fault
+
+
+def test_lanes_of_the_built_in_net_always_go_together() -> None:
+    assert faults(("lanes_together=false",)) == [
+        "lanes_together=false: must be auto or true for mlp, whose lanes go together"
+    ]
+
+
+class Mine(nn.Module):
+    """A user's module, chosen by the name ``mine`` with the options of ``architecture=mlp``."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: int, width: int, **others: Any) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, width), nn.BatchNorm1d(width), nn.Linear(width, outputs + len(inputs) - 3)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "mine", ModuleClass(Mine))
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_class_of_modules_becomes_a_run() -> None:
+    (run,) = prepare([(job_cfg(*TINY, "architecture.name=mine"), [])])
+    assert run.stack.model.together
+    assert run.stack.model.parameters == 64 * 8 + 8 + 8 + 8 + 8 * 10 + 10
+    assert lane_lines([run.stack.model] * 2) == ["Mine: all lanes of a stack together"]
+    (run,) = prepare([(job_cfg(*TINY, "architecture.name=mine", "lanes_together=false"), [])])
+    assert lane_lines([run.stack.model]) == ["Mine: one lane after the other, as asked for"]
+    (run,) = prepare([(job_cfg(*TINY, "architecture=cnn"), [])])
+    assert lane_lines([run.stack.model]) == [
+        "CNN: one lane after the other, because of conv2d, max_pool2d, batch_norm of more than 2 axes"
+    ]
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_batch_of_one_sample_is_a_fault_of_a_module_that_needs_two() -> None:
+    (fault,) = faults(("architecture.name=mine", "batch_size=359"))
+    assert fault.startswith("architecture: Mine: a batch of one sample is left, for which its forward raises")
 
 
 @pytest.mark.parametrize(("override", "line"), BAD, ids=[override for override, _ in BAD])

@@ -1,11 +1,11 @@
 """Architectures: check the options of a configuration and return a function that makes the model.
 
 That function is called later, when the data set is known: (shape of a sample, outputs, normalization, drops_inputs) ->
-model. To add an architecture, write a class like `mlp.MLP` and a function here, name it in `ARCHITECTURES` and add
-``conf/architecture/<name>.yaml``.
+model. To add an architecture, write a class like `mlp.MLP` or `cnn.CNN` and a function here, name it in `ARCHITECTURES`
+and add ``conf/architecture/<name>.yaml``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
@@ -61,6 +61,25 @@ class ModuleClass:
 
     def __call__(self, **options: Any) -> ModuleArchitecture:
         return ModuleArchitecture(lambda: self.func, options)
+
+
+def entry(part: Any, name: str) -> Callable[..., Architecture]:
+    """A registered function or class as an entry of `ARCHITECTURES`."""
+    return ModuleClass(part) if isinstance(part, type) else part
+
+
+def check_layers(architecture: Any, config: Mapping[str, Any], together: Any) -> None:
+    """Raise OutOfRange for a key that the net of a configuration has no use for. together: ``lanes_together``."""
+    name = config["architecture"]["name"]
+    require(together in ("auto", True, False), "lanes_together", together, "auto, true or false")
+    if not isinstance(architecture, ModuleArchitecture):
+        require(together is not False, "lanes_together", "false", f"auto or true for {name}, whose lanes go together")
+        return
+    dropout, normalization = config["dropout"], config["normalization"]["name"]
+    own = f"for architecture={name}: its layers do that by themselves, see its options"
+    require(not dropout.get("p"), "dropout.p", dropout.get("p"), f"0 {own}")
+    require(not dropout.get("inputs"), "dropout.inputs", "true", f"false {own}")
+    require(normalization == "none", "normalization", normalization, f"none {own}")
 
 
 def cnn(
