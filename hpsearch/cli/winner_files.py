@@ -55,6 +55,8 @@ def _remove_others(found: Findings, listed: list[Winner]) -> None:
 
 def _predict(folder: Path, record: Record, files: str | None) -> None:
     """Write a run's predictions, unless they are there. Raises UsageError if its data is not there any more."""
+    import torch
+
     from hpsearch.task import tested
     from hpsearch.task.load import net_of
     from hpsearch.task.weights import WEIGHTS
@@ -68,5 +70,8 @@ def _predict(folder: Path, record: Record, files: str | None) -> None:
     cfg = OmegaConf.load(config)
     assert isinstance(cfg, DictConfig)
     data = tested.DataOfRun(cfg, record["key"])
+    net, device = net_of(folder, record), torch.device(record["environment"]["device"])
+    if device.type == "cpu" or torch.cuda.is_available():
+        net.to(device)  # of the run, because another one rounds in another way
     with write_errors(folder):
-        tested.predictions(net_of(folder, record), data).write(folder)
+        tested.predictions(net, data).write(folder)

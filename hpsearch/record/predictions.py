@@ -4,7 +4,7 @@ import zipfile
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Predictions:
         write_whole(folder / FILE, buffer.getvalue())
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> "Predictions | None":
         """The predictions in a run's folder, or None where there are no valid ones."""
         try:
             content = BytesIO((folder / FILE).read_bytes())  # `np.load` does not close a file that is torn
