@@ -35,6 +35,10 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
 
     builder = Builder(faults)
     runs = [run for settings in found if (run := builder.run(settings))]
+    from hpsearch.task.weights import size_of
+
+    if folder is not None and runs and (fault := fault_of_folder(folder, len(runs), size_of(runs, found[0].weights))):
+        faults.lines.append(fault)
     faults.end()
     for line in builder.datasets.warnings:
         warn(line)
