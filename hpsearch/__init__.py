@@ -1,6 +1,7 @@
 """hpsearch: hyperparameter search for PyTorch, many runs trained as one program.
 
-From Python: `sweep`, `train` and `records`; `register` for parts of your own. The command line: ``python -m hpsearch``.
+From Python: `sweep`, `train`, `records` and `load`; `register` for parts of your own. The command line:
+``python -m hpsearch``.
 """
 
 import os
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpsearch.cli.interface import Sweep, records, sweep, train
+    from hpsearch.cli.winner import load
     from hpsearch.components.registry import register
 
 __version__ = "0.1.0"
-__all__ = ["Sweep", "records", "register", "sweep", "train"]
+__all__ = ["Sweep", "load", "records", "register", "sweep", "train"]
 
 # MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend on its
 # place in the stack. MKL reads this once, so it is set before anything imports torch. It costs no speed that we could
@@ -21,6 +23,10 @@ os.environ.setdefault("MKL_CBWR", "AUTO")
 
 def __getattr__(name: str) -> Any:
     """Import the interface when it is first asked for: Hydra and pandas take a second."""
+    if name == "load":
+        from hpsearch.cli.winner import load
+
+        return load
     if name == "register":
         from hpsearch.components.registry import register
 

@@ -10,7 +10,7 @@ from benchmarks.programs import THREADS, digits_program, on_all_cores
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
 from benchmarks.work import QUICKSTART
-from hpsearch.engine import trainer
+from hpsearch.engine import threads
 from hpsearch.workers import pool
 
 
@@ -26,7 +26,7 @@ def digits(options: Options) -> Found:
         return stacked(program, work.points, work.epochs)
 
     def in_one_process() -> float:
-        with patch.object(pool, "processes", lambda runs: 1), patch.object(trainer, "SMALL", 0):
+        with patch.object(pool, "processes", lambda runs: 1), patch.object(threads, "SMALL", 0):
             return ours()
 
     def on_one_core() -> float:

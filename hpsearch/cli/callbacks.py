@@ -1,5 +1,6 @@
 """Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end."""
 
+import math
 import os
 import shutil
 import sys
@@ -125,12 +126,12 @@ def _print_run(folder: Path) -> None:
     metrics = record["metrics"]
     if record["status"] == "finished":
         measure, epochs = Measure.of(record), len(record["history"]["train_loss"])
-        values = (
-            measure.value(number(metrics[name])) + measure.percent.strip() for name in (measure.val, measure.test)
-        )
-        kept = f", those of epoch {record['epoch']} kept" if record["epoch"] != epochs else ""
-        parts = ", ".join(f"{part} {value}" for part, value in zip(("validation", "test"), values, strict=True))
-        print(f"{parts} {measure.title} after {epochs} epochs{kept}, {record['seconds']:.1f} s of training")
+        values = {"validation": number(metrics[measure.val]), "test": number(metrics[measure.test])}
+        sign = measure.percent.strip()
+        parts = [f"{part} {measure.value(value)}{sign}" for part, value in values.items() if not math.isnan(value)]
+        kept = f" (epoch {record['epoch']} is kept)" if record["epoch"] != epochs else ""
+        seconds = record["seconds"]
+        print(f"{', '.join(parts)} {measure.title} after {epochs} epochs{kept}, {seconds:.1f} s of training")
     else:
         print(f"{record['status']}: {record['reason']}")
     print(f"record in {folder}")

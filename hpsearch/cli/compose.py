@@ -15,6 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+UNKNOWN = object()
+
 
 class Composer(ConfigLoader):
     """Hydra's config loader, but each combination of choices is composed once.
@@ -56,8 +58,8 @@ class Composer(ConfigLoader):
             for override in (override for override, value in parsed if value):
                 key = override.key_or_group
                 if (choices, key) not in self._plain:
-                    old = OmegaConf.select(config, key, throw_on_missing=True)
-                    if old is None or OmegaConf.is_config(old):
+                    old = OmegaConf.select(config, key, default=UNKNOWN, throw_on_missing=True)
+                    if old is UNKNOWN or OmegaConf.is_config(old):
                         return self._loader.load_sweep_config(master_config, sweep_overrides)
                     self._plain.add((choices, key))
                 OmegaConf.update(config, key, override.value(), merge=True)

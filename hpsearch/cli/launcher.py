@@ -100,7 +100,9 @@ class StackedLauncher(Launcher):
                 self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
         with interrupt.listening():
-            for ended in train_all(source, self.sweep, self.lanes, interrupt.asked, before_record):
+            for ended in train_all(
+                source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record
+            ):
                 returned = _job_return(overrides[ended.number], ended)
                 if ended.trained and self._has_callbacks:
                     config = self._job_config(ended.number, overrides[ended.number], ended.folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from hpsearch.cli import confirm, interrupt
+from hpsearch.cli import confirm, interrupt, winner_files
 from hpsearch.cli.task_function import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record.commands import command, flags, override
@@ -47,13 +47,16 @@ def results(hydra_cfg: DictConfig) -> None:
         found = analysis.read([sweep])
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)
+    winner_files.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
     if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
             OmegaConf.save(hydra_cfg, sweep / "multirun.yaml")
     if hydra_cfg.report:
         output = write.place([sweep])
+        from hpsearch.report import winner_sections  # late, because matplotlib takes a second
+
         with write_errors(output):
-            write.write(found, output)
+            write.write(found, output, winner_sections.sections(found))
         print(f"report: {output / 'index.html'}")
         _publish(hydra_cfg, found, output)
 

@@ -34,7 +34,7 @@ def run(cfg: DictConfig) -> float:
     if earlier is not None:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
-    result = train.train(run, folder, _trial(run, cfg, hydra.sweeper))
+    result = train.train(run, folder, cfg.weights, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
         raise failure(folder, result) from result
     return outcome.value_of(result)

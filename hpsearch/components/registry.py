@@ -22,6 +22,7 @@ GROUPS = {  # the module that makes a group's table
     "activation": "hpsearch.components.layers",
     "metric": "hpsearch.components.metric",
     "preprocessing": "hpsearch.components.preprocessing",
+    "split": "hpsearch.components.split",
 }
 
 EXAMPLE = '@hpsearch.register("optimizer")'

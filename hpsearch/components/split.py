@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hpsearch.components import registry
 from hpsearch.components.data.raw import Indices, Parts, Raw
 from hpsearch.components.data.stratified import stratified
 from hpsearch.components.target import Classes
@@ -209,7 +210,7 @@ class Uci:
         return rest[:first], rest[first:], order[round(0.9 * n) :]
 
 
-SPLITS: dict[str, Any] = {
+_own: dict[str, Any] = {
     "default": Default,
     "holdout": Holdout,
     "kfold": KFold,
@@ -217,6 +218,7 @@ SPLITS: dict[str, Any] = {
     "given": Given,
     "uci": Uci,
 }
+SPLITS = registry.table("split", _own)
 
 
 def folds_of(options: Mapping[str, Any]) -> int | None:

@@ -1,15 +1,11 @@
 """The end of a run: its result, and for a finished run its test, the only look at the test split."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from hpsearch.components.metric import Metric
-from hpsearch.engine import randomness
-from hpsearch.engine.dropout import Dropout
-from hpsearch.engine.evaluate import counts, evaluate, judge, mean_of_passes
+from hpsearch.engine.evaluate import Predict, by_forward, by_passes, counts, evaluate, judge
 from hpsearch.engine.lane import Lane, stacked
 from hpsearch.engine.result import Result
 from hpsearch.engine.samples import samples_of
@@ -43,11 +39,11 @@ def test(lanes: list[Lane], spec: StackSpec, results: Sequence[Result]) -> None:
     metrics = (spec.metric, *spec.more)
     if spec.more and len(spec.data.validation):
         held_out = samples_of("validation", datasets)
-        outputs, _ = evaluate(spec, tensors, held_out)
+        outputs, _ = evaluate(by_forward(spec.model, tensors), held_out)
         for result, found in zip(results, judge(spec.more, outputs, held_out.y, datasets), strict=True):
             result.metrics |= {f"val_{name}": value for name, value in found.items()}
     samples = samples_of("test", datasets)
-    outputs, losses = _tested(lanes, spec, tensors)
+    outputs, losses = evaluate(_predict(lanes, spec, tensors), samples)
     judged = judge(metrics, outputs, samples.y, datasets)
     for k, (result, found) in enumerate(zip(results, judged, strict=True)):
         result.metrics |= {f"test_{name}": value for name, value in found.items()}
@@ -59,18 +55,9 @@ def test(lanes: list[Lane], spec: StackSpec, results: Sequence[Result]) -> None:
             result.weights = {name: t[0].cpu().numpy().copy() for name, t in lanes[k].judged.items()}
 
 
-def _tested(lanes: list[Lane], spec: StackSpec, tensors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The outputs and summed losses on the test split."""
-    samples = samples_of("test", [lane.data for lane in lanes])
-    passes = spec.mc_dropout
-    if not passes:
-        return evaluate(spec, tensors, samples)
-    dropout = Dropout([lane.spec.dropout for lane in lanes], spec.dtype, spec.device)
-    seeds = [lane.spec.seed for lane in lanes]
-    layers = spec.model.dropouts
-
-    def of_pass(number: int) -> Any:
-        keys = [randomness.keys(seed, "test", number, 1, layers)[0] for seed in seeds]
-        return dropout.of_step(torch.stack(keys, 1).to(spec.device))
-
-    return mean_of_passes(spec, tensors, samples, passes, of_pass)
+def _predict(lanes: list[Lane], spec: StackSpec, tensors: dict[str, Tensor]) -> Predict:
+    """Predicts the test split: by one pass, or by the mean of several with dropout left on."""
+    if not spec.mc_dropout:
+        return by_forward(spec.model, tensors)
+    p, seeds = [lane.spec.dropout for lane in lanes], [lane.spec.seed for lane in lanes]
+    return by_passes(spec.model, tensors, spec.mc_dropout, p, seeds, spec.data.target.kind == "classification")

@@ -4,51 +4,66 @@ Axes: K lanes, B batch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hpsearch.components.architecture.model import Model
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.layers import Tensors
 from hpsearch.components.metric import Metric
-from hpsearch.components.target import Quantity
+from hpsearch.components.target import Quantity, Target
+from hpsearch.engine import randomness
+from hpsearch.engine.dropout import Dropout
 from hpsearch.engine.loss import loss
 from hpsearch.engine.samples import EVALUATION_BATCH, Samples
-from hpsearch.engine.spec import StackSpec
 
-Dropouts = Callable[[int], Any]  # number of a batch -> its dropout, as a model takes it
+Predict = Callable[[int, Tensor], Tensor]  # number of a batch, x [K, B, features] -> outputs [K, B, outputs]
 
 
-@torch.no_grad()
-def evaluate(stack: StackSpec, tensors: Tensors, samples: Samples) -> tuple[Tensor, Tensor]:
+def evaluate(predict: Predict, samples: Samples) -> tuple[Tensor, Tensor]:
     """The outputs for each sample, [K, n, outputs], and the summed losses, [K] float64."""
-    outputs, losses = [], torch.zeros(samples.lanes, dtype=torch.float64, device=stack.device)
-    for x, y in samples.batches():
-        outputs.append(stack.model.forward(tensors, x, None, training=False))
-        losses += loss(outputs[-1], y).sum(1, dtype=torch.float64)
-    return torch.cat(outputs, 1), losses
-
-
-@torch.no_grad()
-def mean_of_passes(
-    stack: StackSpec, tensors: Tensors, samples: Samples, passes: int, dropouts: Dropouts
-) -> tuple[Tensor, Tensor]:
-    """As `evaluate`, of the mean prediction of several passes with dropout left on (Gal and Ghahramani, 2016).
-
-    Classes: the outputs are logarithms of mean probabilities.
-    """
-    outputs, losses = [], torch.zeros(samples.lanes, dtype=torch.float64, device=stack.device)
+    outputs, losses = [], torch.zeros(samples.lanes, dtype=torch.float64, device=samples.device)
     for number, (x, y) in enumerate(samples.batches()):
-        total: Any = 0
-        for one in range(passes):
-            logits = stack.model.forward(tensors, x, dropouts(number * passes + one), training=False).float()
-            total = total + (logits if y.is_floating_point() else logits.softmax(2))
-        mean = total / passes
-        outputs.append(mean if y.is_floating_point() else mean.log())
+        outputs.append(predict(number, x))
         losses += loss(outputs[-1], y).sum(1, dtype=torch.float64)
     return torch.cat(outputs, 1), losses
+
+
+def by_forward(model: Model, tensors: Tensors) -> Predict:
+    """Predict by one pass without dropout."""
+
+    @torch.no_grad()
+    def predict(number: int, x: Tensor) -> Tensor:
+        return model.forward(tensors, x, None, training=False)
+
+    return predict
+
+
+def by_passes(
+    model: Model, tensors: Tensors, passes: int, p: Sequence[float], seeds: Sequence[int], classes: bool
+) -> Predict:
+    """Predict by the mean of several passes with dropout left on (Gal and Ghahramani, 2016).
+
+    p, seeds: of each lane. classes: the outputs are logarithms of mean probabilities.
+    """
+    dropouts: dict[tuple[torch.dtype, torch.device], Dropout] = {}
+
+    @torch.no_grad()
+    def predict(number: int, x: Tensor) -> Tensor:
+        if (x.dtype, x.device) not in dropouts:
+            dropouts[x.dtype, x.device] = Dropout(p, x.dtype, x.device)
+        dropout, total = dropouts[x.dtype, x.device], torch.zeros((), device=x.device)
+        for one in range(number * passes, (number + 1) * passes):
+            keys = [randomness.keys(seed, "test", one, 1, model.dropouts)[0] for seed in seeds]
+            step = dropout.of_step(torch.stack(keys, 1).to(x.device))
+            logits = model.forward(tensors, x, step, training=False).float()
+            total = total + (logits.softmax(2) if classes else logits)
+        mean = total / passes
+        return mean.log() if classes else mean
+
+    return predict
 
 
 def judge(metrics: Sequence[Metric], outputs: Tensor, y: Tensor, datasets: Sequence[Dataset]) -> list[dict[str, float]]:
@@ -57,8 +72,8 @@ def judge(metrics: Sequence[Metric], outputs: Tensor, y: Tensor, datasets: Seque
     predictions = {kind: predicted(outputs, kind) for kind in sorted(reads)}
     truth, judged = y.cpu().numpy(), []
     for lane, data in enumerate(datasets):
-        true = unstandardised(truth[lane], data)
-        of_lane = {kind: unstandardised(prediction[lane], data) for kind, prediction in predictions.items()}
+        true = unstandardised(truth[lane], data.target)
+        of_lane = {kind: unstandardised(each[lane], data.target) for kind, each in predictions.items()}
         judged.append({metric.name: float(metric.function(true, of_lane[metric.reads])) for metric in metrics})
     return judged
 
@@ -72,10 +87,10 @@ def predicted(outputs: Tensor, reads: str) -> np.ndarray:
     return outputs.squeeze(2).float().cpu().numpy()
 
 
-def unstandardised(values: np.ndarray, data: Dataset) -> np.ndarray:
+def unstandardised(values: np.ndarray, target: Target) -> np.ndarray:
     """Values in the target's unit; class numbers and probabilities as they are."""
-    if isinstance(data.target, Quantity):
-        return values.astype(np.float64) * data.target.std + data.target.mean
+    if isinstance(target, Quantity):
+        return values.astype(np.float64) * target.std + target.mean
     return values
 
 

@@ -12,6 +12,17 @@ class History:
     val_loss: list[float] = field(default_factory=list)
     val_metric: list[float] = field(default_factory=list)
 
+    @property
+    def last(self) -> tuple[float, ...]:
+        """The numbers of the last epoch."""
+        return self.train_loss[-1], self.val_loss[-1], self.val_metric[-1]
+
+    def add(self, train_loss: float, val_loss: float, val_metric: float) -> None:
+        """Add the numbers of an epoch."""
+        self.train_loss.append(train_loss)
+        self.val_loss.append(val_loss)
+        self.val_metric.append(val_metric)
+
 
 @dataclass
 class Result:

@@ -28,6 +28,11 @@ class Samples:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def device(self) -> torch.device:
+        """Where the samples lie."""
+        return self._x.device
+
     def pick(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The samples of each lane by number, [K, B] -> x [K, B, features], y [K, B]."""
         x, y = self._x, self._y

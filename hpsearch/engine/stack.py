@@ -28,7 +28,7 @@ from hpsearch.engine.clip import Clip
 from hpsearch.engine.cuda_fused import Update, fused
 from hpsearch.engine.cuda_graphs import graphed
 from hpsearch.engine.dropout import Dropout, StepDropout
-from hpsearch.engine.evaluate import evaluate, judge
+from hpsearch.engine.evaluate import by_forward, evaluate, judge
 from hpsearch.engine.lane import Lane, stacked
 from hpsearch.engine.loss import TrainingLoss
 from hpsearch.engine.samples import samples_of
@@ -76,7 +76,7 @@ class Stack:
         step = WeakMethod(self._step)  # a reference to itself would keep its tensors until garbage is collected
         self.step = graphed(lambda *tensors: step()(*tensors), spec.device)  # type: ignore[misc]
         judged = self.tensors | self.average.tensors
-        self.validate = graphed(partial(evaluate, spec, judged, self.validation), spec.device)
+        self.validate = graphed(partial(evaluate, by_forward(spec.model, judged), self.validation), spec.device)
 
     def epoch(self) -> None:
         """Train every lane for an epoch and validate it. The host waits for the device once, at the end."""
@@ -93,9 +93,7 @@ class Stack:
         train_losses = (self.total / len(self.train)).tolist()
         seconds = (perf_counter() - started) / len(self.lanes)
         for lane, train, val, metric in zip(self.lanes, train_losses, losses, metrics, strict=True):
-            lane.history.train_loss.append(train)
-            lane.history.val_loss.append(val)
-            lane.history.val_metric.append(metric)
+            lane.history.add(train, val, metric)
             lane.note_best(self.spec.metric.maximize)
             lane.seconds += seconds
 

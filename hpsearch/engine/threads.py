@@ -1,9 +1,13 @@
 """Set the number of threads of PyTorch's operations."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
+
+from hpsearch.components.architecture.model import Model
+
+SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
 
 
 @contextmanager
@@ -15,3 +19,10 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def threads_for(model: Model, batch_size: int, parameters: int) -> AbstractContextManager[None]:
+    """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there
+    a lane's bits would depend on the number of threads."""
+    small = batch_size * parameters < SMALL
+    return threads(1 if small or not model.together else torch.get_num_threads())

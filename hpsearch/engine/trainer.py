@@ -15,9 +15,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.stack import Stack
 from hpsearch.engine.stack_size import StackSize
-from hpsearch.engine.threads import threads
-
-SMALL = 10_000_000  # multiply-adds of a step, below which a second thread inside an operation gains nothing
+from hpsearch.engine.threads import threads_for
 
 
 class Trainer(Protocol):
@@ -107,7 +105,4 @@ class StackTrainer:
         self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
 
     def _threads(self) -> AbstractContextManager[None]:
-        """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there
-        a lane's bits would depend on the number of threads."""
-        small = self._spec.batch_size * self._lanes[0].parameters < SMALL
-        return threads(1 if small or not self._spec.model.together else torch.get_num_threads())
+        return threads_for(self._spec.model, self._spec.batch_size, self._lanes[0].parameters)

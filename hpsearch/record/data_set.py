@@ -11,17 +11,18 @@ def names_of(records: Sequence[Record]) -> list[str]:
     found: dict[str, str] = {}  # by fingerprint, or by name for a data set that is no file
     for record in records:
         name = _file_of(record) or _name_of(record)
-        mark = _mark_of(record)
+        mark = mark_of(record)
         if mark not in found:
             found[mark] = name if name not in found.values() else f"{name}-{mark[:6]}"
-    return [found[_mark_of(record)] for record in records]
+    return [found[mark_of(record)] for record in records]
 
 
 def _name_of(record: Record) -> str:
     return str(record["config"]["data"]["name"])
 
 
-def _mark_of(record: Record) -> str:
+def mark_of(record: Record) -> str:
+    """A text that is equal for records whose numbers are compared: of one file, or of one data set that is no file."""
     return str(record["config"]["data"].get("fingerprint", _name_of(record)))
 
 

@@ -23,13 +23,20 @@ def key_of(config: dict[str, Any]) -> str:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write a record whole or not at all. Numbers that are not finite become null."""
-    part = folder / f".{FILE}.{os.getpid()}"
+    text = json.dumps(_finite(record), indent=1, allow_nan=False)
+    write_whole(folder / FILE, text.encode(), synced=True)
+
+
+def write_whole(path: Path, content: bytes, synced: bool = False) -> None:
+    """Write a file whole or not at all. synced: also if the power fails."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(_finite(record), file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / FILE)
+        with part.open("wb") as file:
+            file.write(content)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

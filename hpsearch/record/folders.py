@@ -9,15 +9,16 @@ FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
 BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
 
 
-def fault_of_folder(folder: Path, runs: int) -> str | None:
-    """One line if the records of `runs` runs cannot be written below `folder`, else None."""
+def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
+    """One line if the records of runs and so many bytes of weights cannot be written below `folder`, else None."""
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"
     free = shutil.disk_usage(there).free
-    if free < runs * BYTES_OF_A_RUN:
-        need = runs * BYTES_OF_A_RUN >> 10
-        return f"{folder}: {runs} runs need about {need} KiB and {free >> 10} KiB are free; make room"
+    need = runs * BYTES_OF_A_RUN + weights
+    if free < need:
+        less = ", or keep less: weights=none" if weights else ""
+        return f"{folder}: {runs} runs need about {need >> 10} KiB and {free >> 10} KiB are free; make room{less}"
     return None
 
 

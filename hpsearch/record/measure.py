@@ -1,7 +1,7 @@
 """The metric of a record, as far as a reader needs it: its name, its direction, its unit, and how to write it."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from hpsearch.formatting import decimals, number_text, percent, points
 
@@ -31,12 +31,12 @@ class Measure:
     target: str = ""
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Self:
+    def of(cls, record: dict[str, Any]) -> "Measure":
         """The metric that selects among runs such as this one."""
         return cls(**record["metric"], target=record["target"]["name"] or "")
 
     @classmethod
-    def further(cls, name: str) -> Self:
+    def further(cls, name: str) -> "Measure":
         """A metric that stands beside the one that selects. Its direction is not known."""
         return cls(name, True, "%" if name in FRACTIONS else "")
 

@@ -36,14 +36,14 @@ def main() -> None:
         options = _parser().parse_args()
         from rich.console import Console
 
-        from hpsearch.report import analysis, write  # late, because pandas takes half a second
+        from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
         found = analysis.read(options.sweeps, rows, options.columns, options.spread)
         output = options.output or write.place(found.sweeps)
         write.show(found, Console())
         with write_errors(output):
-            write.write(found, output)
+            write.write(found, output, winner_sections.sections(found))
     print(f"report: {output / 'index.html'}")
 
 

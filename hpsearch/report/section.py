@@ -14,13 +14,14 @@ class Section:
     """A title with a text, a figure, a table, or several of them.
 
     draw: draws the figure, in a process of its own. Any, because matplotlib takes a second to import.
-    table: its cells are text or numbers; the index is not shown.
+    table: its cells are text or numbers; the index is not shown. wide: True for a figure as wide as the page.
     """
 
     title: str
     text: str = ""
     draw: Callable[[], Any] | None = None
     table: pd.DataFrame | None = None
+    wide: bool = False
 
     @property
     def name(self) -> str:

@@ -32,11 +32,16 @@ def show(findings: Findings, console: Console) -> None:
 
 
 def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
-    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections."""
+    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections and their tables."""
     from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs)
+    for old in folder.glob("winner_*.csv"):
+        old.unlink()
+    for section in sections:
+        if section.table is not None:
+            section.table.to_csv(folder / f"{section.name}.csv", index=False)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
     images = figures.write(
         folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]

@@ -68,6 +68,11 @@ class Search:
         self.stopped: str | None = None  # the reason, if no further trial begins
 
     @property
+    def seeds(self) -> int:
+        """The number of seeds of a trial."""
+        return len(self._seeds)
+
+    @property
     def expected(self) -> int:
         """The number of runs that the trials to come need."""
         return max(0, self.budget.n_trials - len(self.mirror.counted())) * len(self._seeds)

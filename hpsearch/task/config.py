@@ -23,7 +23,6 @@ from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
 from hpsearch.errors import require
 from hpsearch.record.implied import ADDED, DEFAULT
-from hpsearch.task import plugins
 from hpsearch.task.faults import Faults
 from hpsearch.task.identity import identity, located
 
@@ -104,7 +103,6 @@ class Settings:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
-    plugins.check(cfg, overrides)
     config = identity(cfg)
     data, split = located(cfg, config, "data"), located(cfg, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)

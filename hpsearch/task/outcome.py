@@ -8,18 +8,28 @@ from typing import Any
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.record.file import SCHEMA, Record, number, write_record
-from hpsearch.task import environment
+from hpsearch.task import environment, weights
 from hpsearch.workers.run import Outcome, Run
 
 LOG = "hpsearch.log"
 
 
-def write(folder: Path, run: Run, outcome: Outcome) -> None:
-    """Write a run's log, if there is something to log, and then its record, which marks the run as done."""
+def write_log(folder: Path, outcome: Outcome) -> None:
+    """Write a run's log, if there is something to log."""
     if isinstance(outcome, Exception):
         (folder / LOG).write_text("".join(traceback.format_exception(outcome)), encoding="utf-8")
     elif outcome.reason and outcome.status != "pruned":
         (folder / LOG).write_text(f"{outcome.status}: {outcome.reason}\n", encoding="utf-8")
+
+
+def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
+    """Write a run's weights, and then its record, which marks the run as done.
+
+    keep: the value of ``weights=``. The weights leave the outcome, because thousands would fill the memory.
+    """
+    if isinstance(outcome, Result) and outcome.weights is not None:
+        weights.save(folder, run, outcome.weights, keep)
+        outcome.weights = None
     write_record(folder, record_of(run, outcome))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from hpsearch.record.folders import fault_of_folder
-from hpsearch.task import config
+from hpsearch.task import config, plugins
 from hpsearch.task.faults import Faults
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     faults, found = Faults(), []
     for cfg, overrides in cfgs:
         with faults:
+            plugins.check(cfg, overrides)
             found.append(config.read(cfg, overrides, faults))
     if folder is not None and (fault := fault_of_folder(folder, len(found))):
         faults.lines.append(fault)
@@ -34,6 +35,10 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
 
     builder = Builder(faults)
     runs = [run for settings in found if (run := builder.run(settings))]
+    from hpsearch.task.weights import size_of
+
+    if folder is not None and runs and (fault := fault_of_folder(folder, len(runs), size_of(runs, found[0].weights))):
+        faults.lines.append(fault)
     faults.end()
     for line in builder.datasets.warnings:
         warn(line)

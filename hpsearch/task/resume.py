@@ -7,6 +7,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.errors import write_errors
 from hpsearch.record.file import read_done
 from hpsearch.record.folders import Folders
+from hpsearch.task.candidates import Candidates
 from hpsearch.task.outcome import result_of
 from hpsearch.workers.run import Outcome, Run, RunSource
 
@@ -17,8 +18,10 @@ class ResumedSource:
     A run that has to be trained gets its folder at once, so that a report knows of missing runs.
     """
 
-    def __init__(self, source: RunSource, sweep: Path) -> None:
-        self.expected, self.adaptive = source.expected, source.adaptive
+    def __init__(self, source: RunSource, sweep: Path, candidates: Candidates | None = None) -> None:
+        """candidates: is told of each run that has to be trained."""
+        self.expected, self.adaptive, self.seeds = source.expected, source.adaptive, source.seeds
+        self._candidates = candidates
         self._source, self._sweep, self._folders = source, sweep, Folders(sweep)
         self._keys: dict[int, str] = {}
         self._done: dict[str, Result] = {}
@@ -41,6 +44,8 @@ class ResumedSource:
                 with write_errors(folder):
                     folder.mkdir(parents=True, exist_ok=True)
                 self._training[run.key] = run, [number]
+                if self._candidates:
+                    self._candidates.begins(run)
                 new.append((number, run))
         done = sum(isinstance(run, Result) for _, run in new)
         if done and not self.adaptive:

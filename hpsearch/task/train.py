@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.errors import write_errors
-from hpsearch.record.file import write_record
 from hpsearch.task import outcome as outcomes
+from hpsearch.task.candidates import Candidates
 from hpsearch.task.resume import ResumedSource
 from hpsearch.workers import scheduler
 from hpsearch.workers.run import Outcome, Run, RunList, RunSource
@@ -22,11 +22,14 @@ class EndedRun:
     trained: bool
 
 
-def train(run: Run, folder: Path, source: RunSource | None = None) -> Outcome:
-    """Train one run and write its record into `folder`. source: has this run alone, and may prune it."""
+def train(run: Run, folder: Path, keep: str, source: RunSource | None = None) -> Outcome:
+    """Train one run and write its record and weights into `folder`.
+
+    keep: the value of ``weights=``. source: has this run alone, and may prune it.
+    """
     ((_, outcome),) = scheduler.train(source or RunList([(0, run)]), lanes=1)
     with write_errors(folder):
-        write_record(folder, outcomes.record_of(run, outcome))
+        outcomes.write(folder, run, outcome, keep)
     return outcome
 
 
@@ -34,21 +37,27 @@ def train_all(
     source: RunSource,
     sweep: Path,
     lanes: int,
+    keep: str,
     stopped: Callable[[], bool] = lambda: False,
     before_record: Callable[[int, Path], None] = lambda number, folder: None,
 ) -> Iterator[EndedRun]:
     """Train the runs of a source in at most `lanes` lanes, each into its folder of `sweep`; yields them as they end.
 
+    keep: the value of ``weights=``.
     stopped: asked after each round; True ends the training, and runs that have not ended are not yielded.
     before_record: called with the number and folder of each trained run before its record marks it as done.
     """
-    resumed = ResumedSource(source, sweep)
+    candidates = Candidates(sweep, source.seeds) if keep == "winner" else None
+    resumed = ResumedSource(source, sweep, candidates)
     for number, outcome in scheduler.train(resumed, lanes, stopped):
         folder = resumed.folder(number)
         run, numbers = resumed.ended(number, outcome)
         if run is not None:
             with write_errors(folder):
                 before_record(number, folder)
-                outcomes.write(folder, run, outcome)
+                outcomes.write_log(folder, outcome)
+                outcomes.write(folder, run, outcome, keep)
+                if candidates:
+                    candidates.ended(run, folder, outcome)
         for asked in numbers:
             yield EndedRun(asked, folder, outcome, trained=run is not None and asked == numbers[0])

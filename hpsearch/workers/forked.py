@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from hpsearch.engine.result import History
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.worker import Entering, Left, Round
 
@@ -29,6 +30,7 @@ class ForkedWorker:
 
     def _start(self) -> None:
         self._stacks: set[Hashable] = set()
+        self._histories: dict[int, History] = {}  # of the runs in training; each epoch sends its own numbers alone
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._connection), daemon=True)
@@ -46,6 +48,7 @@ class ForkedWorker:
 
     def ask_round(self, entering: Sequence[Entering]) -> None:
         self._stacks.update(stack for stack, _, _ in entering)
+        self._histories |= {index: History() for _, _, runs in entering for index, _ in runs}
         self._ask("round", entering)
 
     @property
@@ -55,7 +58,7 @@ class ForkedWorker:
     def round(self) -> Round:
         """If the process was killed, as a rule for its memory, its stacks raise MemoryError."""
         try:
-            answer: Round = [(s, h.received() if isinstance(h, _Raised) else h) for s, h in self._answer()]
+            answer: Round = [(s, h.received() if isinstance(h, _Raised) else self._grown(h)) for s, h in self._answer()]
         except (EOFError, ConnectionError):
             self.close()
             error = MemoryError(f"its process was ended from outside, with code {self._process.exitcode}")
@@ -63,6 +66,12 @@ class ForkedWorker:
             self._start()
         self._stacks = {stack for stack, histories in answer if not isinstance(histories, Exception)}
         return answer
+
+    def _grown(self, epoch: dict[int, tuple[float, ...]]) -> dict[int, History]:
+        """The histories of the runs that took part, with the numbers of this epoch."""
+        for index, numbers in epoch.items():
+            self._histories[index].add(*numbers)
+        return {index: self._histories[index] for index in epoch}
 
     def ask_leave(self, pruned: Collection[int]) -> None:
         self._ask("leave", pruned)
@@ -72,6 +81,8 @@ class ForkedWorker:
             left: Left = self._answer()
         except (EOFError, ConnectionError):
             left = []  # the next round tells
+        for index, _ in left:
+            del self._histories[index]
         return left
 
     def close(self) -> None:
@@ -92,11 +103,18 @@ def _serve(connection: Connection, other_end: Connection) -> None:
             question, argument = pickle.loads(connection.recv_bytes())
             if question == "round":
                 worker.ask_round(argument)
-                answer: object = [(s, _Raised.of(h) if isinstance(h, Exception) else h) for s, h in worker.round()]
+                answer: object = [(stack, _sent(histories)) for stack, histories in worker.round()]
             else:
                 worker.ask_leave(argument)
                 answer = worker.leave()
             connection.send_bytes(pickle.dumps(answer))
+
+
+def _sent(histories: dict[int, History] | Exception) -> object:
+    """The part of a stack's answer that is new: whole histories would grow with the square of the epochs."""
+    if isinstance(histories, Exception):
+        return _Raised.of(histories)
+    return {index: history.last for index, history in histories.items()}
 
 
 class RemoteTraceback(Exception):

@@ -45,12 +45,15 @@ class RunSource(Protocol):
 
     expected: how many runs there will be, as far as that is known.
     adaptive: True if results decide which run comes next; each is then delivered before the next round.
+    seeds: the least number of runs that a configuration is to have, each with a seed of its own.
     """
 
     @property
     def expected(self) -> int: ...
     @property
     def adaptive(self) -> bool: ...
+    @property
+    def seeds(self) -> int: ...
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
         """Numbered runs for `free` lanes; more have to wait. A result stands for a run that is done already.
@@ -66,6 +69,7 @@ class RunList:
     """A source of runs that are all known before the first one trains."""
 
     adaptive = False
+    seeds = 1  # all runs are asked for before the first one ends
 
     def __init__(self, runs: Sequence[tuple[int, Run]]) -> None:
         self.expected = len(runs)

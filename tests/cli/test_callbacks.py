@@ -1,14 +1,18 @@
-"""The checks of a command before its folder is made."""
+"""The checks of a command before its folder is made, and the line at the end of a single run."""
 
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
 from hpsearch.cli.callbacks import Callbacks
 from hpsearch.cli.error_lines import Carried
 from hpsearch.errors import UsageError
+from hpsearch.record.file import Record, write_record
 from tests.cli import TINY
 from tests.composing import run_cfg, sweep_cfg
+from tests.made_records import entry, scored
 
 BAD = [
     ("name=", "name=: must be the name of a folder, of 1 to 200 bytes without /"),
@@ -72,3 +76,23 @@ def test_a_sweep_that_names_no_seeds_trains_all_folds(
     typed = list(cfg.hydra.overrides.task)
     Callbacks().on_multirun_start(cfg)
     assert list(cfg.hydra.overrides.task) == [*typed, *added]
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (entry(0.875, val=0.9), "validation 90.00%, test 87.50% accuracy after 3 epochs, 2.0 s of training"),
+        (scored(4.9, val=4.83), "validation 4.830, test 4.900 RMSE of strength after 3 epochs, 2.0 s of training"),
+        (
+            scored(4.9, val=4.83) | {"epoch": 2},
+            "validation 4.830, test 4.900 RMSE of strength after 3 epochs (epoch 2 is kept), 2.0 s of training",
+        ),
+    ],
+)
+def test_a_single_run_ends_with_its_metric(
+    record: Record, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(tmp_path, record)
+    cfg = OmegaConf.create({"hydra": {"mode": None, "runtime": {"output_dir": str(tmp_path)}}})
+    Callbacks().on_job_end(cfg, JobReturn())
+    assert capsys.readouterr().out == f"{line}\nrecord in {tmp_path}\n"

@@ -111,4 +111,4 @@ def test_importing_hpsearch_imports_nothing_heavy() -> None:
     program = f"import sys, hpsearch; print(*sorted({heavy} & {{*sys.modules}}))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "\n"
-    assert set(hpsearch.__all__) == {"Sweep", "records", "register", "sweep", "train"}
+    assert set(hpsearch.__all__) == {"Sweep", "load", "records", "register", "sweep", "train"}

@@ -146,7 +146,9 @@ def test_a_stacked_run_gives_and_leaves_what_a_run_under_another_launcher_does_a
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
     for ours in (cli.folder / "stacked").glob("*_*"):
         theirs = cli.multirun / "s" / ours.name
-        assert sorted(os.listdir(ours)) == [".hydra", "record.json"]  # no log without anything to log
+        files, kept = {*os.listdir(ours)}, {"weights.safetensors", "predictions.npz"}
+        assert files - kept == {".hydra", "record.json"}  # no log without anything to log
+        assert files & kept == {*os.listdir(theirs)} & kept
         assert sorted(os.listdir(ours / ".hydra")) == ["config.yaml", "overrides.yaml"]
         for name in ("config.yaml", "overrides.yaml"):
             one, other = (yaml.safe_load((run / ".hydra" / name).read_text()) for run in (ours, theirs))
@@ -157,7 +159,7 @@ def test_a_stacked_run_gives_and_leaves_what_a_run_under_another_launcher_does_a
 def test_the_folder_of_the_configuration_can_be_chosen(folder: Path, subdir: str, left: list[str]) -> None:
     launch([["seed=0"]], f"hydra.output_subdir={subdir}")
     (run,) = folder.iterdir()
-    assert sorted(os.listdir(run)) == [*left, "record.json"]
+    assert sorted(os.listdir(run)) == [*left, "record.json", "weights.safetensors"]
     assert all(sorted(os.listdir(run / name)) == ["config.yaml", "overrides.yaml"] for name in left)
 
 
@@ -195,7 +197,7 @@ def test_every_job_logging_of_hydra_works(cli: Cli) -> None:
         shown = cli("-m", *TINY, f"name={logging}", "seed=0", f"hydra/job_logging={logging}")
         assert (shown.code, shown.err) == (0, "")
         (run,) = (cli.multirun / logging).glob("*_*")
-        assert sorted(os.listdir(run)) == [".hydra", "record.json"]
+        assert sorted(os.listdir(run)) == [".hydra", "predictions.npz", "record.json", "weights.safetensors"]
 
 
 def test_the_launcher_is_found_as_a_plugin() -> None:

@@ -1,11 +1,12 @@
 """``python -m hpsearch new``: a project that works as it is written."""
 
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from tests.cli import Cli
+from tests.cli import Cli, records
 
 FILES = ["README.md", "conf/experiment/mine.yaml", "my_parts.py", "test_my_parts.py"]
 
@@ -39,3 +40,17 @@ def test_the_project_is_clean(cli: Cli) -> None:
         command = [sys.executable, "-m", "ruff", *check, "--line-length", "120", "."]
         shown = subprocess.run(command, cwd=cli.folder / "mine", capture_output=True, text=True, check=False)
         assert shown.returncode == 0, shown.stdout
+
+
+@pytest.mark.slow
+def test_the_project_works_as_it_is_written(cli: Cli) -> None:
+    """Its own tests, and the commands of its README."""
+    cli("new", "mine")
+    folder = cli.folder / "mine"
+    lines = [line.partition("  #")[0] for line in (folder / "README.md").read_text().splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith("python -m ")]
+    assert len(commands) == 4
+    for command in commands:
+        shown = subprocess.run([sys.executable, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert len(records(folder / "multirun" / "mine")) == 20

@@ -13,6 +13,7 @@ from torch import nn
 from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.module_trial import settled
 from hpsearch.engine import randomness, trainer
+from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.stack_size import StackSize
 from hpsearch.workers.forked import ForkedWorker
@@ -82,7 +83,7 @@ def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it
 def test_lanes_together_do_not_depend_on_the_number_of_threads(
     cls: type[nn.Module], threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "SMALL", 0)
+    monkeypatch.setattr(engine_threads, "SMALL", 0)
     results = []
     for n_threads in (1, 2):
         threads(n_threads)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import nn
 
-from hpsearch.engine import randomness, trainer
+from hpsearch.engine import randomness
+from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.engine.stack_size import StackSize
 from hpsearch.workers import scheduler
@@ -103,7 +104,7 @@ def test_a_run_does_not_depend_on_the_number_of_threads(
     threads: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trainer, "SMALL", 0)
+    monkeypatch.setattr(engine_threads, "SMALL", 0)
     data = dataset(train=2 * batch_size + max(2, batch_size // 2), features=features, held_out=300)
     results = []
     for n_threads in (1, 2):

@@ -24,6 +24,7 @@ def test_a_grid_trains_a_pruned_run_anew_and_a_search_keeps_it(
     (run,) = prepare([(job_cfg(*TINY), [])])
     resumed = ResumedSource(RunList([(0, run)]), tmp_path)
     resumed.next_runs(1)
-    write(resumed.folder(0), run, Result("pruned", "pruned after epoch 1 of 2", History([1.0], [1.0], [0.1]), 1.0, 1))
+    pruned = Result("pruned", "pruned after epoch 1 of 2", History([1.0], [1.0], [0.1]), 1.0, 1)
+    write(resumed.folder(0), run, pruned, "none")
     ((_, found),) = ResumedSource(source([(0, run)]), tmp_path).next_runs(1)
     assert isinstance(found, kind)

@@ -34,7 +34,7 @@ def sweep(folder: Path, jobs: list[Job], lanes: int = 48) -> list[EndedRun]:
 
 def run_all(folder: Path, jobs: list[Job], lanes: int = 48) -> list[EndedRun]:
     runs = prepare([(job_cfg(*job), list(job)) for job in jobs])
-    ended = train_all(RunList(list(enumerate(runs))), folder, lanes)
+    ended = train_all(RunList(list(enumerate(runs))), folder, lanes, "none")
     return sorted(ended, key=lambda run: run.number)
 
 
@@ -56,7 +56,7 @@ def test_the_overrides_of_a_record_repeat_its_run_alone(tmp_path: Path) -> None:
         (run,) = prepare([(job_cfg(*entry["overrides"]), [])])
         assert run.key == entry["key"]
         (tmp_path / name).mkdir()
-        train(run, tmp_path / name)
+        train(run, tmp_path / name, "none")
         alone = json.loads((tmp_path / name / "record.json").read_text())
         assert (alone["metrics"], alone["history"]) == (entry["metrics"], entry["history"])
 

@@ -40,7 +40,7 @@ def table(
     require(path is not None, "path", path, "a CSV or Parquet file")
     file = Path(str(path))
     require(file.is_file(), "path", path, "a file that exists")
-    frame = _read(file, separator, missing)
+    frame = read(file, separator, missing)
     return raw_of_frame(frame, target, task, features, drop, categorical, drop_missing_target, file.name)
 
 
@@ -109,7 +109,8 @@ def readable(frame: Any, columns: Sequence[Column]) -> Any:
     return pd.DataFrame(found, index=frame.index)
 
 
-def _read(file: Path, separator: str, missing: Sequence[str]) -> Any:
+def read(file: Path, separator: str, missing: Sequence[str], key: str = "data.path=") -> Any:
+    """The frame in a CSV or Parquet file. key: stands before the file's name in a fault. Raises UsageError."""
     import pandas as pd
 
     try:
@@ -118,12 +119,12 @@ def _read(file: Path, separator: str, missing: Sequence[str]) -> Any:
         names = pd.read_csv(file, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
         frame = pd.read_csv(file, sep=separator, na_values=list(missing))
     except ImportError as error:
-        raise UsageError([f'data.path={file}: a Parquet file needs pyarrow: pip install -e ".[parquet]"']) from error
+        raise UsageError([f'{key}{file}: a Parquet file needs pyarrow: pip install -e ".[parquet]"']) from error
     except pd.errors.EmptyDataError as error:
-        raise UsageError([f"data.path={file}: is empty"]) from error
+        raise UsageError([f"{key}{file}: is empty"]) from error
     except (OSError, ValueError, EOFError) as error:  # of pandas, the decoder, or the decompression
         reason = str(error).splitlines()[0].strip()
-        raise UsageError([f"data.path={file}: cannot be read as a table ({reason})"]) from error
+        raise UsageError([f"{key}{file}: cannot be read as a table ({reason})"]) from error
     if len(names) == len(frame.columns):  # pandas renames a column whose name is taken
         frame.columns = [new if old == "" else old for old, new in zip(names, frame.columns, strict=True)]
     return frame
