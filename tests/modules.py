@@ -136,7 +136,31 @@ class Noisy(Linears):
         return super().forward(x + 0.1 * torch.randn_like(x) if self.training else x)
 
 
-TOGETHER: list[type[nn.Module]] = [Linears, Residual, Tied, Buffers, Lazy, Inherited]
+class Summed(nn.Module):
+    """Layers that are added and gated, each with dropout."""
+
+    def __init__(self, inputs: Shape, outputs: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(inputs[0], 7, bias=False), nn.Linear(inputs[0], 7)
+        self.gate, self.last, self.drop = nn.Linear(7, 7), nn.Linear(7, outputs), nn.Dropout(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.drop(F.relu(self.one(x))) + 0.5 * F.gelu(self.two(x))
+        return self.last(F.dropout(h * torch.sigmoid(self.gate(h)), 0.1, self.training))
+
+
+class Reshaped(nn.Module):
+    """Reads the size of its batch, and multiplies features by a parameter."""
+
+    def __init__(self, inputs: Shape, outputs: int) -> None:
+        super().__init__()
+        self.scale, self.last = nn.Parameter(torch.ones(inputs)), nn.Linear(inputs[0], outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last((x * self.scale).view(x.size(0), 3, 4).reshape(x.size(0), -1) / x.size(0))
+
+
+TOGETHER: list[type[nn.Module]] = [Linears, Summed, Residual, Reshaped, Tied, Buffers, Lazy, Inherited]
 ONE_BY_ONE: list[type[nn.Module]] = [Convolutions, Attention, Embedded, Recurrent, Parametrized, Noisy]
 
 

@@ -10,7 +10,20 @@ from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.module_trial import settled
 from hpsearch.components.init import INITS, default_weight
 from hpsearch.components.layers import Tensors
-from tests.modules import FAULTS, ONE_BY_ONE, TOGETHER, Buffers, Convolutions, Linears, Noisy, Residual, Tied
+from tests.modules import (
+    FAULTS,
+    ONE_BY_ONE,
+    TOGETHER,
+    Buffers,
+    Convolutions,
+    Inherited,
+    Lazy,
+    Linears,
+    Noisy,
+    Residual,
+    Summed,
+    Tied,
+)
 
 CPU = torch.device("cpu")
 ROWS = torch.randn(2, 12, generator=torch.Generator().manual_seed(0))
@@ -30,6 +43,11 @@ def test_functions_that_keep_the_bits_go_together(cls: type[nn.Module]) -> None:
     model = model_of(cls)
     assert (model.together, model.spoilers) == (True, ())
     assert not model_of(cls, together=False).together
+
+
+@pytest.mark.parametrize("cls", TOGETHER)
+def test_linear_layers_and_functions_of_each_element_need_no_vmap(cls: type[nn.Module]) -> None:
+    assert model_of(cls).rows == (cls in (Linears, Tied, Lazy, Inherited, Summed))
 
 
 @pytest.mark.parametrize("cls", ONE_BY_ONE)

@@ -4,6 +4,8 @@ A module is built once in each process and holds no run's numbers: `torch.func.f
 the tensors of a lane.
 
 Axes: K lanes, B batch.
+
+Long, because the ways that lanes go are read side by side.
 """
 
 import sys
@@ -20,6 +22,7 @@ from torch.nn.parameter import is_lazy
 
 from hpsearch.components.architecture.model import Dropout, is_trained
 from hpsearch.components.architecture.module_functions import Functions
+from hpsearch.components.architecture.module_rows import as_rows
 from hpsearch.components.init import Init, default_weight
 from hpsearch.components.layers import Tensors
 
@@ -27,7 +30,8 @@ from hpsearch.components.layers import Tensors
 @dataclass(frozen=True)
 class ModuleModel:
     """A class of modules with its arguments. `module_trial.settled` sets the other fields:
-    together: True if the lanes go through the module together, by vmap; else one after the other.
+    together: True if the lanes go through the module together; else one after the other.
+    rows: True if they do so as rows of one batch; else by vmap.
     masks: the dropout layers of its forward.
     draws: True if its forward draws other random numbers; they follow from a key of the run's, too.
     spoilers: the functions that its forward calls because of which the lanes do not go through it together.
@@ -38,6 +42,7 @@ class ModuleModel:
     outputs: int
     options: Mapping[str, Any] = field(default_factory=dict)
     together: bool = False
+    rows: bool = False
     masks: int = 0
     draws: bool = False
     spoilers: tuple[str, ...] = ()
@@ -120,6 +125,8 @@ class ModuleModel:
         named = {name: tensors[ours] for name, ours in self.names.items()}
         low, own = x.dtype == torch.bfloat16, self.draws and keys is not None
         with torch.autocast(x.device.type, torch.bfloat16, enabled=low), torch.random.fork_rng([], own):
+            if self.rows:
+                return as_rows(self._module, named, x, dropout, keys)
             if self.together:
                 lanes = vmap(partial(self._lane, dropout), in_dims=(0, 0, None if keys is None else 1))
                 return lanes(named, x, keys)

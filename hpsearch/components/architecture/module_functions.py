@@ -59,12 +59,12 @@ class Functions(TorchFunctionMode):
         """The factors of the next dropout layer: 0 with probability p, else 1 / (1 - p)."""
         if self._dropout is None or self._keys is None or self.drawn >= len(self._keys):
             raise RuntimeError("forward drops units in more layers than in its first call")
-        keys = self._keys[self.drawn][None]
+        keys = self._keys[self.drawn].view(-1, 2)
         self.drawn += 1
         if p == 1:
             return torch.zeros(shape, device=keys.device)
-        batch = shape[0] if shape else 1
-        return self._dropout.mask(keys, p, batch, int(torch.Size(shape).numel()) // batch).view(shape)
+        batch = shape[0] // len(keys) if shape else 1
+        return self._dropout.mask(keys, p, batch, torch.Size(shape).numel() // len(keys) // batch).view(shape)
 
     @property
     def _ours(self) -> dict[Any, Callable[..., Any]]:
@@ -75,9 +75,10 @@ class Functions(TorchFunctionMode):
             F.batch_norm: lane_layers.batch_norm,
             F.layer_norm: lane_layers.layer_norm,
         }
-        return norms | sigmoid | {F.linear: self._linear, F.gelu: lane_layers.gelu, F.silu: lane_layers.silu}
+        return norms | sigmoid | {F.linear: self.linear, F.gelu: lane_layers.gelu, F.silu: lane_layers.silu}
 
-    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """As `torch.nn.functional.linear`."""
         rows = input.to(self._dtype)
         if input.ndim != 2:
             rows = rows.reshape(-1, input.shape[-1])

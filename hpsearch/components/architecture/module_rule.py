@@ -23,10 +23,15 @@ ELEMENTWISE = (
 # fmt: on
 
 
+def name_of(function: Any) -> str:
+    """The name of a function or method, without the underscores of operators and functions in place."""
+    path = resolve_name(function) or getattr(function, "__name__", str(function))
+    return str(path).removesuffix(".__get__").rpartition(".")[2].strip("_")
+
+
 def spoiler(function: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
     """The name of a function that may not keep the bits of a lane on the CPU; None if it keeps them."""
-    path = resolve_name(function) or getattr(function, "__name__", str(function))
-    name = path.removesuffix(".__get__").rpartition(".")[2].strip("_")
+    name = name_of(function)
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
     if function in DROPOUTS or name in SWAPPED:
         return None

@@ -22,6 +22,7 @@ from torch.func import functional_call
 from hpsearch.components.architecture.model import is_trained
 from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.module_functions import Functions
+from hpsearch.components.architecture.module_rows import keeps_rows
 from hpsearch.components.architecture.module_rule import spoiler
 from hpsearch.components.init import default_weight
 from hpsearch.components.layers import Tensors
@@ -51,7 +52,7 @@ def settled(
     _tried(model, module, tensors, x[:1], training=False)
     if one_sample:
         with _told(f"{name}: a batch of one sample is left, for which its forward", "; choose another batch_size"):
-            _call(model, module.train(), tensors, x[:1], _Recorder(device))
+            _call(model, module.train(), tensors, x[:1], _Recorder(device, 1))
     changed = [path for path, value in _state(module).items() if path not in state or not _same(value, state[path])]
     _require(not changed, f"{name}: its forward sets self.{changed[0] if changed else ''}; all runs share the module, "
              "so keep numbers of a run in a buffer (register_buffer) and write to it")  # fmt: skip
@@ -67,7 +68,7 @@ def settled(
         return replace(model, spoilers=tuple(spoilers))
     _require(not model.draws, f"{name}: its forward draws random numbers, which lanes_together=true does not allow; "
              "leave it out")  # fmt: skip
-    one = replace(model, together=True)
+    one = replace(model, together=True, rows=training.rows and evaluating.rows)
     try:
         for mode in (True, False):
             stacked = {ours: t.repeat(2, *[1] * (t.ndim - 1)) for ours, t in tensors.items()}
@@ -108,15 +109,18 @@ def _check_module(model: ModuleModel, module: Any) -> None:
 class _Recorder(Functions):
     """Notes the functions that a forward calls; drops no unit."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, batch: int) -> None:
         super().__init__(None, None, together=False, dtype=torch.float32)
+        self.batch = batch
         self.spoilers: dict[str, None] = {}
-        self.draws = False
+        self.draws, self.rows = False, True
+        self.own: set[int] = set()  # ids of the parameters and buffers
         self._device = device
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if found := spoiler(function, args, kwargs or {}):
             self.spoilers[found] = None
+        self.rows = self.rows and keeps_rows(function, args, kwargs or {}, self.own, self.batch)
         return super().__torch_function__(function, types, args, kwargs)
 
     def factors(self, p: float, shape: tuple[int, ...]) -> Tensor:
@@ -139,6 +143,7 @@ class _Kept:
 
 def _call(model: ModuleModel, module: nn.Module, tensors: Tensors, x: Tensor, recorder: _Recorder) -> Any:
     named = {name: tensors[ours][0].clone().requires_grad_(is_trained(ours)) for name, ours in model.names.items()}
+    recorder.own = {id(t) for t in named.values()}
     with recorder:
         outputs = functional_call(module, named, (x,), tie_weights=False)
     return outputs, named
@@ -146,7 +151,7 @@ def _call(model: ModuleModel, module: nn.Module, tensors: Tensors, x: Tensor, re
 
 def _tried(model: ModuleModel, module: nn.Module, tensors: Tensors, x: Tensor, training: bool) -> _Recorder:
     """Run the forward once. Raises ValueError if it breaks a rule."""
-    name, recorder, given = model.cls.__name__, _Recorder(x.device), x.clone()
+    name, recorder, given = model.cls.__name__, _Recorder(x.device, len(x)), x.clone()
     module.train(training)
     states = torch.get_rng_state(), random.getstate(), repr(np.random.get_state())
     with _told(f"{name}: its forward"):
