@@ -19,6 +19,7 @@ import torch
 
 from hpsearch.engine.result import History
 from hpsearch.workers.local import LocalWorker
+from hpsearch.workers.memory import keep_freed_memory
 from hpsearch.workers.worker import Entering, Left, Round
 
 
@@ -97,6 +98,7 @@ def _serve(connection: Connection, other_end: Connection) -> None:
     other_end.close()  # a copy here would keep it open when the other process is killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
     torch.set_num_threads(1)
+    keep_freed_memory()
     worker = LocalWorker()
     with suppress(EOFError, ConnectionError):
         while True:

@@ -1,0 +1,28 @@
+"""Freed memory that stays in a process."""
+
+import multiprocessing
+import platform
+import resource
+
+import pytest
+import torch
+
+from hpsearch.workers.memory import keep_freed_memory
+
+
+def faults_of_a_large_block(keep: bool) -> int:
+    """The pages that the system had to clear for a block that was freed and asked for again."""
+    if keep:
+        keep_freed_memory()
+    for _ in range(10):  # the heap takes a few to grow
+        torch.ones(2**24)  # 64 MiB
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
+def test_a_block_that_is_asked_for_again_needs_no_new_pages() -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        given_back, kept = pool.map(faults_of_a_large_block, [False, True], chunksize=1)
+    assert kept < 100 < given_back
