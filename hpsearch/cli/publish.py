@@ -48,7 +48,8 @@ def _trials(found: Findings) -> list[FrozenTrial]:
     """A trial per configuration: the mean over its seeds of the metric on validation, and the mean curve."""
     runs, trials, metric = found.runs, search_figures.trials(found.runs, found.table), found.runs.measure.val
     for trial, (configuration, row) in zip(trials, found.table.iterrows(), strict=True):
-        done = [record for record in runs.records_of(configuration) if record["status"] == "finished"]
+        finished = [record for record in runs.records_of(configuration) if record["status"] == "finished"]
+        done = [record for record in finished if record["metrics"][metric] is not None]
         by_seed = {str(record["config"]["seed"]): record["metrics"][metric] for record in done}
         trial.set_user_attr(POINT, label(row, runs.swept))
         trial.set_user_attr("seeds", by_seed)
@@ -56,7 +57,8 @@ def _trials(found: Findings) -> list[FrozenTrial]:
         if len(by_seed) > 1:
             trial.set_user_attr("std", statistics.stdev(by_seed.values()))
         curves = zip(*(record["history"][metric] for record in done), strict=False)
-        trial.intermediate_values = {epoch: statistics.fmean(values) for epoch, values in enumerate(curves, start=1)}
+        known = {epoch: values for epoch, values in enumerate(curves, start=1) if None not in values}
+        trial.intermediate_values = {epoch: statistics.fmean(values) for epoch, values in known.items()}
     return trials
 
 

@@ -28,6 +28,7 @@ from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
 from hpsearch.record.folders import run_folders
+from hpsearch.record.implied import DEFAULT
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
 from hpsearch.task.prepare import prepare
 
@@ -155,10 +156,17 @@ class OptunaSweeper(Sweeper):
             corners = [*found.space.corners(), *([found.probe] if self.sweeper_cfg.custom_search_space else [])]
             points = [[*lines, f"seed={found.seeds[0]}"] for lines in corners]
             try:
-                made_with[CONFIGURATION] = self._prepare_all(points, self.folder)[0].config
+                first_run = self._prepare_all(points, self.folder)[0]
             except UsageError as error:  # both ends of an interval may be wrong: one is enough to report
                 first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
                 raise UsageError(list(first.values())[::-1]) from error
+            validated = [objective for objective in found.objectives if objective.startswith("val_")]
+            if validated and not len(first_run.data.validation):
+                split = first_run.config.get("split", DEFAULT)["name"]
+                raise UsageError(
+                    [f"split={split}: leaves no rows for validation, and the search goes by {validated[0]}"]
+                )
+            made_with[CONFIGURATION] = first_run.config
         return found, made_with
 
     def _metric(self, space: "Space") -> "Metric":

@@ -219,8 +219,8 @@ class Search:
             state = TrialState.FAIL
         elif evaluation.pruned or any(result.status == "pruned" for result in results.values()):
             state = TrialState.PRUNED
-        elif not all(math.isfinite(value) for row in values for value in row):
-            state, errors = TrialState.FAIL, [f"{', '.join(self._objectives)} is not finite"]
+        elif any(math.isnan(value) for row in values for value in row):
+            state, errors = TrialState.FAIL, [f"{', '.join(self._objectives)} is no number"]
         if errors:
             trial.set_user_attr("reason", errors[0])
         again = state is TrialState.FAIL and trial.user_attrs[ATTEMPT] < self.budget.retry_failed
@@ -236,8 +236,9 @@ class Search:
         """Set the attributes that the dashboard shows beside the value."""
         name = self._objectives[0]
         by_seed = {str(seed): value_of(result, name) for seed, result in results.items()}
-        trial.set_user_attr("seeds", by_seed)
-        if len(by_seed) > 1:
+        shown = {seed: value if math.isfinite(value) else None for seed, value in by_seed.items()}  # for JSON
+        trial.set_user_attr("seeds", shown)
+        if len(by_seed) > 1 and all(map(math.isfinite, by_seed.values())):
             trial.set_user_attr("std", statistics.stdev(by_seed.values()))
         diverged = [seed for seed, result in results.items() if result.status == "diverged"]
         if diverged:

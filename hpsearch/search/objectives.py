@@ -27,10 +27,12 @@ def curve_of(history: History | None, objective: str) -> list[float]:
 
 
 def value_of(result: Result, objective: str) -> float:
-    """The value of the objective for a run. A run that diverged is right in none of its predictions."""
-    metric = METRICS.get(objective.removeprefix("val_"))
-    if result.status == "diverged" and metric is not None and metric.unit == "%":
-        return 0.0
+    """The value of the objective for a run. A run that diverged has the worst one, so that the sampler learns from it:
+    a share of 0, or an infinite error."""
+    if result.status == "diverged" and objective.startswith("val_"):
+        metric = METRICS.get(objective.removeprefix("val_"))
+        maximize = metric is not None and metric.maximize
+        return 0.0 if metric is not None and metric.unit == "%" and maximize else -math.inf if maximize else math.inf
     if objective == "seconds":
         return result.seconds
     if objective == "parameters":

@@ -47,7 +47,7 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
 
 def data_lines(runs: Sequence[Run]) -> list[str]:
     """The columns and sizes of the tables that runs train on, each line once."""
-    return list(dict.fromkeys(line for run in runs for line in (run.lane.data or run.stack.data).described))
+    return list(dict.fromkeys(line for run in runs for line in run.data.described))
 
 
 def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> list[str]:

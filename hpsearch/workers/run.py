@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.metric import Metric
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec
 from hpsearch.engine.result import History, Result
@@ -33,6 +34,11 @@ class Run:
     def metric(self) -> Metric:
         """The metric that selects."""
         return self.stack.metric
+
+    @property
+    def data(self) -> Dataset:
+        """Its data set, with its own split."""
+        return self.lane.data or self.stack.data
 
     @property
     def local(self) -> bool:

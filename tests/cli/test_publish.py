@@ -18,3 +18,16 @@ def test_the_study_of_a_grid_has_the_direction_and_the_values_of_its_metric(tmp_
     assert (study.best_value, study.best_params) == (4.25, {"lr": 0.2})
     assert study.best_trial.user_attrs["seeds"] == {"0": 4.0, "1": 4.5}
     assert study.best_trial.intermediate_values == {1: 3 * 4.25, 2: 2 * 4.25, 3: 4.25}
+
+
+def test_a_grid_without_validation_rows_becomes_a_study_without_values(tmp_path: Path) -> None:
+    records = [*scored_seeds([5.0, 6.0], lr=0.1), *scored_seeds([4.0, 4.5], lr=0.2)]
+    for record in records:
+        record["metrics"]["val_rmse"] = None
+        record["history"]["val_rmse"] = [None] * len(record["history"]["train_loss"])
+    path, url = sweep(tmp_path / "s", records), f"sqlite:///{tmp_path / 'a.db'}"
+    publish(analysis.read([path]), path, path / "report", url, "s", "python -m hpsearch -m lr=0.1,0.2")
+    trials = optuna.load_study(study_name="s", storage=url).trials
+    assert [(trial.value, trial.user_attrs["seeds"], trial.intermediate_values) for trial in trials] == [
+        (None, {}, {})
+    ] * 2

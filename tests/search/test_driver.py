@@ -143,12 +143,17 @@ def test_a_run_that_diverges_is_told_as_the_worst_value(tmp_path: Path) -> None:
     assert found[0.1].value > 0
 
 
-def test_an_objective_without_a_worst_value_fails_if_it_is_not_finite(tmp_path: Path) -> None:
-    loss = "hydra.sweeper.objective=val_loss"
-    made = search(tmp_path, lambda values: [math.nan], "lr=0.1,0.2", "hydra.sweeper.n_trials=1", loss)
-    (trial,) = stored(tmp_path)
-    assert (trial.state, trial.user_attrs["reason"]) == (FAIL, "val_loss is not finite")
-    assert made.failures == 1
+def test_the_worst_value_of_an_error_is_infinite(tmp_path: Path) -> None:
+    def diverging(values: Values) -> Curve:
+        return [math.nan] if values["lr"] == "1e+30" else rising(values)
+
+    loss = "hydra.sweeper.objective=val_loss", "hydra.sweeper.seeds=[0,1]"
+    made = search(tmp_path, diverging, "lr=0.1,1e30", "hydra.sweeper.n_trials=2", *loss)
+    found = by_lr(stored(tmp_path))
+    assert (found[1e30].state, found[1e30].value) == (COMPLETE, math.inf)
+    assert (found[1e30].user_attrs["seeds"], found[1e30].user_attrs["diverged"]) == ({"0": None, "1": None}, [0, 1])
+    assert made.mirror.study.best_params == {"lr": "0.1"} or made.mirror.study.best_params == {"lr": 0.1}
+    assert made.failures == 0
 
 
 def test_several_objectives(tmp_path: Path) -> None:
