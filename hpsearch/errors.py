@@ -40,7 +40,12 @@ class NothingStarted(Exception):
 def require(valid: bool, key: str, value: object, must: str) -> None:
     """Raise OutOfRange "key=value: must be …" unless `valid`."""
     if not valid:
-        raise OutOfRange([f"{key}={value}: must be {must}"])
+        raise OutOfRange([f"{key}={typed(value)}: must be {must}"])
+
+
+def typed(value: object) -> str:
+    """A value as it is typed on the command line: null, true, false."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @contextmanager

@@ -41,6 +41,8 @@ def main() -> None:
         options = _parser().parse_args()
         output = options.output or _beside(options.rows)
         require(options.rows.is_file(), "rows", options.rows, "a file that exists")
+        other = output.absolute() != options.rows.absolute()
+        require(other, "--output", output, "another file than that of the rows")
         from hpsearch.cli import winner  # late, because torch and pandas take seconds
         from hpsearch.task import plugins
 
@@ -62,18 +64,16 @@ def _beside(file: Path) -> Path:
 
 def _read(file: Path, separator: str | None, trained_on: dict[str, Any]) -> Any:
     """The frame, or the array x of an .npz file. trained_on: the options of the data set. Raises UsageError."""
-    import numpy as np
-
+    from hpsearch.components.data.arrays import arrays_of
     from hpsearch.components.data.table import read
 
     if file.suffix != ".npz":
         rows = read(file, separator or trained_on.get("separator", ","), trained_on.get("missing", []), "")
     else:
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                rows = stored["x"]
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError([f"{file}: must be an .npz file with an array x ({error})"]) from error
+        found = arrays_of(file, ("x",))
+        if not found:
+            raise UsageError([f"{file}: must have an array x"])
+        rows = found["x"]
     if not len(rows):
         raise UsageError([f"{file}: has no rows"])
     return rows

@@ -17,6 +17,7 @@ from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
+from hpsearch.formatting import count
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
@@ -133,7 +134,8 @@ def _print_run(folder: Path) -> None:
         parts = [f"{part} {measure.value(value)}{sign}" for part, value in values.items() if not math.isnan(value)]
         kept = f" (epoch {record['epoch']} is kept)" if record["epoch"] != epochs else ""
         seconds = record["seconds"]
-        print(f"{', '.join(parts)} {measure.title} after {epochs} epochs{kept}, {seconds:.1f} s of training")
+        after = f"{measure.title} after {count(epochs, 'epoch')}{kept}, {seconds:.1f} s of training"
+        print(f"{', '.join(parts) or 'no value of'} {after}")
     else:
         print(f"{record['status']}: {record['reason']}")
     print(f"record in {folder}")

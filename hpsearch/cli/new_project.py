@@ -1,5 +1,6 @@
 """``python -m hpsearch new my_project``: write a small project to start from."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,4 +25,4 @@ def write(arguments: Sequence[str]) -> None:
             print(target)
     except OSError as error:
         raise UsageError([f"new {folder}: cannot be written: {error.strerror or error}"]) from error
-    print(f"next: cd {folder}, then the commands of README.md")
+    print(f"next: cd {shlex.quote(str(folder))}, then the commands of README.md")

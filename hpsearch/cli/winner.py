@@ -95,9 +95,13 @@ def _net(run: tuple[Path, Record]) -> "Net":
 def again_command(folder: Path, records: list[Record]) -> str:
     """The command that trains runs of one configuration again, into another folder, with their weights."""
     lines = [line for line in records[0]["overrides"] if not OTHER_RUN.match(line)]
-    seeds = ",".join(str(record["config"]["seed"]) for record in records)
     name = override("name", f"{folder.absolute().parent.name}-winner")
-    return command(*(["-m"] if len(records) > 1 else []), *lines, f"seed={seeds}", name)
+    return command(*(["-m"] if len(records) > 1 else []), *lines, f"seed={seeds_of(records)}", name)
+
+
+def seeds_of(records: list[Record]) -> str:
+    """The seeds of runs, as they are typed."""
+    return ",".join(map(str, sorted(record["config"]["seed"] for record in records)))
 
 
 def is_net(record: Record) -> bool:

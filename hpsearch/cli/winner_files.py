@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli.winner import Winner, again_command, has_weights, is_net, winners
+from hpsearch.cli.winner import Winner, again_command, has_weights, is_net, seeds_of, winners
 from hpsearch.errors import UsageError, write_errors
 from hpsearch.record.file import Record
 from hpsearch.record.predictions import FILE as PREDICTIONS
@@ -26,8 +26,8 @@ def finish(found: Findings, keep: str, files: str | None, final: bool) -> None:
             continue
         missing = [one for place, one in winner.runs if not has_weights(place)]
         if missing:
-            seeds = ",".join(str(one["config"]["seed"]) for one in missing)
-            print(f"no weights of the winner's seed={seeds}; to train it again: {again_command(folder, missing)}")
+            again = again_command(folder, missing)
+            print(f"no weights of the winner's seed={seeds_of(missing)}; to train it again: {again}")
         if has_weights(folder):
             try:
                 _predict(folder, record, files)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,15 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
     return value is None or type(value) in (bool, int, float, str)
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of an error: in the user's files if it passed through them."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{shown_path(error.filename)}:{error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path.cwd())]
+    return f"{shown_path((own or frames)[-1].filename)}:{(own or frames)[-1].lineno}"
 
 
 def shown_path(file: str) -> str:

@@ -93,6 +93,9 @@ PREPROCESSINGS = registry.table("preprocessing", _own, function=True)
 def fitted(raw: Raw, train: Indices, options: Mapping[str, Any]) -> Transform:
     """The preprocessing of ``preprocessing=``, fitted on the training rows. Raises OutOfRange."""
     scaler = registry.build(PREPROCESSINGS, options)
+    transformer = scaler in (None, "passthrough") or (hasattr(scaler, "fit") and hasattr(scaler, "transform"))
+    kind, must = type(scaler).__name__, "a function that returns a transformer, with fit and transform"
+    require(transformer, "name", options["name"], f"{must}, not {kind}")
     if scaler is None and raw.x.ndim > 2:
         pixels = raw.x[train].reshape(len(train), -1)
         mean, std = pixels.mean(dtype=np.float64), pixels.std(dtype=np.float64)

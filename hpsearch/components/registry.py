@@ -1,16 +1,19 @@
 """From a name in a configuration to the function that it selects: one live table for each group.
 
 A group's module makes its table with `table`; `register` enters a part of the user's.
+
+Long, because to register a part, to choose it and to name it in a fault all read the same tables.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeVar, get_type_hints
 
-from hpsearch.components.plugin_part import Part, same_part
+from hpsearch.components.plugin_part import Part, place_of, same_part
 from hpsearch.errors import UsageError, require
 
 GROUPS = {  # the module that makes a group's table
@@ -79,7 +82,8 @@ def register(group: str, name: str | None = None, **about: Any) -> Callable[[Par
     Raises UsageError if the group is unknown or the name is taken.
     """
     if not isinstance(group, str):
-        raise UsageError([f"@hpsearch.register on {group}: must name a group, as in {EXAMPLE}"])
+        name = getattr(group, "__name__", group)  # of the part, if the parentheses are missing
+        raise UsageError([f"@hpsearch.register on {name}: must name a group, as in {EXAMPLE}"])
 
     def enter(function: PartType) -> PartType:
         key = name or snake_case(getattr(function, "__name__", repr(function)))
@@ -128,7 +132,26 @@ def build(registry: Mapping[str, Any], options: Mapping[str, Any], *first: Any, 
     rest.pop("fingerprint", None)  # of the files that other options name; a part of the identity alone
     require(name in registry, "name", name, f"one of {', '.join(registry)}")
     _check_types(registry[name], rest)
-    return partial(registry[name], **rest) if bind else registry[name](*first, **rest)
+    if bind:
+        return partial(registry[name], **rest)
+    group = next((group for group, its in _groups.items() if its.table is registry), "")
+    with named_errors(group, name):
+        return registry[name](*first, **rest)
+
+
+@contextmanager
+def named_errors(group: str, name: str) -> Iterator[None]:
+    """Inside, an error of a registered part becomes a UsageError with the part's name and the error's place."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        part = _parts.get((group, name))
+        if part is None:
+            raise
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise UsageError([f"{group}={name}: raises {said} ({place_of(error)})"]) from error
 
 
 @cache

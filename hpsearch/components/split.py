@@ -16,10 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from hpsearch.components import registry
+from hpsearch.components.data.arrays import arrays_of
 from hpsearch.components.data.raw import Indices, Parts, Raw
 from hpsearch.components.data.stratified import stratified
 from hpsearch.components.target import Classes
 from hpsearch.errors import UsageError, require
+from hpsearch.formatting import count
 
 NAMES = ("train", "validation", "test")
 GROUP_FOLDS = 20  # into which rows are dealt by whole groups; a draw takes some of them
@@ -172,11 +174,10 @@ class Given:
             found = {name: _row_numbers(path.replace("{seed}", str(seed))) for name, path in self.files.items()}
         else:
             path = self.files.replace("{seed}", str(seed))
-            try:
-                with np.load(path, allow_pickle=False) as stored:
-                    found = {name: stored[name] for name in NAMES if name in stored}
-            except (OSError, ValueError, AttributeError, TypeError) as error:
-                raise UsageError([f"split.files={path}: cannot be read as an .npz file ({error})"]) from error
+            found = arrays_of(Path(path), NAMES, "split.files=")
+            has = ", ".join(found) or "none of them"
+            must = f"a file with the arrays train and test, with or without validation; it has {has}"
+            require({"train", "test"} <= found.keys(), "files", path, must)
         for name, rows in found.items():
             whole = rows.ndim == 1 and rows.dtype.kind in "iu" and len(np.unique(rows)) == len(rows)
             inside = whole and (not len(rows) or (rows.min() >= 0 and rows.max() < len(raw)))
@@ -241,6 +242,11 @@ def require_all_folds(options: Mapping[str, Any], seeds: Collection[int]) -> Non
 
 def checked(raw: Raw, parts: Parts) -> Parts:
     """The parts, if nets can be trained and tested on them. Raises UsageError."""
+    arrays = isinstance(parts, tuple) and len(parts) == len(NAMES)
+    whole = arrays and all(isinstance(rows, np.ndarray) and rows.dtype.kind in "iu" for rows in parts)
+    inside = whole and all(((rows >= 0) & (rows < len(raw))).all() for rows in parts)
+    if not inside:
+        raise UsageError([f"split: must give three arrays of row numbers from 0 to {len(raw) - 1}: {', '.join(NAMES)}"])
     train, _, test = parts
     faults = [f"split: no row is left to {verb}" for verb, rows in (("train", train), ("test", test)) if not len(rows)]
     rows = np.concatenate(parts)
@@ -285,6 +291,8 @@ def _draw(raw: Raw, rows: Indices, key: str, size: float, seed: int, group: str 
     Each class has the same share in both. With a column `group`, whole groups are drawn.
     """
     n = len(rows)
+    if n < 2:
+        raise UsageError([f"split: {count(n, 'row')} left, of which no {key} rows can be drawn"])
     wanted = ceil(size * n) if size < 1 else int(size)
     require(1 <= wanted < n, key, size, f"between 1 and {n - 1} rows, or a fraction of {n}")
     if group is not None:

@@ -63,10 +63,10 @@ class ClassifierTrainer:
         self._fitted.append((index, result))
         return {index: result.history}
 
-    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         """A classifier is finished after its only epoch."""
         fitted, self._fitted = self._fitted, []
-        return fitted
+        return [*fitted]
 
 
 def _fit(spec: ClassifierSpec, stack: ClassifierStackSpec) -> Result:

@@ -3,6 +3,7 @@
 Axes: K lanes, B batch.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -71,10 +72,12 @@ def judge(metrics: Sequence[Metric], outputs: Tensor, y: Tensor, datasets: Seque
     reads = {metric.reads for metric in metrics}
     predictions = {kind: predicted(outputs, kind) for kind in sorted(reads)}
     truth, judged = y.cpu().numpy(), []
-    for lane, data in enumerate(datasets):
-        true = unstandardised(truth[lane], data.target)
-        of_lane = {kind: unstandardised(each[lane], data.target) for kind, each in predictions.items()}
-        judged.append({metric.name: float(metric.function(true, of_lane[metric.reads])) for metric in metrics})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of nets that always predict the same, in every epoch
+        for lane, data in enumerate(datasets):
+            true = unstandardised(truth[lane], data.target)
+            of_lane = {kind: unstandardised(each[lane], data.target) for kind, each in predictions.items()}
+            judged.append({metric.name: float(metric.function(true, of_lane[metric.reads])) for metric in metrics})
     return judged
 
 

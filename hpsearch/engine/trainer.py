@@ -34,8 +34,8 @@ class Trainer(Protocol):
     def epoch(self) -> dict[int, History]:
         """Train an epoch; the histories so far of the runs that took part."""
 
-    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
-        """Remove the runs that are finished, have diverged or are `pruned`; their results."""
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
+        """Remove the runs that are finished, have diverged or are `pruned`; their results, or errors of their tests."""
 
 
 class StackTrainer:
@@ -74,7 +74,7 @@ class StackTrainer:
             lane.lanes = max(lane.lanes, lanes)
         return {lane.index: lane.history for lane in self._lanes}
 
-    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
+    def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         leaving: list[tuple[Lane, str, str | None]] = []
         for lane in self._lanes:
             if reason := lane.divergence:
@@ -90,12 +90,23 @@ class StackTrainer:
             return []
         results = {lane.index: new_result(lane, status, reason, self._spec.metric) for lane, status, reason in leaving}
         finished = [lane for lane, status, _ in leaving if status == "finished"]
+        errors: dict[int, Exception] = {}
         if finished:
             with self._threads():
-                test(finished, self._spec, [results[lane.index] for lane in finished])
+                errors = self._test(finished, results)
         self._lanes = [lane for lane in self._lanes if lane.index not in results]
         self._stacks = []
-        return list(results.items())
+        return list((results | errors).items())
+
+    def _test(self, lanes: list[Lane], results: dict[int, Result]) -> dict[int, Exception]:
+        """Test finished lanes together, and one by one if that raises. The errors, by the numbers of the runs."""
+        try:
+            test(lanes, self._spec, [results[lane.index] for lane in lanes])
+        except Exception as error:  # the failure of a run is its own
+            if len(lanes) == 1:
+                return {lanes[0].index: error}
+            return {index: each for lane in lanes for index, each in self._test([lane], results).items()}
+        return {}
 
     def _build_stacks(self, count: int) -> None:
         """Share the lanes out to `count` stacks, those with optimizers of one kind side by side."""

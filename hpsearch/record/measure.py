@@ -63,7 +63,7 @@ class Measure:
     @property
     def title(self) -> str:
         """Its name in a sentence: accuracy, RMSE of strength."""
-        title = TITLES.get(self.name, self.name.replace("_", " "))
+        title = title_of(self.name)
         return f"{title} of {self.target}" if self.unit == "target" and self.target not in ("", "target") else title
 
     @property
@@ -107,6 +107,11 @@ class Measure:
     def distance(self, difference: float, beside: float) -> str:
         """A difference without its sign, and its word: 0.30 points, 0.213."""
         return self.difference(abs(difference), beside).lstrip("+") + self.points
+
+
+def title_of(name: str) -> str:
+    """The name of a metric in a sentence."""
+    return TITLES.get(name, name.replace("_", " "))
 
 
 ACCURACY = Measure("accuracy", maximize=True, unit="%")

@@ -24,6 +24,7 @@ from hpsearch.task.datasets import Datasets
 from hpsearch.task.faults import Faults
 from hpsearch.task.fits import check_memory, check_target, device_of
 from hpsearch.task.model import model_of
+from hpsearch.task.part_trials import try_activation, try_init, try_metric, try_optimizer, try_schedule
 from hpsearch.workers.run import Run
 
 
@@ -43,16 +44,23 @@ class Builder:
         init = faults.build("init", INITS, config["init"], bind=True)
         if init is not None:
             with faults.of("init"):
-                init(torch.empty(2, 2), generator=torch.Generator())
+                try_init(config["init"]["name"], init)
+        with faults.of("schedule"):
+            try_schedule(config["schedule"]["name"], settings.schedule)
+        with faults.of("optimizer"):
+            try_optimizer(config["optimizer"]["name"], settings.optimizer)
+        with faults.of("architecture"):
+            try_activation(config["architecture"].get("activation"))
         device = torch.device("cpu")
         with faults:
             device = device_of(settings.device)
             there = device.type == "cuda" or config["precision"] != "tf32"
             require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
         data = self.datasets.of(settings)
+        metrics = None if data is None else self._metrics(settings, data)
         key = stack_key(_shared(config, data), device)
         if key not in self._stacks:
-            self._stacks[key] = self._stack(settings, device, data)
+            self._stacks[key] = self._stack(settings, device, data, metrics)
         stack = self._stacks[key]
         if stack is None:
             return None
@@ -81,9 +89,13 @@ class Builder:
         if data is None or estimator is None:
             return None
         metrics = self._metrics(settings, data)
+        kind, name = data.target.kind, config["architecture"]["name"]
         with self._faults.of("architecture"):
-            kind, name = data.target.kind, config["architecture"]["name"]
             require(kind == "classification", "name", name, f"a net: {name} is a classifier, and the data a {kind}")
+        for metric in metrics or ():
+            with self._faults:
+                known = metric.reads == "labels" or hasattr(estimator, "predict_proba")
+                require(known, "metric", metric.name, f"one of class labels: {name} has no probabilities")
         if metrics is None:
             return None
         stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
@@ -92,7 +104,13 @@ class Builder:
         key = stack_key(shared, stack.device)
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
 
-    def _stack(self, settings: Settings, device: torch.device, data: Dataset | None) -> StackSpec | None:
+    def _stack(
+        self,
+        settings: Settings,
+        device: torch.device,
+        data: Dataset | None,
+        metrics: tuple[Metric, ...] | None,
+    ) -> StackSpec | None:
         faults, config = self._faults, settings.config
         normalization = faults.build("normalization", NORMALIZATIONS, config["normalization"])
         if data is None or normalization is None:
@@ -107,7 +125,6 @@ class Builder:
             name = config["normalization"]["name"]
             must = f"another size for normalization={name}: it leaves a batch of 1 of {samples}"
             require(not single, "batch_size", batch_size, must)
-        metrics = self._metrics(settings, data)
         with faults:
             check_target(settings, data)
         if len(faults.lines) > before or metrics is None:
@@ -134,6 +151,9 @@ class Builder:
             kind = data.target.kind
             first = metric_of(settings.get("metric"), kind)
             more = [metric_of(name, kind, "metrics") for name in settings.get("metrics")]
+            try_metric(first, data, "metric")
+            for metric in more:
+                try_metric(metric, data, "metrics")
             return first, *(metric for metric in dict.fromkeys(more) if metric != first)
         return None
 

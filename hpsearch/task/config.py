@@ -7,6 +7,7 @@ Long, because the keys and their ranges are read side by side.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +126,7 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         with faults:
             require(low <= cfg[key] < high, key, cfg[key], must)
     with faults:
-        require(cfg.clip is None or cfg.clip > 0, "clip", cfg.clip, "a norm above 0, or null")
+        require(cfg.clip is None or 0 < cfg.clip < math.inf, "clip", cfg.clip, "a norm above 0, or null")
     with faults:
         require(cfg.patience is None or cfg.patience >= 1, "patience", cfg.patience, "at least 1 epoch, or null")
     with faults:
@@ -155,3 +156,22 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),
         cfg.weights,
     )
+
+
+def check_finite(config: dict[str, Any], faults: Faults) -> None:
+    """Note each number of a group that a record, as JSON, cannot hold, unless it has a fault already."""
+    for path, value in _infinite({key: value for key, value in config.items() if isinstance(value, dict)}):
+        if not any(line.startswith(f"{path}=") for line in faults.lines):
+            faults.lines.append(f"{path}={value}: must be a finite number")
+
+
+def _infinite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """The path of each number that is infinite or nan, and the number."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _infinite(inner, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _infinite(inner, path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, value

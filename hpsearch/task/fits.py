@@ -7,7 +7,7 @@ import torch
 
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.target import Classes
-from hpsearch.errors import require
+from hpsearch.errors import require, typed
 from hpsearch.record.implied import ADDED
 from hpsearch.task.config import Settings
 
@@ -17,7 +17,7 @@ def check_target(settings: Settings, data: Dataset) -> None:
     classes = isinstance(data.target, Classes)
     for key in ("label_smoothing", "class_weights"):
         value = settings.get(key)
-        require(classes or not value, key, value, f"{ADDED[key]}: it is for classes, and the data a regression")
+        require(classes or not value, key, value, f"{typed(ADDED[key])}: it is for classes, and the data a regression")
     image = len(data.shape) in (2, 3)
     name = settings.config.get("augmentation", ADDED["augmentation"])["name"]
     require(image or not settings.augmentation, "augmentation", name, "none: the samples are not images")

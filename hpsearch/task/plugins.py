@@ -5,7 +5,6 @@ A name in a YAML file never imports code, because a configuration file may come 
 
 import importlib
 import sys
-import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -18,11 +17,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from hpsearch.components import registry
-from hpsearch.components.plugin_part import shown_path
+from hpsearch.components.plugin_part import place_of
 from hpsearch.errors import UsageError, require
 
 ENTRY_POINTS = "hpsearch.plugins"  # group of entry points
-KEYS = ("plugins=", "++plugins=")
+KEYS = ("plugins=", "+plugins=", "++plugins=")
 
 
 def named(lines: Iterable[str]) -> list[str]:
@@ -101,14 +100,5 @@ def _import(module: str, source: str) -> None:
             where = f"{module.replace('.', '/')}.py must lie in the working directory, {Path.cwd()}, or be installed"
             raise UsageError([f"{source}: there is no module {module}; {where}"]) from error
         said = str(getattr(error, "msg", error)).partition("\n")[0]  # a SyntaxError's without its file
-        line = f"importing it raises {type(error).__name__}: {said} ({_place(error)})"
+        line = f"importing it raises {type(error).__name__}: {said} ({place_of(error)})"
         raise UsageError([f"{source}: {line}; python -c 'import {module}' shows the traceback"]) from error
-
-
-def _place(error: BaseException) -> str:
-    """File and line of an error: in the user's files if it passed through them."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{shown_path(error.filename)}:{error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path.cwd())]
-    return f"{shown_path((own or frames)[-1].filename)}:{(own or frames)[-1].lineno}"

@@ -28,6 +28,7 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
         with faults:
             plugins.check(cfg, overrides)
             found.append(config.read(cfg, overrides, faults))
+            config.check_finite(found[-1].config, faults)
     if folder is not None and (fault := fault_of_folder(folder, len(found))):
         faults.lines.append(fault)
     faults.end()

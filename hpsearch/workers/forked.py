@@ -79,7 +79,7 @@ class ForkedWorker:
 
     def leave(self) -> Left:
         try:
-            left: Left = self._answer()
+            left: Left = [(i, each.received() if isinstance(each, _Raised) else each) for i, each in self._answer()]
         except (EOFError, ConnectionError):
             left = []  # the next round tells
         for index, _ in left:
@@ -108,7 +108,7 @@ def _serve(connection: Connection, other_end: Connection) -> None:
                 answer: object = [(stack, _sent(histories)) for stack, histories in worker.round()]
             else:
                 worker.ask_leave(argument)
-                answer = worker.leave()
+                answer = [(i, _Raised.of(e) if isinstance(e, Exception) else e) for i, e in worker.leave()]
             connection.send_bytes(pickle.dumps(answer))
 
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hpsearch.components.metric import Metric
 from hpsearch.engine.result import History
+from hpsearch.record.measure import title_of
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -71,7 +72,7 @@ class TrainingProgress:
         best = ""
         if self.best is not None and self.metric is not None:
             value = f"{self.best:.2%}" if self.metric.unit == "%" else f"{self.best:.4g}"
-            best = f", best validation {self.metric.name} {value}"
+            best = f", best validation {title_of(self.metric.name)} {value}"
         runs = f"{self.runs_done}/{max(self.runs, self.begun)} runs, " if self.runs > 1 else ""
         return f"{runs}epoch {self.epochs_done}/{self.epochs}{best}"
 

@@ -136,10 +136,8 @@ class Scheduler:
         """The outcomes of the runs that have ended, in the order of their numbers."""
         for worker in self._workers:
             worker.ask_leave(pruned)
-        results = [
-            (index, self._complete(index, result)) for worker in self._workers for index, result in worker.leave()
-        ]
-        left: list[tuple[int, Outcome]] = [*self._failed, *results]
+        left = [(index, self._complete(index, each)) for worker in self._workers for index, each in worker.leave()]
+        left += self._failed
         self._failed = []
         for index, _ in left:
             queue = self._queues[self._runs.pop(index).stack_key]
@@ -181,8 +179,8 @@ class Scheduler:
             queue.waiting.extendleft(reversed(indices))
         queue.lanes = {index: its for index, its in queue.lanes.items() if its is not worker}
 
-    def _complete(self, index: int, result: Result) -> Result:
+    def _complete(self, index: int, outcome: Outcome) -> Outcome:
         """A result as of the whole stack, because a worker knows only its own lanes."""
-        if index not in self._most_lanes:
-            return result
-        return replace(result, seconds=result.seconds / len(self._on_cpu), lanes=self._most_lanes[index])
+        if isinstance(outcome, Exception) or index not in self._most_lanes:
+            return outcome
+        return replace(outcome, seconds=outcome.seconds / len(self._on_cpu), lanes=self._most_lanes[index])

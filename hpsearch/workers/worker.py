@@ -8,7 +8,7 @@ from hpsearch.engine.trainer import Trainer
 
 Entering = tuple[Hashable, Callable[[], Trainer], list[tuple[int, Any]]]  # stack key, its trainer, numbered lane specs
 Round = list[tuple[Hashable, dict[int, History] | Exception]]  # of each stack that trains there
-Left = list[tuple[int, Result]]
+Left = list[tuple[int, Result | Exception]]  # an exception: the test raised
 
 
 class Worker(Protocol):

@@ -158,7 +158,7 @@ def test_one_net_and_several(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda: hpsearch.load("multirun/s", seed=1, ensemble=True), "seed=1: must be left out with an ensemble"),
         (lambda: hpsearch.load("multirun/none"), "no such folder"),
         (lambda: hpsearch.load("multirun/s", data="digits"), "data=digits: must be one of my.csv"),
-        (lambda: nets[0].predict(frame.drop(columns="b")), "b: no such column in the rows"),
+        (lambda: nets[0].predict(frame.drop(columns="b")), "rows: have no column b; they have a"),
         (lambda: nets[0].predict(frame.assign(b="z")), "b: holds a value that is no number"),
         (lambda: nets[0].predict(frame[:0]), "rows: there are none"),
         (lambda: nets[0].predict(np.zeros((2, 9))), r"rows: have the shape \[2, 9\]; must be \[n, 3\]"),

@@ -135,7 +135,7 @@ def test_new_rows_may_hold_categories_and_gaps_that_no_row_had() -> None:
 def test_new_rows_without_a_column_or_with_text_for_a_number_are_one_line() -> None:
     transform = dataset(penguins()).transform
     assert transform is not None
-    with pytest.raises(UsageError, match="^mass: no such column in the rows$"):
+    with pytest.raises(UsageError, match="^rows: have no column mass; they have "):
         transform(penguins().drop(columns="mass"))
     with pytest.raises(UsageError, match="^mass: holds a value that is no number "):
         transform(penguins().assign(mass="heavy"))

@@ -128,6 +128,9 @@ def object_default(h: Any, how: Any = print) -> Any: ...
 def named(name: str = "x") -> Any: ...
 
 
+def net(inputs: Any, outputs: Any, width: int = 3) -> Any: ...
+
+
 def with_lr(lr: float = 0.1) -> Any: ...
 
 
@@ -143,6 +146,7 @@ def with_lr(lr: float = 0.1) -> Any: ...
         ("optimizer", with_lr, {}, "lr cannot be an option, because it is an argument of register"),
         ("optimizer", one, {"speed": 3}, "register got an unexpected keyword argument 'speed'"),
         ("optimizer", one, {"lr": -1}, "lr=-1: must be a number above 0"),
+        ("architecture", net, {}, "must be a class derived from torch.nn.Module, so that hpsearch makes the net"),
         ("data", named, {}, "name cannot be an option"),
         ("init", needs, {}, "its option bound has no default; write bound=… there"),
         ("activation", needs, {}, "its option bound has no default"),
@@ -176,5 +180,5 @@ def test_a_name_that_another_plugin_took_names_both() -> None:
 
 
 def test_register_without_a_group_is_one_line() -> None:
-    with pytest.raises(UsageError, match="must name a group, as in @hpsearch.register"):
+    with pytest.raises(UsageError, match="^@hpsearch.register on one: must name a group, as in @hpsearch.register"):
         hpsearch.register(one)  # type: ignore[arg-type]

@@ -204,13 +204,14 @@ def test_each_seed_may_have_files_of_its_own(tmp_path: Path) -> None:
 
 def test_files_that_give_no_split_are_one_line(tmp_path: Path) -> None:
     path = str(tmp_path / "a.npz")
-    assert fault_of(CLASSES, "given", files=path).startswith(f"split.files={path}: cannot be read as an .npz file (")
+    assert fault_of(CLASSES, "given", files=path) == f"split.files={path}: must be a file that exists"
     np.savez(path, train=np.arange(100), test=np.arange(90, 130))
     assert fault_of(CLASSES, "given", files=path).startswith("split.files: test must be different row numbers")
     np.savez(path, train=np.arange(100), test=np.arange(90, 120))
     assert fault_of(CLASSES, "given", files=path) == "split: a row is in two splits"
     np.savez(path, train=np.arange(100))
-    assert fault_of(CLASSES, "given", files=path) == "split: no row is left to test"
+    must = "a file with the arrays train and test, with or without validation; it has train"
+    assert fault_of(CLASSES, "given", files=path) == f"files={path}: must be {must}"
     (tmp_path / "a.txt").write_text("0.5 1.5")
     (tmp_path / "b.txt").write_text("x")
     a, b = str(tmp_path / "a.txt"), str(tmp_path / "b.txt")

@@ -15,7 +15,7 @@ from hpsearch.components.data.load import as_rows, load, whole
 from hpsearch.components.data.raw import MISSING, Raw
 from hpsearch.components.data.table import raw_of_frame, table
 from hpsearch.components.target import Classes, Quantity
-from hpsearch.errors import UsageError
+from hpsearch.errors import UsageError, typed
 from tests.tables import penguins, written
 
 
@@ -123,6 +123,22 @@ def test_rows_without_a_target_are_an_error_or_left_out(tmp_path: Path) -> None:
     assert len(table(path, target="sex", drop_missing_target=True)) == 108
 
 
+def test_a_target_that_is_missing_in_a_row_is_still_one_of_classes() -> None:
+    frame = penguins().assign(y=[np.nan, *[0.0, 1.0] * 59, 1.0])  # pandas reads whole numbers beside a gap as fractions
+    assert raw_of_frame(frame, drop_missing_target=True).target == Classes(("0", "1"))
+    frame = penguins().assign(y=[np.nan, *[0.5, 1.0] * 59, 1.0])
+    assert raw_of_frame(frame, drop_missing_target=True).target == Quantity(name="y")
+
+
+def test_a_separator_is_one_character(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    penguins().to_csv(path, sep="\t", index=False)
+    assert len(table(str(path), separator=r"\t").columns) == len(table(str(path), separator="\t").columns) == 5
+    for separator in ("", "ab", None):
+        line = r"must be one character, or \t for a tab"
+        assert fault_of(table, str(path), separator=separator) == f"separator={typed(separator)}: {line}"
+
+
 N = np.arange(120)
 FRAMES = [
     (penguins()[:2], {}, "data: 2 rows; at least 10 are needed"),
@@ -143,7 +159,17 @@ FRAMES = [
     ),
     (penguins().assign(y=[1] + [2, 3] * 59 + [2]), {}, "data.target=y: the class 1 has 1 row, which cannot be "),
     (penguins()[["species"]], {}, "data.path=the frame: must have two columns or more, not species"),
-    (penguins(), {"drop": ["bill", "mass", "island", "sex", "nest"]}, "data.drop: leaves no column to learn from"),
+    (
+        penguins(),
+        {"drop": ["bill", "mass", "island", "sex", "nest"]},
+        "data: data.features and data.drop leave no column ",
+    ),
+    (penguins(), {"features": []}, "data: data.features and data.drop leave no column to learn from"),
+    (
+        pd.DataFrame({"a;b": ["1;2"] * 20}),
+        {},
+        """data.path=the frame: must have two columns or more, not a;b; give 'data.s""",
+    ),
     (penguins().assign(y=[np.inf, *range(119)]), {}, "data.target=y: has values that are missing or infinite"),
 ]
 
@@ -172,7 +198,7 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, content: str | byte
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert fault_of(table, "no.csv") == "path=no.csv: must be a file that exists"
     assert fault_of(table, str(tmp_path)) == f"path={tmp_path}: must be a file that exists"
-    assert fault_of(table, None) == "path=None: must be a CSV or Parquet file"
+    assert fault_of(table, None) == "path=null: must be a CSV or Parquet file"
 
 
 @pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
@@ -251,6 +277,7 @@ ARRAYS = [
     ((X, Y, np.zeros((5, 3)), Y[:5]), "data: x has samples of shape (2,) and x_test of (3,)"),
     ((X, Y, X[:5], Y[:4]), "data: x_test has 5 rows and y_test 4"),
     ((X.astype(str), Y), "data: x holds <U32; it must be numbers"),
+    ((X[:, :0], Y), "data: x has the shape (20, 0); it must have a feature or more"),
     ((X + np.inf, Y), "data: x has infinite values"),
     ((np.full((20, 2, 2), np.nan), Y), "data: x has values that are missing (nan)"),
 ]
@@ -263,13 +290,14 @@ def test_a_mistake_in_arrays_is_one_line(arrays: tuple[Any, ...], line: str) -> 
 
 def test_a_file_that_holds_no_arrays_is_one_line(tmp_path: Path) -> None:
     path = str(tmp_path / "a.npz")
-    assert fault_of(npz, path) == f"path={path}: must be a file that exists"
+    assert fault_of(npz, path) == f"data.path={path}: must be a file that exists"
     Path(path).write_text("x")
-    assert fault_of(npz, path).startswith(f"data.path={path}: not an .npz file of plain arrays (")
+    assert fault_of(npz, path) == f"data.path={path}: must be an .npz file, as numpy.savez writes it"
     np.savez(path, x=X, x_test=X)
     assert fault_of(npz, path).endswith("or x, y, x_test and y_test; it has x, x_test")
     np.savez(path, x=np.array([object()]), y=Y)
-    assert fault_of(npz, path).startswith(f"data.path={path}: not an .npz file of plain arrays (")
+    reason = "it holds Python objects; save numbers, as x.astype(float)"
+    assert fault_of(npz, path) == f"data.path={path}: cannot be read as plain arrays: {reason}"
 
 
 def test_a_function_of_the_user_may_return_rows_in_several_ways() -> None:

@@ -5,16 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import nn
 
+from hpsearch.components.metric import METRICS
 from hpsearch.engine import randomness
 from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.engine.stack_size import StackSize
+from hpsearch.engine.trainer import StackTrainer
 from hpsearch.workers import scheduler
 from tests.programs import VARIANTS, Listed, assert_same, dataset, examples, program, run, train
 
@@ -208,3 +211,19 @@ def test_a_stack_of_bfloat16_learns_and_keeps_float32_weights() -> None:
 def test_a_share_of_the_stacks_time_is_each_runs_seconds() -> None:
     results = train([run(seed) for seed in range(4)], program(DATA), lane_count=4)
     assert all(r.lanes == 4 and 0 < r.seconds < math.inf for r in results)
+
+
+def _judged_if_trained(y: np.ndarray, labels: np.ndarray) -> float:
+    if (y == labels).mean() < 0.5:
+        raise ZeroDivisionError("hardly trained")
+    return 1.0
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_test_that_raises_is_the_failure_of_its_run_alone(cores: int, threads: Callable[[int], None]) -> None:
+    threads(cores)
+    metric = replace(METRICS["accuracy"], name="own", function=_judged_if_trained)
+    these = [run(seed=1, lr=1e-9, epochs=9), *(run(seed=seed, epochs=9) for seed in range(2, 5))]
+    failed, *sound = train(these, replace(program(DATA), more=(metric,)), 4, start=StackTrainer)
+    assert isinstance(failed, ZeroDivisionError)
+    assert [(result.status, result.metrics["test_own"]) for result in sound] == [("finished", 1.0)] * 3

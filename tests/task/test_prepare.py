@@ -30,6 +30,10 @@ BAD = [
     ("dropout.p=1", "dropout.p=1: must be at least 0 and below 1"),
     ("dropout.p=-0.1", "dropout.p=-0.1: must be at least 0 and below 1"),
     ("dropout.p=x", "dropout.p=x: must be a number"),
+    ("clip=inf", "clip=inf: must be a norm above 0, or null"),
+    ("dropout.p=nan", "dropout.p=nan: must be at least 0 and below 1"),
+    ("optimizer.momentum=-inf", "optimizer.momentum=-inf: must be at least 0 and below 1"),
+    ("init=normal init.mean=inf", "init.mean=inf: must be a finite number"),
     ("epochs=0", "epochs=0: must be at least 1"),
     ("batch_size=0", "batch_size=0: must be at least 1"),
     ("batch_size=1438", "batch_size=1438: must be between 1 and the 1437 training samples"),
@@ -60,7 +64,7 @@ MODULE_BAD = [
     ("architecture.blocks=0", "architecture.blocks=0: must be at least 1"),
     ("architecture.width=0", "architecture.width=0: must be at least 1 channel"),
     ("architecture.dropout=1", "architecture.dropout=1: must be at least 0 and below 1"),
-    ("architecture.blocks=4", "architecture: CNN: its constructor raises ValueError: a sample has the shape (1, 8, 8)"),
+    ("architecture.blocks=4", "architecture.blocks=4: must be fewer, because each halves the images of 8 × 8"),
     ("dropout=standard", "dropout.p=0.2: must be 0 for architecture=cnn: its layers do that by themselves"),
     ("dropout.inputs=true", "dropout.inputs=true: must be false for architecture=cnn"),
     ("normalization=batch", "normalization=batch: must be none for architecture=cnn"),
@@ -73,6 +77,12 @@ def test_a_fault_of_a_module_is_one_line(override: str, line: str) -> None:
     (fault,) = faults(("architecture=cnn", *override.split()))
     assert fault.startswith(line)
     assert "\n" not in fault
+
+
+def test_a_classifier_without_probabilities_has_no_metric_of_them() -> None:
+    with pytest.raises(UsageError) as caught:
+        prepare([(job_cfg("data=digits", "architecture=svc", "metric=log_loss"), [])])
+    assert caught.value.faults == ["metric=log_loss: must be one of class labels: svc has no probabilities"]
 
 
 def test_lanes_of_the_built_in_net_always_go_together() -> None:
@@ -149,7 +159,7 @@ def test_runs_keep_their_overrides_and_share_the_data() -> None:
 
 
 TABLE = [
-    ("", "data.path=None: must be a CSV or Parquet file"),
+    ("", "data.path=null: must be a CSV or Parquet file"),
     ("data.path=no.csv", "data.path=no.csv: must be a file that exists"),
     ("data.path={path} data.target=speces", "data.target=speces: must be a column of the table; did you mean species?"),
     ("data.path={path} data.target=sex", "data.target=sex: missing in 12 of 120 rows; data.drop_missing_target=true"),

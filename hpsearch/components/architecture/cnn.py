@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from hpsearch.errors import require
+
 
 class CNN(nn.Module):
     """Blocks of convolution 3 × 3, pooling, normalisation, ReLU and dropout of channels; then two linear layers.
@@ -23,9 +25,10 @@ class CNN(nn.Module):
         channel_dropout: float,
     ) -> None:
         super().__init__()
-        if len(inputs) not in (2, 3) or min(inputs[-2:]) >> blocks == 0:
-            smallest = f"images of {2**blocks} × {2**blocks} or more for blocks={blocks}"
-            raise ValueError(f"a sample has the shape {inputs}, must be {smallest}: [height, width] or with channels")
+        image = len(inputs) in (2, 3)
+        require(image, "name", "cnn", f"another net: it is for images, and a sample here has the shape {list(inputs)}")
+        fits = min(inputs[-2:]) >> blocks > 0
+        require(fits, "blocks", blocks, f"fewer, because each halves the images of {inputs[-2]} × {inputs[-1]}")
         channels = inputs[0] if len(inputs) == 3 else 1
         self.image = (channels, *inputs[-2:])
         layers: list[nn.Module] = []

@@ -26,6 +26,7 @@ from hpsearch.components.architecture.module_rows import keeps_rows
 from hpsearch.components.architecture.module_rule import spoiler
 from hpsearch.components.init import default_weight
 from hpsearch.components.layers import Tensors
+from hpsearch.errors import UsageError
 
 OWN = frozenset(vars(nn.Module()))  # attributes that every module has
 
@@ -205,6 +206,8 @@ def _told(what: str, cure: str = "") -> Iterator[None]:
     """Inside, any error becomes a ValueError of one line."""
     try:
         yield
+    except UsageError:  # of an option, which the constructor has checked
+        raise
     except Exception as error:
         raise ValueError(f"{what} raises {_line(error)}{cure}") from error
 

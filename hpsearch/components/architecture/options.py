@@ -7,6 +7,7 @@ and add ``conf/architecture/<name>.yaml``.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from math import inf, prod
 from typing import Any
 
@@ -98,11 +99,14 @@ def cnn(
 
 def _registered(part: Any, name: str) -> Any:
     """The entry of a registered part: a class of `torch.nn.Module`, or a function such as `mlp`."""
-    if not isinstance(part, type):
-        return part
-    from torch.nn import Module
+    if isinstance(part, type):
+        from torch.nn import Module
 
-    return ModuleClass(part) if issubclass(part, Module) else part
+        if issubclass(part, Module):
+            return ModuleClass(part)
+    if "inputs" in signature(part).parameters:
+        raise TypeError("must be a class derived from torch.nn.Module, so that hpsearch makes the net for each run")
+    return part
 
 
 _own: dict[str, Callable[..., Architecture]] = {"mlp": mlp, "cnn": cnn}

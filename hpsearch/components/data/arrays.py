@@ -1,6 +1,7 @@
 """Arrays as a data set: ``data=arrays data.path=….npz``."""
 
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,25 @@ def npz(path: str | None, task: str = "auto") -> Raw:
     """The arrays x and y of an .npz file, and x_test and y_test if it has them."""
     require(path is not None, "path", path, "an .npz file with the arrays x and y")
     file = Path(str(path))
-    require(file.is_file(), "path", path, "a file that exists")
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in NAMES if name in stored}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise UsageError([f"data.path={path}: not an .npz file of plain arrays ({error})"]) from error
+    found = arrays_of(file, NAMES, "data.path=")
     complete = {"x", "y"} <= found.keys() and ("x_test" in found) == ("y_test" in found)
     has = ", ".join(found) or "none of them"
     require(complete, "path", path, f"a file with the arrays x and y, or x, y, x_test and y_test; it has {has}")
     return raw_of_arrays(tuple(found.values()), task, file.name)
+
+
+def arrays_of(file: Path, names: Collection[str], key: str = "") -> dict[str, np.ndarray]:
+    """The arrays of these names in an .npz file. key: stands before the file in a fault. Raises UsageError."""
+    if not zipfile.is_zipfile(file):
+        fault = "must be an .npz file, as numpy.savez writes it" if file.is_file() else "must be a file that exists"
+        raise UsageError([f"{key}{file}: {fault}"])
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names if name in stored}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        objects = "allow_pickle" in str(error)  # numpy's advice would run code of the file
+        reason = "it holds Python objects; save numbers, as x.astype(float)" if objects else error
+        raise UsageError([f"{key}{file}: cannot be read as plain arrays: {reason}"]) from error
 
 
 def raw_of_arrays(arrays: tuple[Any, ...], task: str = "auto", name: str = "arrays") -> Raw:
@@ -43,6 +53,7 @@ def raw_of_arrays(arrays: tuple[Any, ...], task: str = "auto", name: str = "arra
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     _require(x.ndim >= 2, f"x has the shape {x.shape}; it must be [rows, features], or [rows, *shape] for images")
     _require(y.ndim == 1, f"y has the shape {y.shape}; it must have one value for each row")
+    _require(0 not in x.shape[1:], f"x has the shape {x.shape}; it must have a feature or more")
     _require(len(x) == len(y), f"x has {len(x)} rows and y {len(y)}")
     _require(x.dtype.kind in "biuf", f"x holds {x.dtype}; it must be numbers")
     _require(not np.isinf(x).any(), "x has infinite values")

@@ -51,7 +51,10 @@ def parts_of(data: str, split: str, seed: int | None) -> Parts:
     """The row numbers of the three splits. seed: None unless the split depends on the run's. Raises UsageError."""
     raw = rows_of(data)
     assert isinstance(raw, Raw)
-    return checked(raw, registry.build(SPLITS, json.loads(split))(raw, seed))
+    options = json.loads(split)
+    splitter = registry.build(SPLITS, options)
+    with registry.named_errors("split", options["name"]):
+        return checked(raw, splitter(raw, seed))
 
 
 @lru_cache(KEPT)

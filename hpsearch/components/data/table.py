@@ -61,7 +61,7 @@ def raw_of_frame(
         raise UsageError([f"data.path={name}: has two columns of the name {', '.join(twice)}"])
     if len(frame.columns) < 2:
         only = ", ".join(frame.columns) or "none"
-        raise UsageError([f"data.path={name}: must have two columns or more, not {only}; data.separator=… ?"])
+        raise UsageError([f"data.path={name}: must have two columns or more, not {only}{_separator_of(only)}"])
     goal = frame.columns[-1] if target is None else target
     for key, names in {"target": [goal], "features": features or [], "drop": drop, "categorical": categorical}.items():
         _require_columns(frame, key, names)
@@ -72,10 +72,12 @@ def raw_of_frame(
             cure = "data.drop_missing_target=true leaves them out"
             raise UsageError([f"data.target={goal}: missing in {absent.sum()} of {count(len(frame), 'row')}; {cure}"])
         frame = frame[~absent].reset_index(drop=True)
+        frame[goal] = frame[goal].convert_dtypes()  # whole numbers beside missing ones were read as fractions
     y, kind = target_of(_plain(frame[goal]), task, goal)
-    wanted = [each for each in (features or frame.columns) if each != goal and each not in drop]
+    listed = frame.columns if features is None else features
+    wanted = [each for each in listed if each != goal and each not in drop]
     if not wanted:
-        raise UsageError(["data.drop: leaves no column to learn from"])
+        raise UsageError(["data: data.features and data.drop leave no column to learn from"])
     columns = tuple(_column(frame[each], each, each in categorical) for each in wanted)
     shown = f"{goal}{' (the last column)' if target is None else ''}"
     return Raw(
@@ -93,9 +95,11 @@ def readable(frame: Any, columns: Sequence[Column]) -> Any:
     """The columns of a frame as a transformer reads them: float64, or texts without missing ones. Raises UsageError."""
     import pandas as pd
 
-    faults = [f"{column.name}: no such column in the rows" for column in columns if column.name not in frame]
-    if faults:
-        raise UsageError(faults)
+    absent = [column.name for column in columns if column.name not in frame]
+    if absent:
+        raise UsageError(
+            [f"rows: have no column {_listed(absent)}; they have {_listed(list(map(str, frame.columns)))}"]
+        )
     found = {}
     for column in columns:
         values = frame[column.name]
@@ -113,6 +117,9 @@ def read(file: Path, separator: str, missing: Sequence[str], key: str = "data.pa
     """The frame in a CSV or Parquet file. key: stands before the file's name in a fault. Raises UsageError."""
     import pandas as pd
 
+    separator = "\t" if separator == r"\t" else separator  # as it is typed in a shell
+    one = isinstance(separator, str) and len(separator) == 1
+    require(one, "separator", separator, r"one character, or \t for a tab")
     try:
         if file.suffix in (".parquet", ".pq"):
             return pd.read_parquet(file)
@@ -128,6 +135,13 @@ def read(file: Path, separator: str, missing: Sequence[str], key: str = "data.pa
     if len(names) == len(frame.columns):  # pandas renames a column whose name is taken
         frame.columns = [new if old == "" else old for old, new in zip(names, frame.columns, strict=True)]
     return frame
+
+
+def _separator_of(header: str) -> str:
+    """The cure for a table that was read as one column, if the column's name shows it."""
+    found = next((character for character in ";\t|" if character in header), None)
+    typed = r"\t" if found == "\t" else found
+    return "" if found is None else f"""; give 'data.separator="{typed}"', with both kinds of quotes"""
 
 
 def _require_columns(frame: Any, key: str, names: Sequence[str]) -> None:
