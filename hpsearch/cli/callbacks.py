@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
@@ -63,6 +63,8 @@ class Callbacks(Callback):
         if fault is not None:
             raise UsageError([fault])
         require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+        mapping = config.retrain is None or OmegaConf.is_dict(config.retrain)
+        require(mapping, "retrain", config.retrain, "keys with other values, such as {split.validation:0}, or null")
         folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
         if folds:
             must = f"0 or a multiple of {folds}, the folds of split=kfold"

@@ -1,5 +1,5 @@
 """Train a sweep's winner again: on seeds that the sweep did not use (``confirm=5``), or each seed's own winner under
-other values (``retrain=[split.validation=0]``).
+other values (``retrain={split.validation:0}``).
 
 In a process of its own, because Hydra cannot start a second sweep inside the first.
 """
@@ -39,16 +39,16 @@ def confirm(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
 
 
 def retrain(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
-    """Train the winner of each seed again with the overrides of `hydra_cfg.retrain`, into the sweep's ``retrain/``.
+    """Train the winner of each seed again with the values of `hydra_cfg.retrain`, into the sweep's ``retrain/``.
 
     Raises as `confirm`.
     """
     winners = retraining.winners(found.runs)
     print(f"each seed's winner again: {count(len(winners), 'configuration')}", flush=True)
+    changes = [override(str(key), "null" if value is None else str(value)) for key, value in hydra_cfg.retrain.items()]
     for record, seeds in winners:
         folder = sweep / retraining.FOLDER
-        given = arguments(record, ",".join(map(str, seeds)), folder, hydra_cfg, list(hydra_cfg.retrain))
-        _run(f"retrain={list(hydra_cfg.retrain)}", given)
+        _run(f"retrain={hydra_cfg.retrain}", arguments(record, ",".join(map(str, seeds)), folder, hydra_cfg, changes))
 
 
 def arguments(

@@ -41,9 +41,10 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs) -> list[str]:
     ]
     if not values:
         return []
-    mean, error = sum(values) / len(values), stats.seed_std(values) / sqrt(len(values))
+    mean, std = sum(values) / len(values), stats.seed_std(values)
+    spread = f" (± standard error; standard deviation {measure.value(std)}{measure.percent})" if len(values) > 1 else ""
     return [
         f"Each seed's winner, trained again as retrain= says, reaches {measure.title} "
-        f"{measure.value(mean, error)}{measure.percent} on test over {count(len(values), 'seed')} "
-        f"(± standard error; standard deviation {measure.value(stats.seed_std(values))}{measure.percent})."
+        f"{measure.value(mean, std / sqrt(len(values)))}{measure.percent} on test over "
+        f"{count(len(values), 'seed')}{spread}."
     ]

@@ -65,7 +65,7 @@ class Config:
     name: str = MISSING
     report: bool = True
     confirm: int = 0
-    retrain: list[str] | None = None
+    retrain: Any = None  # or a mapping
     plan: bool = False
     trial: int | None = None
     plugins: list[str] = field(default_factory=list)

@@ -53,6 +53,11 @@ def test_a_winner_cannot_run_on_fewer_than_no_seeds() -> None:
     assert fault_of("sweep", "confirm=-1") == "confirm=-1: must be a number of seeds, 0 for none"
 
 
+def test_winners_are_trained_again_with_a_mapping() -> None:
+    must = "must be keys with other values, such as {split.validation:0}, or null"
+    assert fault_of("sweep", "retrain=5") == f"retrain=5: {must}"
+
+
 def test_a_winner_of_folds_runs_again_on_all_folds() -> None:
     assert fault_of("sweep", "split=kfold", "confirm=3") == (
         "confirm=3: must be 0 or a multiple of 5, the folds of split=kfold"

@@ -9,7 +9,7 @@ from hydra.errors import ConfigCompositionException
 
 from hpsearch.engine.spec import LaneSpec
 from tests.cli import TINY, Cli, records, rows
-from tests.tables import penguins
+from tests.tables import penguins, written
 from tests.task.test_train import break_runs
 
 
@@ -182,6 +182,25 @@ def test_the_winner_runs_again_on_seeds_that_the_sweep_did_not_use(cli: Cli) -> 
     assert {entry["lanes"] for entry in fresh} == {1}
     assert f"Run again on 2 fresh seeds, lr={best['config']['lr']} reaches" in shown.out
     assert not (cli.multirun / "again" / "report").exists()
+
+
+@pytest.mark.slow
+def test_each_seeds_winner_is_trained_again_on_all_training_rows(cli: Cli, tmp_path: Path) -> None:
+    table = written(tmp_path, penguins())
+    shown = cli(
+        *("-m", "data=table", f"data.path={table}", "split=uci", "batch_size=16", "epochs=2", "name=nested"),
+        *("lr=0.001,0.1", "seed=range(3)", "retrain={split.validation:0}", "report=false"),
+    )
+    assert shown.code == 0, shown.err
+    found = list(records(cli.multirun / "nested").values())
+    again = list(records(cli.multirun / "nested" / "retrain").values())
+    for record in again:
+        seed, rows = record["config"]["seed"], record["config"]["split"]
+        of_seed = [r for r in found if r["config"]["seed"] == seed]
+        best = max(of_seed, key=lambda r: r["metrics"]["val_accuracy"])
+        assert record["config"] == best["config"] | {"split": rows | {"validation": 0}}
+    assert sorted(record["config"]["seed"] for record in again) == [0, 1, 2]
+    assert "Each seed's winner, trained again" in shown.out
 
 
 @pytest.mark.slow

@@ -42,7 +42,9 @@ def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -
     x = np.concatenate([train_x.numpy(), test_x.numpy()])[:, None]
     y = np.concatenate([train_y.numpy(), test_y.numpy()]).astype(np.int64)
     rest, drawn = hold_out(y[: len(train_y)], "validation", validation, split_seed)
-    return Raw(x, y, TEN, test_rows=len(test_y), parts=(rest, drawn, np.arange(len(train_y), len(y))))
+    names = [name.partition(" - ")[0] for name in getattr(mnist_archives.torchvision_datasets(), dataset).classes]
+    parts = rest, drawn, np.arange(len(train_y), len(y))
+    return Raw(x, y, Classes(tuple(names)), test_rows=len(test_y), parts=parts)
 
 
 def digits(validation: int, test: int, split_seed: int) -> Raw:

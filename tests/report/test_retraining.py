@@ -1,0 +1,52 @@
+"""Each seed's winner trained again."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from hpsearch.record.frame import gather
+from hpsearch.report import retraining
+from tests.made_records import scored, sweep
+
+GRID = [
+    scored(5.0, val=value, lr=lr, seed=seed, overrides=[f"lr={lr}", f"seed={seed}"])
+    for lr, values in ((0.1, (4.0, 6.0, 5.0)), (0.01, (4.5, 5.5, 5.5)))
+    for seed, value in enumerate(values)
+]
+
+
+def again(test: float, lr: float, seed: int) -> dict[str, object]:
+    return scored(test, val=math.nan, lr=lr, seed=seed, split={"name": "uci", "validation": 0})
+
+
+def test_each_seed_has_its_own_winner(tmp_path: Path) -> None:
+    runs = gather([sweep(tmp_path, GRID)])
+    found = [(record["config"]["lr"], seeds) for record, seeds in retraining.winners(runs)]
+    assert found == [(0.1, [0, 2]), (0.01, [1])]
+
+
+def test_the_mean_is_over_the_winners_alone(tmp_path: Path) -> None:
+    """A run of a configuration that is its seed's winner no longer, because the grid has grown, does not count."""
+    path = sweep(tmp_path, GRID)
+    assert retraining.paragraphs([path], gather([path])) == []
+    sweep(path / "retrain", [again(4.0, 0.1, 0), again(5.0, 0.01, 1), again(6.0, 0.1, 2), again(99.0, 0.01, 0)])
+    (paragraph,) = retraining.paragraphs([path], gather([path]))
+    assert paragraph == (
+        "Each seed's winner, trained again as retrain= says, reaches RMSE of strength 5.000 ± 0.58 on test over 3 "
+        "seeds (± standard error; standard deviation 1.000)."
+    )
+
+
+def test_one_seed_has_no_error(tmp_path: Path) -> None:
+    path = sweep(tmp_path, [record for record in GRID if record["config"]["seed"] == 0])
+    sweep(path / "retrain", [again(4.0, 0.1, 0)])
+    (paragraph,) = retraining.paragraphs([path], gather([path]))
+    assert paragraph.endswith("reaches RMSE of strength 4.000 on test over 1 seed.")
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_a_run_that_did_not_finish_does_not_count(status: str, tmp_path: Path) -> None:
+    path = sweep(tmp_path, GRID)
+    sweep(path / "retrain", [again(4.0, 0.1, 0), again(4.0, 0.1, 2) | {"status": status, "reason": "broken"}])
+    assert "over 1 seed" in retraining.paragraphs([path], gather([path]))[0]
