@@ -27,24 +27,31 @@ def winners(runs: Runs) -> list[tuple[Record, list[int]]]:
 
 
 def paragraphs(sweeps: Sequence[Path], runs: Runs) -> list[str]:
-    """The metric on test of the runs in a folder ``retrain``, one a seed."""
+    """The metric on test of the runs in a folder ``retrain``, one a seed; a paragraph for each way to train again."""
     folders = [sweep / FOLDER for sweep in sweeps if (sweep / FOLDER).is_dir()]
-    again = gather(folders) if folders else None
-    if again is None or again.frame.empty:
+    if not folders:
         return []
-    measure = runs.measure
-    winner = {seed: values_of(record, runs.swept) for record, seeds in winners(runs) for seed in seeds}
-    values = [
-        record["metrics"][measure.test]
-        for record in again.records
-        if record["status"] == "finished" and values_of(record, runs.swept) == winner.get(record["config"]["seed"])
-    ]
-    if not values:
-        return []
-    mean, std = sum(values) / len(values), stats.seed_std(values)
+    winner = {seed: record for record, seeds in winners(runs) for seed in seeds}
+    values: dict[str, list[float]] = {}
+    for record in gather(folders).records:
+        before = winner.get(record["config"]["seed"])
+        same = before is not None and values_of(record, runs.swept) == values_of(before, runs.swept)
+        if same and record["status"] == "finished":
+            values.setdefault(_changes(before, record), []).append(record["metrics"][runs.measure.test])
+    return [_paragraph(changes, found, runs) for changes, found in values.items()]
+
+
+def _changes(before: Record | None, record: Record) -> str:
+    """The overrides that only the retrained run has."""
+    known = [] if before is None else before["overrides"]
+    return " ".join(line for line in record["overrides"] if line not in known and not line.startswith("seed="))
+
+
+def _paragraph(changes: str, values: list[float], runs: Runs) -> str:
+    measure, mean, std = runs.measure, sum(values) / len(values), stats.seed_std(values)
     spread = f" (± standard error; standard deviation {measure.value(std)}{measure.percent})" if len(values) > 1 else ""
-    return [
-        f"Each seed's winner, trained again as retrain= says, reaches {measure.title} "
+    return (
+        f"Each seed's winner, trained again with {changes}, reaches {measure.title} "
         f"{measure.value(mean, std / sqrt(len(values)))}{measure.percent} on test over "
         f"{count(len(values), 'seed')}{spread}."
-    ]
+    )

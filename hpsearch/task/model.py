@@ -28,5 +28,8 @@ def lane_lines(models: list[Model]) -> list[str]:
         if isinstance(model, ModuleModel):
             name, why = model.cls.__name__, ", ".join(model.spoilers)
             alone = f"one lane after the other, because of {why}" if why else "one lane after the other, as asked for"
-            lines[f"{name}: {'all lanes of a stack together' if model.together else alone}"] = None
+            together = (
+                f"all lanes of a stack together, {'as rows of one batch' if model.rows else 'by torch.func.vmap'}"
+            )
+            lines[f"{name}: {together if model.together else alone}"] = None
     return list(lines)

@@ -114,7 +114,7 @@ def test_a_class_of_modules_becomes_a_run() -> None:
     (run,) = prepare([(job_cfg(*TINY, "architecture.name=mine"), [])])
     assert run.stack.model.together
     assert run.stack.model.parameters == 64 * 8 + 8 + 8 + 8 + 8 * 10 + 10
-    assert lane_lines([run.stack.model] * 2) == ["Mine: all lanes of a stack together"]
+    assert lane_lines([run.stack.model] * 2) == ["Mine: all lanes of a stack together, by torch.func.vmap"]
     (run,) = prepare([(job_cfg(*TINY, "architecture.name=mine", "lanes_together=false"), [])])
     assert lane_lines([run.stack.model]) == ["Mine: one lane after the other, as asked for"]
     (run,) = prepare([(job_cfg(*TINY, "architecture=cnn"), [])])
