@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from benchmarks import folds
 from hpsearch.cli.command import CONF
 from hpsearch.components.architecture.cnn import CNN
 from hpsearch.components.architecture.mlp import MLP
@@ -17,8 +19,12 @@ from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.module_trial import settled
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.data.load import load
+from hpsearch.components.init import INITS
+from hpsearch.components.metric import METRICS
 from hpsearch.components.normalization import NoNorm
-from hpsearch.engine.spec import StackSpec
+from hpsearch.components.optimizer import Adam
+from hpsearch.components.schedule import SCHEDULES, Schedule
+from hpsearch.engine.spec import LaneSpec, StackSpec
 
 T = TypeVar("T")
 
@@ -65,6 +71,29 @@ def fashion_cnn_program() -> StackSpec:
     options = yaml.safe_load((CONF / "architecture" / "cnn.yaml").read_text(encoding="utf-8"))
     del options["name"]
     return _module_program(dataset, CNN, options, 128)
+
+
+def folds_program(table: Path, schedule: Schedule | None = None) -> tuple[StackSpec, list[LaneSpec]]:
+    """The cross-validation of `benchmarks.folds`: the grid's configurations, the folds of each one after the other."""
+    data = {"name": "table", "path": str(table)}
+    split = {"name": "kfold", "folds": folds.FOLDS, "test": folds.TEST}
+    datasets = [load(data, split, seed=fold) for fold in range(folds.FOLDS)]
+    lanes = [
+        LaneSpec(
+            fold,
+            folds.EPOCHS,
+            lr,
+            Adam(weight_decay=decay),
+            schedule or SCHEDULES["constant"](),
+            INITS["default"],
+            dropout=0.0,
+            data=dataset,
+        )
+        for lr, decay in folds.GRID
+        for fold, dataset in enumerate(datasets)
+    ]
+    program = _program(datasets[0], folds.WIDTHS, folds.BATCH)
+    return replace(program, metric=METRICS["rmse"]), lanes
 
 
 def _module_program(dataset: Dataset, cls: type[nn.Module], options: dict[str, Any], batch_size: int) -> StackSpec:

@@ -1,6 +1,7 @@
 """hpsearch's training alone: runs of one program in lanes, without configurations, folders and records."""
 
 import io
+import math
 import statistics
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -21,16 +22,22 @@ def stacked(program: StackSpec, points: Sequence[tuple[str, float, int]], epochs
 
     lane_count: at most; the default is that of ``hydra.launcher.lanes``.
     """
+    return statistics.fmean(
+        validated(program, [_lane(name, lr, seed, epochs) for name, lr, seed in points], lane_count)
+    )
+
+
+def validated(program: StackSpec, lanes: Sequence[LaneSpec], lane_count: int = 48) -> list[float]:
+    """Trains the runs; returns the last value of each one's validation metric."""
     trainer, key = partial(StackTrainer, program), ("", program.device)
-    lanes = [_lane(name, lr, seed, epochs) for name, lr, seed in points]
     runs = [Run({}, "", [], key, lane, program, trainer) for lane in lanes]
-    accuracies = []
+    found = [math.nan] * len(lanes)
     with redirect_stdout(io.StringIO()):  # its progress would stand between the tables
-        for _, outcome in scheduler.train(RunList(list(enumerate(runs))), lane_count):
+        for index, outcome in scheduler.train(RunList(list(enumerate(runs))), lane_count):
             if not isinstance(outcome, Result):
                 raise outcome
-            accuracies.append(outcome.history.val_metric[-1])
-    return statistics.fmean(accuracies)
+            found[index] = outcome.history.val_metric[-1]
+    return found
 
 
 def _lane(name: str, lr: float, seed: int, epochs: int) -> LaneSpec:

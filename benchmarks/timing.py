@@ -17,10 +17,11 @@ class Unmeasured(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """One timing; with the mean validation accuracy where there was training."""
+    """One timing; with the mean validation accuracy, or the winner's validation RMSE, where there was training."""
 
     seconds: float
     accuracy: float | None = None
+    rmse: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,17 @@ def clocked(function: Callable[[], float | None]) -> Callable[[], Measured]:
     return measure
 
 
+def clocked_rmse(function: Callable[[], float]) -> Callable[[], Measured]:
+    """Times a function of this process that returns its winner's validation RMSE."""
+
+    def measure() -> Measured:
+        started = perf_counter()
+        rmse = function()
+        return Measured(perf_counter() - started, rmse=rmse)
+
+    return measure
+
+
 def interleaved(cases: Sequence[Case], rounds: int, warm_up: bool = True) -> list[Row]:
     """Every case so many times, in turn; with `warm_up` once more, before, not counted. Each time goes to stderr."""
     rows = [Row(case) for case in cases]
@@ -103,6 +115,8 @@ def compared(rows: Sequence[Row], reference: str | None = None) -> Found:
         columns["goal, seconds"] = ["" if row.case.goal is None else f"{row.case.goal:g}" for row in rows]
     if any(each.accuracy is not None for row in rows for each in row.measured):
         columns["mean validation accuracy"] = [_accuracy(row) for row in rows]
+    if any(each.rmse is not None for row in rows for each in row.measured):
+        columns["validation RMSE of the winner"] = [_rmse(row) for row in rows]
     if reference is not None:
         base = next(row for row in rows if row.case.name == reference)
         columns[f"times {reference}"] = [_ratio(row, base) for row in rows]
@@ -136,6 +150,11 @@ def _accuracy(row: Row) -> str:
     return f"{statistics.fmean(known):.2%}" if known and row.reason is None else ""
 
 
+def _rmse(row: Row) -> str:
+    known = [each.rmse for each in row.measured if each.rmse is not None]
+    return f"{statistics.fmean(known):.3f}" if known and row.reason is None else ""
+
+
 def _ratio(row: Row, base: Row) -> str:
     if row.reason is not None or base.reason is not None:
         return ""
@@ -148,4 +167,5 @@ def _numbers(row: Row) -> dict[str, Any]:
     numbers: dict[str, Any] = {"case": row.case.name, "runs": row.case.runs, "seconds": row.seconds}
     numbers |= {"median": statistics.median(row.seconds)} if row.seconds else {}
     numbers |= {"validation_accuracy": [each.accuracy for each in row.measured]}
+    numbers |= {"validation_rmse": [each.rmse for each in row.measured]}
     return numbers | ({} if row.reason is None else {"reason": row.reason})

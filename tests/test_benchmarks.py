@@ -1,9 +1,17 @@
 """The arithmetic of the benchmarks: what their tables say is what was timed. No test times anything."""
 
-import pytest
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import folds
+from benchmarks.peers import folds_loop
+from benchmarks.programs import folds_program
 from benchmarks.timing import Case, Measured, Unmeasured, compared, interleaved
 from benchmarks.work import QUICKSTART, THOUSAND, Work, accuracies, announce, from_arguments
+from hpsearch.components.target import Quantity
 
 
 def measured_in_turn(order: list[str], name: str, *seconds: float) -> Case:
@@ -58,3 +66,36 @@ def test_a_peer_is_asked_for_the_same_work_and_tells_of_every_net(
     for number, point in enumerate(work.points):
         announce(*point, accuracy=number / 10)
     assert accuracies(capsys.readouterr().out) == pytest.approx([number / 10 for number in range(8)])
+
+
+def test_an_rmse_has_a_column_of_its_own() -> None:
+    case = Case("one", lambda: Measured(2, rmse=1.25))
+    found = compared(interleaved([case], rounds=2, warm_up=False))
+    assert "validation RMSE of the winner" in found.markdown.splitlines()[0]
+    assert found.markdown.splitlines()[2] == "| one | 2.00 (2.00 to 2.00) | 1.250 |"
+    assert found.numbers[0]["validation_rmse"] == [1.25, 1.25]
+
+
+def test_cross_validation_uses_the_same_rows_for_everyone(tmp_path: Path) -> None:
+    folds.write_table(tmp_path / "table.csv")
+    x, y = folds.read_table(tmp_path / "table.csv")
+    program, lanes = folds_program(tmp_path / "table.csv")
+    assert len(lanes) == folds.RUNS == 100
+    for lane, rows in zip(lanes[: folds.FOLDS], folds.folds(), strict=True):
+        theirs, unit = folds_loop.standardised(x, y, *rows)
+        assert lane.data is not None
+        ours = lane.data.train, lane.data.validation, lane.data.test
+        for part, (its_x, its_y) in zip(ours, theirs, strict=True):
+            assert torch.allclose(part.x, its_x, atol=1e-5)
+            assert torch.allclose(part.y, its_y[:, 0], atol=1e-5)
+        assert isinstance(lane.data.target, Quantity)
+        assert unit == pytest.approx(lane.data.target.std)
+    assert [(lane.lr, lane.seed) for lane in lanes[-2:]] == [(folds.LRS[-1], 3), (folds.LRS[-1], 4)]
+    held_out = np.concatenate([validation for _, validation in folds.folds()])
+    assert sorted([*held_out, *folds.test_rows()]) == list(range(folds.ROWS))
+
+
+def test_the_winner_of_a_peer_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    folds.announce(1.25)
+    assert folds.rmse("a warning\n" + capsys.readouterr().out) == 1.25
+    assert folds.rmse("nothing") is None

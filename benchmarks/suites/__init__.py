@@ -7,6 +7,7 @@ from benchmarks.suites.commands import commands, thousand
 from benchmarks.suites.cuda import cuda
 from benchmarks.suites.digits import digits
 from benchmarks.suites.fashion import fashion
+from benchmarks.suites.folds import folds
 from benchmarks.suites.growth import growth
 from benchmarks.suites.jobs import jobs
 from benchmarks.suites.memory import memory
@@ -23,6 +24,7 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "fashion": fashion,
     "module": module,
     "cnn": cnn,
+    "folds": folds,
     "startup": startup,
     "jobs": jobs,
     "growth": growth,
