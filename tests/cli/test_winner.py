@@ -242,6 +242,10 @@ def test_the_command_writes_predictions(
         (("multirun/s", "gone.csv"), "rows=gone.csv: must be a file that exists"),
         (("multirun/s", "empty.csv"), "empty.csv: has no rows"),
         (("multirun/s", "nothing.csv"), "nothing.csv: is empty"),
+        (
+            ("multirun/s", "empty.csv", "--output", "empty.csv"),
+            "--output=empty.csv: must be another file than that of the rows",
+        ),
         (("multirun/s",), "the following arguments are required: FILE"),
         (("multirun/gone", "new.csv"), "no such folder"),
     ):
