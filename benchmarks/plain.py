@@ -1,7 +1,8 @@
 """The loop that people write without hpsearch: `nn.Linear`, `torch.optim`, one run at a time, the data in memory."""
 
 import itertools
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -69,3 +70,8 @@ def plain_loop(program: StackSpec, name: str, lr: float, seed: int, epochs: int)
         validation = accuracy(model, data.validation)
     accuracy(model, data.test)
     return validation
+
+
+def plain_loops(program: StackSpec, points: Sequence[tuple[str, float, int]], epochs: int) -> float:
+    """A run for each (optimizer, lr, seed), one after the other; returns their mean validation accuracy."""
+    return statistics.fmean(plain_loop(program, *point, epochs) for point in points)

@@ -120,3 +120,13 @@ def on_all_cores(function: Callable[[], T]) -> Callable[[], T]:
         return function()
 
     return threaded
+
+
+def on_one_core(function: Callable[[], T]) -> Callable[[], T]:
+    """The function, with one thread for PyTorch."""
+
+    def threaded() -> T:
+        torch.set_num_threads(1)
+        return function()
+
+    return threaded

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hpsearch import shell
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import count
+from hpsearch.record.file import write_whole
 
 if TYPE_CHECKING:
     from hpsearch.task.net import Predictor
@@ -122,17 +123,12 @@ def _inert(frame: Any) -> Any:
 
 
 def _write(frame: Any, output: Path) -> None:
-    part = output.with_name(f".{output.name}")
     try:
-        if output.suffix in PARQUET:
-            frame.to_parquet(part, index=False)
-        else:
-            _inert(frame).to_csv(part, index=False)
-        part.replace(output)
+        parquet = output.suffix in PARQUET
+        content = frame.to_parquet(index=False) if parquet else _inert(frame).to_csv(index=False).encode()
     except ImportError as error:
         raise UsageError([f"--output={output}: a Parquet file needs pyarrow; name a .csv file"]) from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(output, content)
 
 
 if __name__ == "__main__":

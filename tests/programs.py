@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import settings
 
@@ -22,6 +24,7 @@ from hpsearch.engine import trainer
 from hpsearch.engine.lane import Lane, new_lane
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
+from hpsearch.engine.stack_size import StackSize
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.workers import scheduler
 from hpsearch.workers.run import Run, RunList
@@ -93,6 +96,13 @@ def run(seed: int = 0, **options: Any) -> LaneSpec:
 
 
 Prune = Callable[[int, History], bool]
+
+
+def vary_stack_sizes(monkeypatch: pytest.MonkeyPatch, sizes: Sequence[int]) -> None:
+    """Let a trainer's stacks have these sizes in turn, in place of those that take the least time."""
+    turn = cycle(sizes)
+    monkeypatch.setattr(StackSize, "next", lambda self, lanes: next(turn))
+    monkeypatch.setattr(StackSize, "took", lambda self, lanes, seconds: None)
 
 
 def ready(lane: Any, stack: Any, trainer: Callable[[Any], Any] = StackTrainer) -> Run:

@@ -1,8 +1,6 @@
 """Training alone, of the built-in convolutional net."""
 
-import statistics
-
-from benchmarks.plain import fastest, plain_loop
+from benchmarks.plain import fastest, plain_loops
 from benchmarks.programs import THREADS, fashion_cnn_program, on_all_cores
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
@@ -16,7 +14,7 @@ def cnn(options: Options) -> Found:
     program, work = fashion_cnn_program(), NINE
 
     def plain() -> float:
-        return statistics.fmean(plain_loop(program, *point, work.epochs) for point in work.points)
+        return plain_loops(program, work.points, work.epochs)
 
     def on_one_thread() -> float:
         fastest()

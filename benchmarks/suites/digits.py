@@ -1,12 +1,9 @@
 """Training alone, of the quickstart's small nets."""
 
-import statistics
 from unittest.mock import patch
 
-import torch
-
-from benchmarks.plain import fastest, plain_loop
-from benchmarks.programs import THREADS, digits_program, on_all_cores
+from benchmarks.plain import fastest, plain_loops
+from benchmarks.programs import THREADS, digits_program, on_all_cores, on_one_core
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
 from benchmarks.work import QUICKSTART
@@ -20,7 +17,7 @@ def digits(options: Options) -> Found:
 
     def plain() -> float:
         fastest()
-        return statistics.fmean(plain_loop(program, *point, work.epochs) for point in work.points)
+        return plain_loops(program, work.points, work.epochs)
 
     def ours() -> float:
         return stacked(program, work.points, work.epochs)
@@ -29,13 +26,9 @@ def digits(options: Options) -> Found:
         with patch.object(pool, "processes", lambda runs: 1), patch.object(threads, "SMALL", 0):
             return ours()
 
-    def on_one_core() -> float:
-        torch.set_num_threads(1)
-        return ours()
-
     cases = [
         Case("plain loop, run by run, 1 thread", clocked(plain), len(work)),
-        Case("hpsearch, 1 core", clocked(on_one_core), len(work)),
+        Case("hpsearch, 1 core", clocked(on_one_core(ours)), len(work)),
         Case(f"one process, {THREADS} threads inside operations", clocked(on_all_cores(in_one_process)), len(work)),
         Case(f"hpsearch, {THREADS} cores", clocked(on_all_cores(ours)), len(work)),
     ]

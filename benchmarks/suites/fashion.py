@@ -1,12 +1,11 @@
 """Training alone, of the paper's net."""
 
-import statistics
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from benchmarks.plain import plain_loop
+from benchmarks.plain import plain_loop, plain_loops
 from benchmarks.products import products
 from benchmarks.programs import fashion_program, on_all_cores
 from benchmarks.stacked import stacked
@@ -24,7 +23,7 @@ def fashion(options: Options) -> Found:
     program, bfloat16 = fashion_program(), fashion_program(torch.bfloat16)
 
     def nine_plain() -> float:
-        return statistics.fmean(plain_loop(program, *point, EPOCHS) for point in NINE)
+        return plain_loops(program, NINE, EPOCHS)
 
     def nine_stacked() -> float:
         return stacked(program, NINE, EPOCHS)

@@ -1,11 +1,7 @@
 """Training alone, of a net that a user wrote as a `torch.nn.Module`."""
 
-import statistics
-
-import torch
-
-from benchmarks.plain import fastest, plain_loop
-from benchmarks.programs import THREADS, digits_module_program, digits_program, on_all_cores
+from benchmarks.plain import fastest, plain_loops
+from benchmarks.programs import THREADS, digits_module_program, digits_program, on_all_cores, on_one_core
 from benchmarks.stacked import stacked
 from benchmarks.timing import Case, Found, Options, clocked, compared, interleaved
 from benchmarks.work import QUICKSTART
@@ -17,21 +13,17 @@ def module(options: Options) -> Found:
 
     def plain() -> float:
         fastest()
-        return statistics.fmean(plain_loop(program, *point, work.epochs) for point in work.points)
+        return plain_loops(program, work.points, work.epochs)
 
     def ours() -> float:
         return stacked(program, work.points, work.epochs)
-
-    def on_one_core() -> float:
-        torch.set_num_threads(1)
-        return ours()
 
     def mlp() -> float:
         return stacked(built_in, work.points, work.epochs)
 
     cases = [
         Case("plain loop, run by run, 1 thread", clocked(plain), len(work)),
-        Case("hpsearch, a user's module, 1 core", clocked(on_one_core), len(work)),
+        Case("hpsearch, a user's module, 1 core", clocked(on_one_core(ours)), len(work)),
         Case(f"hpsearch, architecture=mlp, {THREADS} cores", clocked(on_all_cores(mlp)), len(work)),
         Case(f"hpsearch, a user's module, {THREADS} cores", clocked(on_all_cores(ours)), len(work)),
     ]

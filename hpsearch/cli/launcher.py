@@ -25,7 +25,7 @@ from hpsearch.cli.compose import Composer, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, require
-from hpsearch.record.file import key_of
+from hpsearch.record.file import configuration_key
 from hpsearch.record.implied import DEFAULT
 from hpsearch.task.prepare import prepare
 
@@ -170,7 +170,7 @@ def _check_folds(runs: "Sequence[Run]") -> None:
     """Raise UsageError if a configuration leaves out folds."""
     found: dict[str, tuple[Any, set[int]]] = {}
     for run in runs:
-        _, seeds = found.setdefault(key_of(run.config | {"seed": None}), (run.config.get("split", DEFAULT), set()))
+        _, seeds = found.setdefault(configuration_key(run.config), (run.config.get("split", DEFAULT), set()))
         seeds.add(run.config["seed"])
     for split, seeds in found.values():
         require_all_folds(split, seeds)

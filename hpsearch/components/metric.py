@@ -35,6 +35,11 @@ class Metric:
     maximize: bool = True
     unit: str = ""
 
+    @property
+    def sign(self) -> int:
+        """1 if higher is better, else -1: what to multiply values by so that higher is better."""
+        return 1 if self.maximize else -1
+
 
 def accuracy(y: Values, labels: Values) -> float:
     """The fraction of right predictions."""

@@ -37,8 +37,18 @@ class Splitter(Protocol):
     def __call__(self, raw: Raw, seed: int) -> Parts: ...
 
 
+class _Grouped:
+    """A split that keeps the rows of a group together. group: the column that names it; None: each row by itself."""
+
+    group: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return _some(self.group)
+
+
 @dataclass(frozen=True)
-class Holdout:
+class Holdout(_Grouped):
     """Test rows are drawn, then validation rows from the rest: sizes, or fractions below 1. The same for every run."""
 
     validation: float = 0.2
@@ -51,10 +61,6 @@ class Holdout:
         for key in ("validation", "test"):
             _require_size(key, getattr(self, key))
         _require_seed(self.seed)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return _some(self.group)
 
     def __call__(self, raw: Raw, seed: int) -> Parts:
         rest, test = _test_rows(raw, self.test, self.seed, self.group)
@@ -74,7 +80,7 @@ class Default:
 
 
 @dataclass(frozen=True)
-class Seeded:
+class Seeded(_Grouped):
     """As `Holdout`, drawn by each run's own seed, so that the spread over seeds includes the data's."""
 
     validation: float = 0.2
@@ -85,17 +91,13 @@ class Seeded:
     def __post_init__(self) -> None:
         Holdout(self.validation, self.test)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return _some(self.group)
-
     def __call__(self, raw: Raw, seed: int) -> Parts:
         _require_run_seed(seed)
         return Holdout(self.validation, self.test, seed, self.group)(raw, seed)
 
 
 @dataclass(frozen=True)
-class KFold:
+class KFold(_Grouped):
     """Cross-validation: the run's seed s selects on fold s mod `folds`; every `folds` seeds deal the rows anew.
 
     The test rows are drawn first and are the same for every run.
@@ -111,10 +113,6 @@ class KFold:
         require(self.folds >= 2, "folds", self.folds, "at least 2")
         _require_size("test", self.test)
         _require_seed(self.seed)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return _some(self.group)
 
     def __call__(self, raw: Raw, seed: int) -> Parts:
         _require_run_seed(seed)

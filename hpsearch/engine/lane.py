@@ -46,12 +46,11 @@ class Lane:
         """The epoch of `judged`, from 1."""
         return self.best[0] if self.best else self.epoch
 
-    def note_best(self, maximize: bool) -> None:
-        """Keep the judged tensors if this epoch is the best so far and the run may stop early."""
+    def note_best(self, sign: int) -> None:
+        """Keep the judged tensors if this epoch is the best so far and the run may stop early. sign: of the metric."""
         if self.spec.patience is None:
             return
         values = self.history.val_metric
-        sign = 1 if maximize else -1
         if self.best is None or sign * values[-1] > sign * values[self.best[0] - 1]:
             self.best = self.epoch, {name: t.clone() for name, t in (self.tensors | self.average).items()}
 

@@ -94,7 +94,7 @@ class Stack:
         seconds = (perf_counter() - started) / len(self.lanes)
         for lane, train, val, metric in zip(self.lanes, train_losses, losses, metrics, strict=True):
             lane.history.add(train, val, metric)
-            lane.note_best(self.spec.metric.maximize)
+            lane.note_best(self.spec.metric.sign)
             lane.seconds += seconds
 
     def _validated(self, found: tuple[Tensor, Tensor] | None) -> tuple[list[float], list[float]]:

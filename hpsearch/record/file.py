@@ -21,6 +21,11 @@ def key_of(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
+def configuration_key(config: dict[str, Any]) -> str:
+    """The key of a configuration: equal for runs that differ only in their seed."""
+    return key_of({key: value for key, value in config.items() if key != "seed"})
+
+
 def write_record(folder: Path, record: Record) -> None:
     """Write a record whole or not at all. Numbers that are not finite become null."""
     text = json.dumps(_finite(record), indent=1, allow_nan=False)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from hpsearch.formatting import count
 from hpsearch.record.data_set import names_of
-from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number
+from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number, write_whole
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
@@ -164,12 +164,7 @@ def run_table(runs: Runs) -> pd.DataFrame:
 
 def write_runs(sweep: Path, runs: Runs) -> None:
     """Write ``runs.csv`` into the sweep's folder, whole or not at all."""
-    part = sweep / ".runs.csv"
-    try:
-        run_table(runs).to_csv(part, index=False)
-        part.replace(sweep / "runs.csv")
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(sweep / "runs.csv", run_table(runs).to_csv(index=False).encode())
 
 
 def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from hpsearch.record.commands import command, configuration_command
-from hpsearch.record.file import STATUSES
+from hpsearch.record.file import STATUSES, write_whole
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 
@@ -25,9 +25,7 @@ def write(findings: Findings, sweep: Path) -> None:
         data = findings.table.data_set[winner]
         files[BEST if len(winners) == 1 else f"best-{data}.yaml"] = _configuration(findings, sweep, winner)
     for name, content in files.items():
-        part = sweep / f".{name}"
-        part.write_text(content, encoding="utf-8")
-        part.replace(sweep / name)
+        write_whole(sweep / name, content.encode())
 
 
 def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from hpsearch.components.metric import Metric
 from hpsearch.components.split import folds_of, require_all_folds
 from hpsearch.errors import UsageError, require
 from hpsearch.formatting import count
+from hpsearch.record.implied import DEFAULT
 from hpsearch.search.budget import Budget
 from hpsearch.search.config import PRUNERS
 from hpsearch.search.objectives import directions_of
@@ -79,7 +80,7 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
         fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
-    split = hydra_cfg.get("split") or {"name": "none"}  # a foreign task may have no such key
+    split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key
     if given is None:
         folds = folds_of(split)
         return [hydra_cfg.get("seed", 0)] if folds is None else list(range(folds))

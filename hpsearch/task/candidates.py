@@ -86,4 +86,4 @@ class Candidates:
 
 
 def _group(run: Run) -> Group:
-    return mark_of({"config": run.config}), run.metric.name, 1 if run.metric.maximize else -1
+    return mark_of({"config": run.config}), run.metric.name, run.metric.sign

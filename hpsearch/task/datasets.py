@@ -1,12 +1,10 @@
 """The data sets of the runs of a sweep, each made once."""
 
-import json
+from typing import Any
 
-from hpsearch.components import registry
 from hpsearch.components.data.dataset import Dataset
-from hpsearch.components.data.load import dataset_of, parts_of, rows_of
+from hpsearch.components.data.load import arguments, dataset_of, parts_of, rows_of
 from hpsearch.components.data.raw import Raw
-from hpsearch.components.split import SPLITS
 from hpsearch.task.config import Settings
 from hpsearch.task.faults import Faults
 
@@ -16,16 +14,15 @@ class Datasets:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._made: dict[tuple[str, ...], Dataset | None] = {}  # None: has a fault, which is reported once
+        self._made: dict[tuple[Any, ...], Dataset | None] = {}  # None: has a fault, which is reported once
         self.warnings: dict[str, None] = {}
 
     def of(self, settings: Settings) -> Dataset | None:
         """The data set of a run, or None and a fault. Runs with the same rows and the same split share it."""
         faults, before = self._faults, len(self._faults.lines)
-        data, split, preprocessing = map(json.dumps, (settings.data, settings.split, settings.preprocessing))
-        seed = settings.config["seed"] if registry.build(SPLITS, settings.split).per_seed else None
-        key = data, split, preprocessing, str(seed)
+        key = arguments(settings.data, settings.split, settings.preprocessing, settings.config["seed"])
         if key not in self._made:
+            data, split, _, seed = key
             self._made[key] = None
             with faults.of("data"):
                 rows = rows_of(data)
@@ -34,6 +31,6 @@ class Datasets:
                     parts_of(data, split, seed)
             if len(faults.lines) == before:
                 with faults.of("preprocessing"):
-                    self._made[key] = made = dataset_of(data, split, preprocessing, seed)
+                    self._made[key] = made = dataset_of(*key)
                     self.warnings |= dict.fromkeys(made.warnings)
         return self._made[key]

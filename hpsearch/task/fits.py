@@ -19,7 +19,7 @@ def check_target(settings: Settings, data: Dataset) -> None:
         value = settings.get(key)
         require(classes or not value, key, value, f"{typed(ADDED[key])}: it is for classes, and the data a regression")
     image = len(data.shape) in (2, 3)
-    name = settings.config.get("augmentation", ADDED["augmentation"])["name"]
+    name = settings.get("augmentation")["name"]
     require(image or not settings.augmentation, "augmentation", name, "none: the samples are not images")
     patience = settings.get("patience")
     require(bool(len(data.validation)) or not patience, "patience", patience, "null: there is no validation split")

@@ -9,7 +9,7 @@ from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.architecture.module import ModuleModel
 from hpsearch.components.architecture.options import ARCHITECTURES
-from hpsearch.components.dropout import dropout
+from hpsearch.components.dropout import dropout_of
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.errors import UsageError
 from hpsearch.record.file import Record
@@ -29,7 +29,7 @@ def net_of(folder: Path, record: Record) -> Net:
     if name not in ARCHITECTURES:
         raise UsageError([f"architecture={name}: {_unknown(record)}"])
     normalization = registry.build(NORMALIZATIONS, config["normalization"])
-    _, drops_inputs = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})
+    _, drops_inputs = dropout_of(config["dropout"])
     architecture = registry.build(ARCHITECTURES, config["architecture"])
     model = architecture(found.shape, found.target.outputs, normalization, drops_inputs)
     if isinstance(model, ModuleModel):

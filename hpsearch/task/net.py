@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hpsearch.components.architecture.model import Model, is_trained
 from hpsearch.components.architecture.module import ModuleModel
-from hpsearch.components.dropout import dropout
+from hpsearch.components.dropout import dropout_of
 from hpsearch.components.target import Classes, Quantity, Target
 from hpsearch.engine.evaluate import Predict, by_forward, by_passes, predicted, unstandardised
 from hpsearch.engine.samples import EVALUATION_BATCH
@@ -73,7 +73,7 @@ class Net(Predictor):
         self._tf32 = config["precision"] == "tf32"
         self._batch_size, self._seed = config["batch_size"], config["seed"]
         self._passes = config.get("mc_dropout", ADDED["mc_dropout"])
-        self._p = dropout(**{key: value for key, value in config["dropout"].items() if key != "name"})[0]
+        self._p, _ = dropout_of(config["dropout"])
         self.weights = nn.Module()
         for name, array in stored.tensors.items():
             _enter(self.weights, name, torch.from_numpy(array.copy()))

@@ -35,7 +35,7 @@ def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
 
 def record_of(run: Run, outcome: Outcome) -> Record:
     """The record of a run."""
-    metric, target = run.metric, run.stack.data.target
+    metric, target = run.metric, run.data.target
     record: Record = {
         "schema": SCHEMA,
         "status": "failed",

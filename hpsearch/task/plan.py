@@ -14,7 +14,7 @@ from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.threads import threads
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.formatting import count, duration
-from hpsearch.record.file import key_of, read_done
+from hpsearch.record.file import configuration_key, read_done
 from hpsearch.record.folders import Folders
 from hpsearch.task.model import lane_lines
 from hpsearch.workers.pool import processes
@@ -31,7 +31,7 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
     waiting = [
         run for number, run in enumerate(different) if read_done(sweep / folders.name(run.key, number), run.key) is None
     ]
-    configurations = {key_of({k: v for k, v in run.config.items() if k != "seed"}) for run in different}
+    configurations = {configuration_key(run.config) for run in different}
     seeds = sorted({run.config["seed"] for run in different})
     return [
         f"{count(len(runs), 'job')}: {count(len(configurations), 'configuration')}, "

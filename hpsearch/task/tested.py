@@ -1,16 +1,14 @@
 """The test rows of a run once more: what its net says of each, and the rows that it gets most wrong."""
 
-import json
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 
-from hpsearch.components import registry
 from hpsearch.components.data.dataset import Dataset
-from hpsearch.components.data.load import dataset_of, parts_of, rows_of
+from hpsearch.components.data.load import arguments, dataset_of, parts_of, rows_of
 from hpsearch.components.data.raw import Raw
-from hpsearch.components.split import NAMES, SPLITS
+from hpsearch.components.split import NAMES
 from hpsearch.components.target import Quantity
 from hpsearch.engine.evaluate import predicted, unstandardised
 from hpsearch.errors import require
@@ -30,21 +28,20 @@ class DataOfRun:
         """cfg: of the run. key: of its record. Raises UsageError if the data is not there, or has changed."""
         config = identity(cfg)
         require(key_of(config) == key, "data", config["data"]["name"], "as it was; its file has gone or has changed")
-        split, preprocessing = located(cfg, config, "split"), config.get("preprocessing", DEFAULT)
-        seed = config["seed"] if registry.build(SPLITS, split).per_seed else None
-        self._options = json.dumps(located(cfg, config, "data")), json.dumps(split), json.dumps(preprocessing), seed
+        data, split = (located(cfg, config, group) for group in ("data", "split"))
+        self._arguments = arguments(data, split, config.get("preprocessing", DEFAULT), config["seed"])
 
     @property
     def dataset(self) -> Dataset:
         """Preprocessed, as nets read it."""
-        return dataset_of(*self._options)
+        return dataset_of(*self._arguments)
 
     def rows(self, part: str, places: np.ndarray | None = None) -> tuple[np.ndarray, Any]:
         """The numbers in the data, and as they were loaded, of the rows of a split: train, validation or test.
 
         places: some of them, by their places in the split.
         """
-        data, split, _, seed = self._options
+        data, split, _, seed = self._arguments
         raw, chosen = rows_of(data), slice(None) if places is None else places
         if not isinstance(raw, Raw):
             x = getattr(raw, part).x[chosen]

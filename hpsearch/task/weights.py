@@ -70,7 +70,7 @@ def save(folder: Path, run: Run, tensors: dict[str, np.ndarray], keep: str) -> N
     """
     from safetensors.numpy import save as packed
 
-    data, model = run.lane.data or run.stack.data, getattr(run.stack, "model", None)
+    data, model = run.data, getattr(run.stack, "model", None)
     transform, target = data.transform, data.target
     known = transform if isinstance(transform, Transform) else None
     about: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from itertools import cycle
 
 import pytest
 import torch
@@ -15,10 +14,9 @@ from hpsearch.components.architecture.module_trial import settled
 from hpsearch.engine import randomness, trainer
 from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec, StackSpec
-from hpsearch.engine.stack_size import StackSize
 from hpsearch.workers.forked import ForkedWorker
 from tests.modules import ONE_BY_ONE, TOGETHER, Convolutions, Linears, Tied
-from tests.programs import VARIANTS, assert_same, dataset, examples, run, train
+from tests.programs import VARIANTS, assert_same, dataset, examples, run, train, vary_stack_sizes
 
 DATA = dataset()
 
@@ -68,9 +66,7 @@ def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads(n_threads)
-    sizes = cycle(stack_sizes)
-    monkeypatch.setattr(StackSize, "next", lambda self, lanes: next(sizes))
-    monkeypatch.setattr(StackSize, "took", lambda self, lanes, seconds: None)
+    vary_stack_sizes(monkeypatch, stack_sizes)
     on = stack_of(cls, batch_size)
     together = train(these, on, lane_count, prune=lambda index, history: index == pruned)
     threads(1)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import cycle
 
 import numpy as np
 import pytest
@@ -16,10 +15,9 @@ from hpsearch.components.metric import METRICS
 from hpsearch.engine import randomness
 from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec
-from hpsearch.engine.stack_size import StackSize
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.workers import scheduler
-from tests.programs import VARIANTS, Listed, assert_same, dataset, examples, program, run, train
+from tests.programs import VARIANTS, Listed, assert_same, dataset, examples, program, run, train, vary_stack_sizes
 
 DATA = dataset()
 
@@ -61,9 +59,7 @@ def test_a_lane_equals_the_run_alone_whatever_trains_leaves_and_enters_beside_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads(n_threads)
-    sizes = cycle(stack_sizes)
-    monkeypatch.setattr(StackSize, "next", lambda self, lanes: next(sizes))
-    monkeypatch.setattr(StackSize, "took", lambda self, lanes, seconds: None)
+    vary_stack_sizes(monkeypatch, stack_sizes)
     on = program(DATA, widths, batch_size, normalization, activation)
     together = train(these, on, lane_count, prune=lambda index, history: index == pruned)
     for index, (a_run, lane) in enumerate(zip(these, together, strict=True)):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpsearch.components.metric import METRICS
 from hpsearch.engine.result import History, Result
 from hpsearch.record.file import write_record
 from hpsearch.report import analysis
@@ -22,7 +23,7 @@ ENDS = st.tuples(STATUSES, st.sampled_from([0.5, 0.6, 0.7]))
 
 
 def run_of(record: dict[str, Any]) -> Any:
-    return SimpleNamespace(config=record["config"], metric=SimpleNamespace(name="accuracy", maximize=True))
+    return SimpleNamespace(config=record["config"], metric=METRICS["accuracy"])
 
 
 def metrics_of(accuracy: float) -> dict[str, float]:

@@ -43,7 +43,7 @@ SETS: dict[str, Callable[[], Any]] = {
 def made(folder: Path, name: str, keep: str = "winner") -> Any:
     """The data set whose run has its files in a folder."""
     data = whole(SETS[name]())
-    run: Any = SimpleNamespace(key="k", lane=SimpleNamespace(data=None), stack=program(data))
+    run: Any = SimpleNamespace(key="k", data=data, stack=program(data))
     save(folder, run, {"linear0.weight": np.ones((2, 3), np.float32), "n.running_count": np.array(7)}, keep)
     return data
 

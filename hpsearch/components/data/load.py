@@ -23,8 +23,8 @@ from hpsearch.components.split import NAMES, SPLITS, Splitter, checked
 from hpsearch.components.target import Quantity
 from hpsearch.errors import UsageError
 from hpsearch.formatting import count
+from hpsearch.record.implied import DEFAULT
 
-DEFAULT = {"name": "default"}
 KEPT = 64  # data sets that a process holds beside those in training
 
 
@@ -78,8 +78,15 @@ def load(
     seed: int = 0,
 ) -> Dataset:
     """The data set on the CPU in float32. seed: of the run. Raises UsageError."""
+    return dataset_of(*arguments(data, split, preprocess, seed))
+
+
+def arguments(
+    data: Mapping[str, Any], split: Mapping[str, Any], preprocess: Mapping[str, Any], seed: int
+) -> tuple[str, str, str, int | None]:
+    """The arguments of `dataset_of` for a run with this seed: equal for runs that share their data set."""
     per_seed = registry.build(SPLITS, split).per_seed
-    return dataset_of(*map(json.dumps, (data, split, preprocess)), seed if per_seed else None)
+    return json.dumps(data), json.dumps(split), json.dumps(preprocess), seed if per_seed else None
 
 
 def whole(loaded: Any) -> Dataset:
