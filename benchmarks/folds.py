@@ -1,4 +1,5 @@
-"""Cross-validation on a table: the same rows, folds, net and grid for everyone. Imports no torch.
+"""Cross-validation on a table: the same rows, folds, net and grid for everyone, weight decay for all but the biases.
+Imports no torch.
 
 A peer prints the winner's mean validation RMSE over the folds (`announce`); the suite reads it (`rmse`).
 """
@@ -59,6 +60,7 @@ def overrides(path: Path) -> list[str]:
         f"batch_size={BATCH}",
         f"epochs={EPOCHS}",
         "optimizer=adam",
+        "decay_biases=false",
         f"lr={','.join(map(str, LRS))}",
         f"optimizer.weight_decay={','.join(map(str, DECAYS))}",
     ]

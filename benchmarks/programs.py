@@ -88,6 +88,7 @@ def folds_program(table: Path, schedule: Schedule | None = None) -> tuple[StackS
             INITS["default"],
             dropout=0.0,
             data=dataset,
+            decay_biases=False,
         )
         for lr, decay in folds.GRID
         for fold, dataset in enumerate(datasets)

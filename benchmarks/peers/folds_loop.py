@@ -37,7 +37,9 @@ def _train(lr: float, decay: float, seed: int, parts: list[Part], unit: float) -
     (x, y), validation, test = parts
     a, b = WIDTHS
     net = nn.Sequential(nn.Linear(COLUMNS, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, 1))
-    optimizer, loss = torch.optim.Adam(net.parameters(), lr=lr, weight_decay=decay), nn.MSELoss()
+    decays = [{"params": [p], "weight_decay": decay if p.ndim > 1 else 0.0} for p in net.parameters()]
+    optimizer = torch.optim.Adam(decays, lr=lr)
+    loss = nn.MSELoss()
     found = 0.0
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):

@@ -21,7 +21,7 @@ LANES = f"hpsearch, {RUNS} lanes"
 
 def folds(options: Options) -> Found:
     """5 folds of 20 configurations of 10-64-64-1 with Adam on a table of 1,000 rows, batch 64, 100 epochs: training
-    alone, then whole commands. scikit-learn validates a net once, not after each epoch, and decays no biases."""
+    alone, then whole commands. scikit-learn validates a net once, not after each epoch."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder, "table.csv")
         write_table(table)

@@ -5,6 +5,7 @@ Axes: K lanes, S steps of an epoch.
 
 import json
 import math
+from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from hpsearch.components.schedule import Schedule
 # grouped by too few keys would train with each other's settings.
 PER_LANE = (
     *("seed", "epochs", "lr", "optimizer", "init", "schedule", "dropout.name", "dropout.p", "warmup", "clip"),
-    *("label_smoothing", "class_weights", "ema", "patience"),
+    *("label_smoothing", "class_weights", "ema", "patience", "decay_biases"),
 )
 
 
@@ -41,6 +42,7 @@ class LaneSpec:
     balanced: True to weigh each class by the inverse of its frequency.
     ema: the decay of the averaged weights, which are judged instead of the last ones; 0: no average.
     patience: the epochs without a better validation metric after which the run stops; None: it does not.
+    decay_biases: False to keep the optimizer's weight decay from biases.
     """
 
     seed: int
@@ -57,6 +59,12 @@ class LaneSpec:
     balanced: bool = False
     ema: float = 0.0
     patience: int | None = None
+    decay_biases: bool = True
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for lanes that are updated together."""
+        return self.optimizer.kind, self.decay_biases
 
 
 @dataclass(frozen=True)

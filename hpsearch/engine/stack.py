@@ -8,11 +8,12 @@ Long, because a reader should see all of it in one place.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from math import nan
 from time import perf_counter
+from typing import Any, cast
 from weakref import WeakMethod
 
 import torch
@@ -32,17 +33,19 @@ from hpsearch.engine.evaluate import by_forward, evaluate, judge
 from hpsearch.engine.lane import Lane, stacked
 from hpsearch.engine.loss import TrainingLoss
 from hpsearch.engine.samples import samples_of
-from hpsearch.engine.spec import StackSpec, lane_values
+from hpsearch.engine.spec import LaneSpec, StackSpec, lane_values
 
 
 @dataclass
 class Group:
-    """Neighbouring lanes of a stack whose optimizers do the same arithmetic."""
+    """Parameters of neighbouring lanes whose optimizers do the same arithmetic: all, or those with one weight decay."""
 
     lanes: list[Lane]
+    specs: list[LaneSpec]  # of the lanes, with the optimizer of these parameters
     where: slice  # of the stack's lanes
     update: Update
     names: list[str]  # of the values that `update` reads
+    numbers: list[int]  # of the parameters, in the order of the stack's
     parameters: list[Tensor]  # [k, a, b] each: views into the stack
     state: list[dict[str, Tensor]]  # of the optimizer, for each parameter
 
@@ -121,8 +124,8 @@ class Stack:
         gradients = self.clip(gradients)
         for group, numbers in zip(self.groups, values, strict=True):
             named = dict(zip(group.names, numbers, strict=True))
-            for p, g, state in zip(group.parameters, gradients, group.state, strict=True):
-                group.update(p, g[group.where].reshape(p.shape), state, named)
+            for number, p, state in zip(group.numbers, group.parameters, group.state, strict=True):
+                group.update(p, gradients[number][group.where].reshape(p.shape), state, named)
         self.average.take(mix)
         self.total += losses.sum(1, dtype=torch.float64)
 
@@ -155,7 +158,7 @@ class Stack:
             images = torch.stack(drawn, 1)
         values = [
             lane_values(
-                [lane.spec for lane in group.lanes],
+                group.specs,
                 [lane.epoch * spec.steps for lane in group.lanes],
                 spec.steps,
                 spec.device,
@@ -184,26 +187,40 @@ def _flat(t: Tensor) -> Tensor:
     return t if t.ndim == 3 else t.view(len(t), 1, -1)
 
 
+def _decayed_alike(specs: list[LaneSpec], names: list[str]) -> list[tuple[list[LaneSpec], list[str]]]:
+    """The parameters of lanes that are updated together, with the specs that say how: biases may be left undecayed."""
+    if specs[0].decay_biases:
+        return [(specs, names)]
+    undecayed = [replace(spec, optimizer=replace(cast(Any, spec.optimizer), weight_decay=0.0)) for spec in specs]
+    biases = [name for name in names if name.rpartition(".")[2].startswith("bias")]
+    return [(specs, [name for name in names if name not in biases]), (undecayed, biases)]
+
+
 def _groups(lanes: list[Lane], tensors: Tensors, device: torch.device) -> list[Group]:
     """The groups of a stack. The optimizer state of their lanes becomes one tensor for each parameter."""
     groups: list[Group] = []
     start = 0
-    for _, alike in groupby(lanes, key=lambda lane: lane.spec.optimizer.kind):
+    for _, alike in groupby(lanes, key=lambda lane: lane.spec.kind):
         members = list(alike)
-        optimizer, where = members[0].spec.optimizer, slice(start, start + len(members))
-        state = {buffer: stacked([lane.state[buffer] for lane in members]) for buffer in optimizer.buffers}
+        where = slice(start, start + len(members))
+        state = {
+            buffer: stacked([lane.state[buffer] for lane in members]) for buffer in members[0].spec.optimizer.buffers
+        }
         for k, lane in enumerate(members):
             lane.state = {b: {name: t[k : k + 1] for name, t in named.items()} for b, named in state.items()}
         trained = [name for name in tensors if is_trained(name)]
-        groups.append(
-            Group(
-                members,
-                where,
-                fused(optimizer, device),
-                value_names(optimizer),
-                [_flat(tensors[name][where]) for name in trained],
-                [{buffer: _flat(named[name]) for buffer, named in state.items()} for name in trained],
+        for specs, names in _decayed_alike([lane.spec for lane in members], trained):
+            groups.append(
+                Group(
+                    members,
+                    specs,
+                    where,
+                    fused(specs[0].optimizer, device),
+                    value_names(specs[0].optimizer),
+                    [trained.index(name) for name in names],
+                    [_flat(tensors[name][where]) for name in names],
+                    [{buffer: _flat(named[name]) for buffer, named in state.items()} for name in names],
+                )
             )
-        )
         start = where.stop
     return groups

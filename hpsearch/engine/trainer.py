@@ -110,8 +110,8 @@ class StackTrainer:
 
     def _build_stacks(self, count: int) -> None:
         """Share the lanes out to `count` stacks, those with optimizers of one kind side by side."""
-        kinds = list(dict.fromkeys(lane.spec.optimizer.kind for lane in self._lanes))
-        self._lanes.sort(key=lambda lane: kinds.index(lane.spec.optimizer.kind))
+        kinds = list(dict.fromkeys(lane.spec.kind for lane in self._lanes))
+        self._lanes.sort(key=lambda lane: kinds.index(lane.spec.kind))
         bounds = [len(self._lanes) * part // count for part in range(count + 1)]
         self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
 

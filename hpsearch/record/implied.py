@@ -13,6 +13,7 @@ ADDED: dict[str, Any] = {  # left out of a record, so that old sweeps continue
     "class_weights": None,
     "ema": 0.0,
     "patience": None,
+    "decay_biases": True,
     "mc_dropout": 0,
     "lanes_together": "auto",
     "split": DEFAULT,

@@ -79,6 +79,7 @@ class Builder:
             settings.get("class_weights") == "balanced",
             settings.get("ema"),
             settings.get("patience"),
+            settings.get("decay_biases"),
         )
         return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(StackTrainer, stack))
 

@@ -8,7 +8,7 @@ Long, because the keys and their ranges are read side by side.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -56,6 +56,7 @@ class Config:
     class_weights: str | None = None
     ema: float = 0.0
     patience: int | None = None
+    decay_biases: bool = True
     metric: str = "auto"
     metrics: list[str] = field(default_factory=list)
     mc_dropout: int = 0
@@ -133,6 +134,11 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         require(cfg.class_weights in (None, "balanced"), "class_weights", cfg.class_weights, "balanced or null")
     with faults:
         require(cfg.weights in WEIGHTS, "weights", cfg.weights, f"one of {', '.join(WEIGHTS)}")
+    optimizer = faults.build("optimizer", OPTIMIZERS, config["optimizer"])
+    with faults:
+        decays = optimizer is None or (is_dataclass(optimizer) and hasattr(optimizer, "weight_decay"))
+        must = f"true for optimizer={config['optimizer']['name']}, which has no weight_decay"
+        require(cfg.decay_biases or decays, "decay_biases", "false", must)
     with faults:
         require(config["precision"] in PRECISIONS, "precision", config["precision"], f"one of {', '.join(PRECISIONS)}")
     with faults:
@@ -150,7 +156,7 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         preprocessing,
         cfg.device,
         architecture,
-        faults.build("optimizer", OPTIMIZERS, config["optimizer"]),
+        optimizer,
         faults.build("schedule", SCHEDULES, config["schedule"]),
         faults.build("dropout", {config["dropout"]["name"]: dropout}, config["dropout"]),
         faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),

@@ -51,6 +51,13 @@ def test_a_wrong_plugin_is_one_line(cli: Cli, module: Write, argument: str, text
     assert not cli.multirun.exists()
 
 
+def test_an_optimizer_that_decays_nothing_cannot_spare_biases(cli: Cli, module: Write) -> None:
+    module("my_parts", PARTS.replace("    weight_decay: float = 0.0\n", ""))
+    shown = cli("plugins=[my_parts]", *TINY, "optimizer=sign_sgd", "decay_biases=false")
+    line = "error: decay_biases=false: must be true for optimizer=sign_sgd, which has no weight_decay\n"
+    assert (shown.code, shown.err) == (2, line)
+
+
 def test_a_name_that_two_plugins_take(cli: Cli, module: Write) -> None:
     module("my_parts", PARTS)
     module("others", PARTS.replace("class SignSGD", "class Other").replace("lr=0.005", "'sign_sgd'"))

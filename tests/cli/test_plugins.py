@@ -76,6 +76,12 @@ def test_the_learning_rate_of_a_registered_optimizer(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("parts")
+def test_the_decay_of_a_registered_optimizer_leaves_biases_alone_if_asked(cli: Cli) -> None:
+    sweep = sweep_of(cli, "d", "optimizer=sign_sgd", "optimizer.weight_decay=0.5", "decay_biases=true,false")
+    assert len({curve for _, curve in sweep}) == 2
+
+
+@pytest.mark.usefixtures("parts")
 def test_a_grid_its_confirmation_and_a_search_know_the_parts(cli: Cli) -> None:
     both = "optimizer=sign_sgd,adam"
     grid = sweep_of(cli, "grid", both, "seed=0,1", "lr=0.01")

@@ -55,6 +55,7 @@ options = st.fixed_dictionaries(
         "ema": st.sampled_from([0.5, 0.99]),
         "patience": st.sampled_from([1, 2]),
         "dropout": st.sampled_from([0.3]),
+        "decay_biases": st.just(False),
     },
 )
 
@@ -107,8 +108,12 @@ def plain(
     on: StackSpec,
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     after: Callable[[nn.Module, int], object] = lambda model, step: None,
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None,
 ) -> nn.Sequential:
-    """The run in plain PyTorch: `after` is called behind backward (clip) and before the optimizer's step."""
+    """The run in plain PyTorch: `after` is called behind backward (clip) and before the optimizer's step.
+
+    optimizer: SGD if None.
+    """
     features, outputs = on.model.inputs, on.model.outputs
     model = nn.Sequential(nn.Linear(features, 16), nn.ReLU(), nn.Linear(16, 9), nn.ReLU(), nn.Linear(9, outputs))
     model = model.double()
@@ -116,14 +121,14 @@ def plain(
     for layer, number in ((0, 0), (2, 1), (4, 2)):
         model[layer].weight.data.copy_(initial[f"linear{number}.weight"][0])
         model[layer].bias.data.copy_(initial[f"linear{number}.bias"][0, 0])
-    optimizer = torch.optim.SGD(model.parameters(), lr=a_run.lr)
+    updating = optimizer(model) if optimizer else torch.optim.SGD(model.parameters(), lr=a_run.lr)
     step = 0
     for epoch in range(a_run.epochs):
         for batch in randomness.order(a_run.seed, epoch, len(on.data.train)).split(on.batch_size):
-            optimizer.zero_grad()
+            updating.zero_grad()
             loss(model(on.data.train.x[batch].double()), on.data.train.y[batch]).backward()
             after(model, step)
-            optimizer.step()
+            updating.step()
             step += 1
     return model
 
@@ -131,6 +136,7 @@ def plain(
 def assert_close(result: Any, model: nn.Sequential) -> None:
     for number, layer in ((0, 0), (1, 2), (2, 4)):
         torch.testing.assert_close(result.tensors[f"linear{number}.weight"][0], model[layer].weight.detach())
+        torch.testing.assert_close(result.tensors[f"linear{number}.bias"][0, 0], model[layer].bias.detach())
 
 
 EXACT = program(DATA, batch_size=25, dtype=torch.float64)
@@ -149,6 +155,23 @@ def test_clipping_is_pytorchs() -> None:
     assert not torch.equal(
         result.tensors["linear0.weight"], train([run(3, epochs=5)], EXACT, 1)[0].tensors["linear0.weight"]
     )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_a_decay_without_biases_is_that_of_two_parameter_groups(optimizer: str) -> None:
+    a_run = run(3, epochs=5, optimizer=(optimizer, {"weight_decay": 0.5}), lr=0.01, decay_biases=False)
+    (result,) = train([a_run], EXACT, 1)
+    references = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+    def groups(model: nn.Module) -> torch.optim.Optimizer:
+        biases = [p for name, p in model.named_parameters() if name.endswith("bias")]
+        weights = [p for name, p in model.named_parameters() if name.endswith("weight")]
+        parts = [{"params": weights, "weight_decay": 0.5}, {"params": biases, "weight_decay": 0.0}]
+        return references[optimizer](parts, lr=0.01)
+
+    assert_close(result, plain(a_run, EXACT, nn.functional.cross_entropy, optimizer=groups))
+    (decayed,) = train([replace(a_run, decay_biases=True)], EXACT, 1)
+    assert not torch.equal(result.tensors["linear0.bias"], decayed.tensors["linear0.bias"])
 
 
 def test_label_smoothing_is_pytorchs() -> None:
