@@ -41,7 +41,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.trainer import StackTrainer, Trainer
 from hpsearch.workers.run import Outcome, RunSource
-from hpsearch.workers.worker import Worker
+from hpsearch.workers.worker import Round, Worker
 
 FEATURES, CLASSES, LANES = 12, 4, 3
 NET = MLP(FEATURES, CLASSES, (8,), NoNorm())
@@ -165,22 +165,25 @@ def check_worker(worker: Worker) -> None:
     stack, (long, short) = _stack(NET), _specs([SGD(), Adam()])
     short = replace(short, epochs=1)
     new = partial(StackTrainer, stack)
-    worker.ask_round([("a", new, [(0, long), (1, short)]), ("b", _broken, [(2, short)])])
-    answer = dict(worker.round())
-    broken, histories = answer.pop("b", None), answer.pop("a", None)
-    _keep(isinstance(broken, ArithmeticError), f"round: a stack that raises must give its error, not {broken!r}")
+    worker.ask_round([("a", new, [(0, long), (1, short)]), ("b", _broken, [(2, short)])], [])
+    answer = worker.round()
+    raised = {stack: type(error) for stack, error in answer.raised}
+    _keep(raised == {"b": ArithmeticError}, f"round: a stack that raises must give its error, not {answer.raised}")
     expected = dict(enumerate(_trained(stack, [long, short], epochs=1)))
-    _keep((histories, answer) == (expected, {}), "round: a stack must train an epoch, whatever another one raises")
-    worker.ask_leave([])
-    _keep([index for index, _ in worker.leave()] == [1], "leave: a run must leave after its last epoch")
-    worker.ask_round([("b", new, [(3, long)])])
-    answer = dict(worker.round())
-    _keep(answer.keys() == {"a", "b"}, "round: a stack that has raised must begin anew")
-    worker.ask_leave([0, 3])
-    left = {index: getattr(result, "status", result) for index, result in worker.leave()}
-    _keep(left == {0: "pruned", 3: "pruned"}, f"leave: pruned runs must leave, not {left}")
-    worker.ask_round([])
-    _keep(list(worker.round()) == [], "round: a stack without runs must be gone")
+    _keep(answer.histories == expected, "round: a stack must train an epoch, whatever another one raises")
+    _keep([index for index, _ in answer.left] == [1], "round: a run must leave after its last epoch")
+    worker.ask_round([("b", new, [(3, long)])], [0])
+    answer = worker.round()
+    _keep(3 in answer.histories, "round: a stack that has raised must begin anew")
+    _keep(0 not in answer.histories, "round: a run that rests must not train")
+    worker.ask_round([], [])
+    answer = worker.round()
+    two = _trained(stack, [long], epochs=2)[0]
+    _keep(answer.histories.get(0) == two, "round: a run that has rested must train on")
+    left = {index: getattr(result, "status", result) for index, result in worker.prune([0, 3])}
+    _keep(left == {0: "pruned", 3: "pruned"}, f"prune: pruned runs must leave, not {left}")
+    worker.ask_round([], [])
+    _keep(worker.round() == Round(), "round: a stack without runs must be gone")
 
 
 def check_source(source: RunSource, lanes: int = 4, ended: Callable[[int, Outcome], object] | None = None) -> list[int]:
@@ -197,10 +200,13 @@ def check_source(source: RunSource, lanes: int = 4, ended: Callable[[int, Outcom
                 results.append((number, run))
             else:
                 training[number] = run.lane.epochs, History()
-        for number, (_, history) in training.items():
+        trained = {number: history for number, (_, history) in training.items() if number not in source.resting}
+        _keep(bool(trained) or not training, "resting: must leave a run to train")
+        for number, history in trained.items():
             for curve in (history.train_loss, history.val_loss, history.val_metric):
                 curve.append((1 + len(curve) + number % 7) / 1000)
-        pruned = set(source.prune({number: history for number, (_, history) in training.items()}))
+        now = {number for number, (epochs, history) in training.items() if len(history.train_loss) < epochs}
+        pruned = set(source.prune(trained, now))
         _keep(pruned <= training.keys(), "prune: must give runs that took part")
         for number, (epochs, history) in list(training.items()):
             done = len(history.train_loss) == epochs

@@ -1,6 +1,6 @@
 """Small programs and runs for the tests."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -120,7 +120,7 @@ class Listed(RunList):
         self.rounds: list[dict[int, int]] = []
         self._prune = prune
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
         self.rounds.append({index: len(history.train_loss) for index, history in histories.items()})
         return [index for index, history in histories.items() if self._prune(index, history)]
 

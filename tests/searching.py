@@ -98,14 +98,15 @@ class MadeUpTrainer:
             raise spec.curve
         self._runs[index] = spec, History()
 
-    def epoch(self) -> dict[int, History]:
-        for spec, history in self._runs.values():
+    def epoch(self, resting: Collection[int] = ()) -> dict[int, History]:
+        training = {index: run for index, run in self._runs.items() if index not in resting}
+        for spec, history in training.values():
             assert not isinstance(spec.curve, Exception)
             accuracy = spec.curve[len(history.val_metric)]
             history.train_loss.append(1 - accuracy)
             history.val_loss.append(1 - accuracy)
             history.val_metric.append(accuracy)
-        return {index: history for index, (_, history) in self._runs.items()}
+        return {index: history for index, (_, history) in training.items()}
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result]]:
         left = []

@@ -22,8 +22,8 @@ from hpsearch.components.optimizer import OPTIMIZERS, SGD, Adam
 from hpsearch.components.target import Classes
 from hpsearch.task.prepare import prepare
 from hpsearch.task.resume import ResumedSource
-from hpsearch.workers.forked import ForkedWorker
 from hpsearch.workers.local import LocalWorker
+from hpsearch.workers.process import ProcessWorker
 from hpsearch.workers.run import RunList
 from tests.cli import TINY
 from tests.composing import job_cfg
@@ -92,8 +92,8 @@ def test_no_data_set_is_left_out() -> None:
 
 
 @pytest.fixture
-def forked() -> Iterator[ForkedWorker]:
-    worker = ForkedWorker()
+def forked() -> Iterator[ProcessWorker]:
+    worker = ProcessWorker()
     yield worker
     worker.close()
 
@@ -102,7 +102,7 @@ def test_this_process_as_a_worker() -> None:
     testing.check_worker(LocalWorker())
 
 
-def test_a_forked_worker(forked: ForkedWorker) -> None:
+def test_a_forked_worker(forked: ProcessWorker) -> None:
     testing.check_worker(forked)
 
 
@@ -244,17 +244,17 @@ def test_a_data_set_that_breaks_its_contract(load: Callable[[], Dataset], reason
 
 
 class Stubborn(LocalWorker):
-    def ask_leave(self, pruned: Any) -> None:
-        super().ask_leave(())
+    def prune(self, runs: Any) -> Any:
+        return super().prune(())
 
 
 class Silent(LocalWorker):
     def round(self) -> Any:
-        return [(stack, answer) for stack, answer in super().round() if not isinstance(answer, Exception)]
+        return replace(super().round(), raised=[])
 
 
 @pytest.mark.parametrize(
-    ("worker", "error"), [(Stubborn(), "leave: pruned runs must leave"), (Silent(), "round: a stack that raises")]
+    ("worker", "error"), [(Stubborn(), "prune: pruned runs must leave"), (Silent(), "round: a stack that raises")]
 )
 def test_a_worker_that_breaks_its_contract(worker: LocalWorker, error: str) -> None:
     with pytest.raises(AssertionError, match=f"^{error}"):
@@ -267,7 +267,7 @@ class Repeating(RunList):
 
 
 class Greedy(RunList):
-    def prune(self, histories: Any) -> Any:
+    def prune(self, histories: Any, training: Any) -> Any:
         return [99]
 
 

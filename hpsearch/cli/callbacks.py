@@ -114,8 +114,10 @@ def _begin(config: DictConfig) -> Path:
 
 
 def _remove_if_without_runs(sweep: Path) -> None:
-    """Remove the folder that Hydra made before it looked at the jobs."""
-    if sweep.is_dir() and os.listdir(sweep) == ["multirun.yaml"]:
+    """Remove the folder that was made before a fault was found, if no run has left anything."""
+    inside = os.listdir(sweep) if sweep.is_dir() else []
+    empty = [name for name in inside if (sweep / name).is_dir() and not os.listdir(sweep / name)]
+    if sweep.is_dir() and set(inside) - set(empty) == {"multirun.yaml"}:
         shutil.rmtree(sweep)
         with suppress(OSError):  # its parent holds other sweeps
             sweep.parent.rmdir()

@@ -31,6 +31,7 @@ from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
     from hpsearch.task.train import EndedRun
+    from hpsearch.workers.pool import Pool
     from hpsearch.workers.run import Run, RunSource
 
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
@@ -42,6 +43,8 @@ class StackedLauncherConf:
 
     _target_: str = "hpsearch.cli.launcher.StackedLauncher"
     lanes: int = 48  # runs trained beside each other, at most
+    processes: int | None = None  # that train on the CPU; null: one a core, but no more than runs
+    threads: int | None = None  # of each; null: the cores that are left over, if the nets are large
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="hpsearch")
@@ -52,8 +55,8 @@ class StackedLauncher(Launcher):
 
     hydra_cfg: DictConfig
 
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
+    def __init__(self, lanes: int, processes: int | None = None, threads: int | None = None) -> None:
+        self.lanes, self.processes, self.threads = lanes, processes, threads
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises UsageError for settings that a stacked run cannot honour."""
@@ -61,11 +64,23 @@ class StackedLauncher(Launcher):
         self.sweep = Path(config.hydra.sweep.dir)
         self.stacks = is_ours(task_function)
         if self.stacks:
-            require(self.lanes >= 1, "hydra.launcher.lanes", self.lanes, "at least 1")
+            self.check()
             _check_job_settings(config)
             self.composer = Composer(hydra_context.config_loader)
             hydra_context.config_loader = self.composer  # the sweeper validates each job by composing it
             self._has_callbacks = len(config.hydra.callbacks) > 1  # than ours, which has none for a stacked run
+
+    def check(self) -> None:
+        """Raise UsageError for an option that is out of range."""
+        require(self.lanes >= 1, "hydra.launcher.lanes", self.lanes, "at least 1")
+        for key, value in (("processes", self.processes), ("threads", self.threads)):
+            require(value is None or value >= 1, f"hydra.launcher.{key}", value, "at least 1, or null")
+
+    def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
+        """The workers of a sweep."""
+        from hpsearch.workers.pool import MachinePool
+
+        return MachinePool(lanes, expected, runs, self.processes, self.threads)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """After Ctrl-C only the runs that have ended are returned."""
@@ -101,7 +116,7 @@ class StackedLauncher(Launcher):
 
         with interrupt.listening():
             for ended in train_all(
-                source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record
+                source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record, self.open_pool
             ):
                 returned = _job_return(overrides[ended.number], ended)
                 if ended.trained and self._has_callbacks:

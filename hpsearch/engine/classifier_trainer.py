@@ -55,8 +55,8 @@ class ClassifierTrainer:
     def enter(self, index: int, spec: ClassifierSpec) -> None:
         self._waiting.append((index, spec))
 
-    def epoch(self) -> dict[int, History]:
-        """Fit the first run that waits."""
+    def epoch(self, resting: Collection[int] = ()) -> dict[int, History]:
+        """Fit the first run that waits. None rests, because each ends here."""
         index, spec = self._waiting[0]
         result = _fit(spec, self._spec)
         self._waiting.popleft()

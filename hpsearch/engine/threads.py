@@ -22,7 +22,11 @@ def threads(count: int) -> Iterator[None]:
 
 
 def threads_for(model: Model, batch_size: int, parameters: int) -> AbstractContextManager[None]:
-    """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there
-    a lane's bits would depend on the number of threads."""
-    small = batch_size * parameters < SMALL
-    return threads(1 if small or not model.together else torch.get_num_threads())
+    """Inside, the operations of a small net use one thread; so do those of lanes one after the other, because there a
+    lane's bits would depend on the number of threads."""
+    return threads(torch.get_num_threads() if gains_from_threads(model, batch_size, parameters) else 1)
+
+
+def gains_from_threads(model: Model, batch_size: int, parameters: int) -> bool:
+    """True if the operations of a net are faster with several threads."""
+    return batch_size * parameters >= SMALL and model.together

@@ -31,8 +31,8 @@ class Trainer(Protocol):
     def enter(self, index: int, spec: Any) -> None:
         """A run takes a lane."""
 
-    def epoch(self) -> dict[int, History]:
-        """Train an epoch; the histories so far of the runs that took part."""
+    def epoch(self, resting: Collection[int] = ()) -> dict[int, History]:
+        """Train an epoch of all runs but those `resting`; the histories so far of the runs that took part."""
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         """Remove the runs that are finished, have diverged or are `pruned`; their results, or errors of their tests."""
@@ -44,7 +44,8 @@ class StackTrainer:
     def __init__(self, spec: StackSpec) -> None:
         self._spec = replace(spec, data=spec.data.to(spec.device, spec.dtype))
         self._lanes: list[Lane] = []
-        self._stacks: list[Stack] = []  # empty if the lanes have changed since the last epoch
+        self._stacks: list[Stack] = []  # empty if the lanes in training have changed since the last epoch
+        self._resting: set[int] = set()
         self._sizes = StackSize(tries=spec.device.type == "cpu" and spec.model.together)  # CUDA would record each size
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = spec.tf32
         torch.set_flush_denormal(True)  # denormal numbers of exploding runs slow the CPU down
@@ -60,19 +61,24 @@ class StackTrainer:
         self._lanes.append(new_lane(index, spec, self._spec))
         self._stacks = []
 
-    def epoch(self) -> dict[int, History]:
-        lanes = len(self._lanes)
+    def epoch(self, resting: Collection[int] = ()) -> dict[int, History]:
+        training = [lane for lane in self._lanes if lane.index not in resting]
+        if not training:
+            return {}
+        if self._resting != set(resting):
+            self._stacks, self._resting = [], set(resting)
+        lanes = len(training)
         count = -(-lanes // self._sizes.next(lanes))
         if len(self._stacks) != count:
-            self._build_stacks(count)
+            self._build_stacks(training, count)
         started = perf_counter()
         with self._threads():
             for stack in self._stacks:
                 stack.epoch()
         self._sizes.took(lanes, perf_counter() - started)
-        for lane in self._lanes:
+        for lane in training:
             lane.lanes = max(lane.lanes, lanes)
-        return {lane.index: lane.history for lane in self._lanes}
+        return {lane.index: lane.history for lane in training}
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         leaving: list[tuple[Lane, str, str | None]] = []
@@ -108,12 +114,12 @@ class StackTrainer:
             return {index: each for lane in lanes for index, each in self._test([lane], results).items()}
         return {}
 
-    def _build_stacks(self, count: int) -> None:
-        """Share the lanes out to `count` stacks, those with optimizers of one kind side by side."""
-        kinds = list(dict.fromkeys(lane.spec.kind for lane in self._lanes))
-        self._lanes.sort(key=lambda lane: kinds.index(lane.spec.kind))
-        bounds = [len(self._lanes) * part // count for part in range(count + 1)]
-        self._stacks = [Stack(self._lanes[a:b], self._spec) for a, b in pairwise(bounds)]
+    def _build_stacks(self, lanes: list[Lane], count: int) -> None:
+        """Share lanes out to `count` stacks, those with optimizers of one kind side by side."""
+        kinds = list(dict.fromkeys(lane.spec.kind for lane in lanes))
+        lanes = sorted(lanes, key=lambda lane: kinds.index(lane.spec.kind))
+        bounds = [len(lanes) * part // count for part in range(count + 1)]
+        self._stacks = [Stack(lanes[a:b], self._spec) for a, b in pairwise(bounds)]
 
     def _threads(self) -> AbstractContextManager[None]:
         return threads_for(self._spec.model, self._spec.batch_size, self._lanes[0].parameters)

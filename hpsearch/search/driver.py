@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from contextlib import closing
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,9 @@ from hpsearch.engine.result import History, Result
 from hpsearch.errors import UsageError
 from hpsearch.search.budget import ATTEMPTS, Budget
 from hpsearch.search.bulk import AGAIN, POINT
-from hpsearch.search.evaluation import Evaluation
+from hpsearch.search.evaluation import Batch, Evaluation
 from hpsearch.search.objectives import curve_of, value_of
-from hpsearch.search.pruners import COHORT
+from hpsearch.search.pruners import COHORT, CohortPruner
 from hpsearch.search.space import text
 from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy
 
@@ -95,7 +95,7 @@ class Search:
                 return []
             room = min(room, self._cohort - begun)
         found: list[Evaluation] = []
-        repeated = 0
+        repeated, batch = 0, Batch()
         while self._may_begin():
             self.mirror.look()
             more = min(room - len(found), self.budget.n_trials - len(self.mirror.counted()))
@@ -105,7 +105,7 @@ class Search:
             entered = self.mirror.begin([trial for trial, _ in trials], self.budget.n_trials)
             self._admitted += sum(entered)
             repeated += entered.count(False)
-            found += [Evaluation(*trials[k], self._waves()) for k, mine in enumerate(entered) if mine]
+            found += [Evaluation(*trials[k], self._waves(), batch) for k, mine in enumerate(entered) if mine]
         if repeated >= ATTEMPTS and not found:
             self.stopped = "every point that the sampler finds has been tried"
         return found
@@ -156,8 +156,23 @@ class Search:
         """True if the run of a trial's first wave reports its epochs to the storage by itself."""
         return self._elsewhere and self._reports and not self._by_seed and len(seeds) == 1
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """The runs to prune. All trials report before the first decision, because a halving compares all of them."""
+    @property
+    def resting(self) -> Collection[int]:
+        """The runs that have come to a step at which their batch is compared, and wait for the rest of it."""
+        if not isinstance(self._pruner, CohortPruner):
+            return ()
+        return {number for number, evaluation in self._evaluations.items() if self._rests(evaluation, number)}
+
+    def _rests(self, evaluation: Evaluation, number: int) -> bool:
+        epochs = evaluation.epochs_of(number)
+        return epochs > evaluation.batch.decided and self._compared_at(epochs)
+
+    def _compared_at(self, step: int) -> bool:
+        """True if the pruner compares the trials of a cohort at this step."""
+        return isinstance(self._pruner, CohortPruner) and self._pruner.kept(step) is not None
+
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
+        """The runs to prune. All trials report before the first decision; those of a cohort wait for each other."""
         touched: dict[int, Evaluation] = {}
         for number, history in histories.items():
             evaluation = self._evaluations[number]
@@ -166,12 +181,29 @@ class Search:
         if self._by_seed or not self._reports:
             return ()
         reported = [evaluation for _, evaluation in sorted(touched.items()) if self._report(evaluation)]
+        if isinstance(self._pruner, NopPruner):
+            return ()
+        ready = [e for e in reported if e.reported <= e.batch.decided or not self._compared_at(e.reported)]
         pruned: list[int] = []
-        for evaluation in reported:
-            if not isinstance(self._pruner, NopPruner) and evaluation.trial.should_prune():
+        for evaluation in [*ready, *self._complete_batches(training)]:
+            if evaluation.trial.should_prune():
                 evaluation.pruned = True
                 pruned += evaluation.runs.values()
         return pruned
+
+    def _complete_batches(self, training: Set[int]) -> list[Evaluation]:
+        """The trials of each batch all of whose runs in training have come to a step at which they are compared."""
+        batches: dict[Batch, list[Evaluation]] = {}
+        for evaluation in self._open:
+            batches.setdefault(evaluation.batch, []).append(evaluation)
+        complete: list[Evaluation] = []
+        for batch, members in batches.items():
+            runs = [(e, number) for e in members for number in e.runs.values() if number in training]
+            resting = [(e, number) for e, number in runs if self._rests(e, number)]
+            if resting and len(resting) == len(runs):
+                batch.decided = min(e.epochs_of(number) for e, number in resting)
+                complete += dict.fromkeys(e for e, _ in resting if e.reported == batch.decided)
+        return complete
 
     def _report(self, evaluation: Evaluation) -> bool:
         """Report the epochs that all seeds have reached. Returns True if an epoch is new."""

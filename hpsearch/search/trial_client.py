@@ -1,6 +1,6 @@
 """A run under another launcher reports to its search's trial, through the storage, and is pruned by it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 
 import optuna
 from omegaconf import DictConfig
@@ -23,7 +23,7 @@ class TrialClient(RunList):
         self._trial = optuna.trial.Trial(study, trial)
         self._objective = sweeper_cfg.objective or f"val_{run.metric.name}"
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
         """Report the last epoch; the run if it is to be pruned."""
         for history in histories.values():
             curve = curve_of(history, self._objective)

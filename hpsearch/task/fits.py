@@ -38,12 +38,14 @@ def check_memory(parameters: int, device: torch.device) -> None:
 
 @cache
 def device_of(name: str) -> torch.device:
-    """auto, cpu, cuda or cuda:N. Raises OutOfRange for a device that is not there."""
+    """auto, cpu, cuda or cuda:N; a device without a number stands for any of several. Raises OutOfRange for a device
+    that is not there."""
     count = torch.cuda.device_count()
     kind, _, number = name.partition(":")
+    any_of_them = torch.device("cuda" if count > 1 else "cuda:0")
     if name == "auto":
-        return torch.device("cuda:0" if count else "cpu")
+        return any_of_them if count else torch.device("cpu")
     there = kind == "cpu" or int(number or 0) < count
     found = f"the CUDA devices here are cuda:0 to cuda:{count - 1}" if count else "there is no CUDA device here"
     require(there, "device", name, f"another device: {found}; device=cpu always works")
-    return torch.device(name if number or kind == "cpu" else "cuda:0")
+    return torch.device(name) if number or kind == "cpu" else any_of_them

@@ -60,8 +60,8 @@ def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> li
         return []
     total = sum(map(len, stacks.values())) if expected is None else expected
     sample = list(stacks.values())[:SAMPLE]
-    local = any(run.local for members in sample for run in members)
-    cores = 1 if local else processes(min(total, lanes))
+    on_cpu = all(run.stack.device.type == "cpu" for members in sample for run in members)
+    cores = processes(min(total, lanes)) if on_cpu else 1
     with threads(1 if cores > 1 else torch.get_num_threads()):  # as one of the processes
         measured = [_seconds(members[: -(-lanes // cores)]) for members in sample]
     seconds = duration(statistics.fmean(measured, [len(members) for members in sample]) / cores * total)

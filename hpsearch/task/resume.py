@@ -1,6 +1,6 @@
 """No run is trained twice: a run with a record is done, and a run that is asked for twice waits for the first."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
 
 from hpsearch.engine.result import History, Result
@@ -52,8 +52,12 @@ class ResumedSource:
             print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
         return new
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        return self._source.prune(histories)
+    @property
+    def resting(self) -> Collection[int]:
+        return self._source.resting
+
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
+        return self._source.prune(histories, training)
 
     def folder(self, number: int) -> Path:
         """The folder of a run."""

@@ -9,6 +9,7 @@ from hpsearch.task import outcome as outcomes
 from hpsearch.task.candidates import Candidates
 from hpsearch.task.resume import ResumedSource
 from hpsearch.workers import scheduler
+from hpsearch.workers.pool import MachinePool, OpenPool
 from hpsearch.workers.run import Outcome, Run, RunList, RunSource
 
 
@@ -40,16 +41,18 @@ def train_all(
     keep: str,
     stopped: Callable[[], bool] = lambda: False,
     before_record: Callable[[int, Path], None] = lambda number, folder: None,
+    open_pool: OpenPool = MachinePool,
 ) -> Iterator[EndedRun]:
     """Train the runs of a source in at most `lanes` lanes, each into its folder of `sweep`; yields them as they end.
 
     keep: the value of ``weights=``.
     stopped: asked after each round; True ends the training, and runs that have not ended are not yielded.
     before_record: called with the number and folder of each trained run before its record marks it as done.
+    open_pool: makes the workers.
     """
     candidates = Candidates(sweep, source.seeds) if keep == "winner" else None
     resumed = ResumedSource(source, sweep, candidates)
-    for number, outcome in scheduler.train(resumed, lanes, stopped):
+    for number, outcome in scheduler.train(resumed, lanes, stopped, open_pool):
         folder = resumed.folder(number)
         run, numbers = resumed.ended(number, outcome)
         if run is not None:

@@ -9,20 +9,18 @@ from hpsearch.workers.worker import Entering, Left, Round
 class LocalWorker:
     """Trains in this process."""
 
+    answered = False  # reading trains
+
     def __init__(self) -> None:
         self._trainers: dict[Hashable, Trainer] = {}
         self._entering: Sequence[Entering] = ()
-        self._pruned: Collection[int] = ()
+        self._resting: Collection[int] = ()
 
-    def ask_round(self, entering: Sequence[Entering]) -> None:
-        self._entering = entering
-
-    @property
-    def answered(self) -> bool:
-        return not self._trainers and not self._entering
+    def ask_round(self, entering: Sequence[Entering], resting: Collection[int]) -> None:
+        self._entering, self._resting = entering, resting
 
     def round(self) -> Round:
-        failed: Round = []
+        answer = Round()
         for stack, new_trainer, runs in self._entering:
             try:
                 trainer = self._trainers.get(stack) or new_trainer()
@@ -30,21 +28,24 @@ class LocalWorker:
                 for index, spec in runs:
                     trainer.enter(index, spec)
             except Exception as error:
-                failed.append((stack, error))
+                answer.raised.append((stack, error))
                 self._trainers.pop(stack, None)
-        trained: Round = []
         for stack, trainer in list(self._trainers.items()):
             try:
-                trained.append((stack, trainer.epoch()))
+                answer.histories |= trainer.epoch(self._resting)
             except Exception as error:  # whatever a run's arithmetic raises is the failure of that run
-                failed.append((stack, error))
+                answer.raised.append((stack, error))
                 del self._trainers[stack]
-        return failed + trained
+        answer.left = self._leave(())
+        return answer
 
-    def ask_leave(self, pruned: Collection[int]) -> None:
-        self._pruned = pruned
+    def prune(self, runs: Collection[int]) -> Left:
+        return self._leave(runs)
 
-    def leave(self) -> Left:
-        left = [each for trainer in self._trainers.values() for each in trainer.leave(self._pruned)]
+    def _leave(self, pruned: Collection[int]) -> Left:
+        left = [each for trainer in self._trainers.values() for each in trainer.leave(pruned)]
         self._trainers = {stack: trainer for stack, trainer in self._trainers.items() if len(trainer)}
         return left
+
+    def close(self) -> None:
+        self._trainers = {}

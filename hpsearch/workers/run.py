@@ -1,6 +1,6 @@
 """A run, ready to train, and the sources that runs come from."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.trainer import Trainer
 
 Outcome = Result | Exception  # an exception: the run failed
+SMALLEST = 10_000  # parameters: smaller nets take as long, because of the launches
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,16 @@ class Run:
         return self.lane.data or self.stack.data
 
     @property
-    def local(self) -> bool:
-        """True if the run cannot move to a forked worker: it uses a GPU, or scikit-learn's own threads."""
-        return isinstance(self.lane, ClassifierSpec) or self.stack.device.type != "cpu"
+    def cost(self) -> float:
+        """The expected time of its training, in a unit that runs of one device share."""
+        if not isinstance(self.stack, StackSpec):
+            return 1.0
+        return self.lane.epochs * len(self.data.train) * max(self.stack.model.parameters, SMALLEST)
+
+    @property
+    def is_classifier(self) -> bool:
+        """True for a run that uses scikit-learn's own threads."""
+        return isinstance(self.lane, ClassifierSpec)
 
 
 class RunSource(Protocol):
@@ -67,8 +75,13 @@ class RunSource(Protocol):
         Empty while no run is in training: the sweep is over.
         """
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
-        """The runs to prune, by number. Called after each round with the histories of the runs that took part."""
+    @property
+    def resting(self) -> Collection[int]:
+        """The runs that train no further epoch until others, with which they are compared, have come as far."""
+
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
+        """The runs to prune, by number. Called after each round of a worker with the histories of the runs that took
+        part, and the numbers of all runs that have a lane now."""
 
 
 class RunList:
@@ -76,6 +89,7 @@ class RunList:
 
     adaptive = False
     seeds = 1  # all runs are asked for before the first one ends
+    resting = ()
 
     def __init__(self, runs: Sequence[tuple[int, Run]]) -> None:
         self.expected = len(runs)
@@ -85,6 +99,6 @@ class RunList:
         runs, self._runs = self._runs, []
         return runs
 
-    def prune(self, histories: Mapping[int, History]) -> Collection[int]:
+    def prune(self, histories: Mapping[int, History], training: Set[int]) -> Collection[int]:
         """None."""
         return ()

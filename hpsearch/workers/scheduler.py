@@ -1,35 +1,47 @@
 """The scheduler: runs take free lanes, train epoch by epoch, and leave.
 
-A round is one epoch of every run that has a lane. Between two rounds runs leave and the next runs of the source take
-their lanes, in the stack that they belong to: nobody waits for a stack to end.
+A round of a worker is one epoch of every run that has a lane there. When a worker answers, its runs are reported, those
+that have ended or are pruned leave, and the next runs take their lanes, whatever the other workers do: nobody waits for
+a stack to end, or for the slowest worker.
 
 Long, because the loop and the lanes that it shares out are read together.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from hpsearch.engine.result import History, Result
-from hpsearch.engine.trainer import Trainer
-from hpsearch.workers.pool import open_workers
+from hpsearch.workers.pool import MachinePool, OpenPool, Pool
 from hpsearch.workers.progress import TrainingProgress
 from hpsearch.workers.run import Outcome, Run, RunSource
 from hpsearch.workers.worker import Entering, Worker
 
 
-def train(source: RunSource, lanes: int, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Outcome]]:
+def train(
+    source: RunSource,
+    lanes: int,
+    stopped: Callable[[], bool] = lambda: False,
+    open_pool: OpenPool = MachinePool,
+) -> Iterator[tuple[int, Outcome]]:
     """Train the runs of a source in at most `lanes` lanes; yields (number, outcome) of each run that has ended.
 
-    stopped: asked after each round; True ends the training.
+    stopped: asked after each round of a worker; True ends the training.
+    open_pool: makes the workers.
     """
     epochs: dict[int, int] = {}
     ended: deque[tuple[int, Outcome]] = deque()
     expected, asked = source.expected, source.next_runs(lanes)
-    movable = any(isinstance(run, Run) and not run.local for _, run in asked)
-    with open_workers(min(expected, lanes) if movable else 0) as workers, TrainingProgress(expected) as progress:
-        scheduler = Scheduler(lanes, *workers)
-        begun = False
+    while asked and all(isinstance(run, Result) for _, run in asked):  # workers may take long to start
+        yield from [(index, run) for index, run in asked if isinstance(run, Result)]
+        asked = source.next_runs(lanes)
+    first = [run for _, run in asked if isinstance(run, Run)]
+    if not first:
+        return
+    with closing(open_pool(lanes, expected, first)) as pool, TrainingProgress(expected) as progress:
+        scheduler = Scheduler(pool)
         while asked or scheduler:
             for index, run in asked:
                 if isinstance(run, Result):
@@ -38,34 +50,38 @@ def train(source: RunSource, lanes: int, stopped: Callable[[], bool] = lambda: F
                     scheduler.add(index, run)
                     epochs[index] = run.lane.epochs
                     progress.begin(epochs[index], run.metric)
-            if not begun:
-                scheduler.begin_round()
+            scheduler.begin_rounds(source.resting)
+            while ended and not (scheduler.answered and len(ended) <= pool.lanes):
+                yield _ended(ended.popleft(), epochs, progress)  # records are written while workers train
             histories = scheduler.end_round()
             if histories:
                 progress.epoch(histories.values())
-            ended += scheduler.leave(source.prune(histories))
-            begun = scheduler.free <= 0 and not stopped()  # workers train on while this process writes records
-            if begun:
-                scheduler.begin_round()
-            idle_time_only = begun and not source.adaptive  # writing records must not delay the workers
-            while ended and not (idle_time_only and scheduler.answered and len(ended) <= lanes):
-                index, outcome = ended.popleft()
-                done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
-                progress.run_done(epochs.pop(index) - done)
-                yield index, outcome
+            ended += scheduler.leave(source.prune(histories, scheduler.training))
             if stopped():
-                yield from ended
-                return
+                while scheduler.busy:
+                    scheduler.end_round()
+                ended += scheduler.leave(())
+                break
+            while ended and source.adaptive:
+                yield _ended(ended.popleft(), epochs, progress)
             asked = source.next_runs(scheduler.free)
+        while ended:
+            yield _ended(ended.popleft(), epochs, progress)
+
+
+def _ended(one: tuple[int, Outcome], epochs: dict[int, int], progress: TrainingProgress) -> tuple[int, Outcome]:
+    index, outcome = one
+    done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
+    progress.run_done(epochs.pop(index) - done)
+    return one
 
 
 @dataclass
 class StackQueue:
     """The runs of one stack: those that wait, and the workers of those that train."""
 
-    trainer: Callable[[], Trainer]
-    workers: Sequence[Worker]  # that the stack may use
-    limit: int  # of lanes; lowered if the memory does not last
+    example: Run
+    limit: int | None = None  # of lanes, once the memory has not lasted for more
     waiting: deque[int] = field(default_factory=deque)
     lanes: dict[int, Worker] = field(default_factory=dict)  # by number of the run
 
@@ -74,113 +90,164 @@ class StackQueue:
 
 
 class Scheduler:
-    """Shares all runs in training out among the workers."""
+    """Shares all runs in training out among the workers of a pool."""
 
-    def __init__(self, lanes: int, local: Worker, on_cpu: Sequence[Worker]) -> None:
-        self._lanes, self._local, self._on_cpu = lanes, local, on_cpu
-        self._workers = [local, *(worker for worker in on_cpu if worker is not local)]
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self._queues: dict[Hashable, StackQueue] = {}
         self._runs: dict[int, Run] = {}
+        self._busy: list[Worker] = []  # in a round
+        self._pruned: set[int] = set()  # that leave when their worker has answered
+        self._losses: Counter[int] = Counter()  # workers that were lost with a run
         self._most_lanes: Counter[int] = Counter()  # of a run whose stack has several workers: as `Result.lanes`
-        self._in_round: dict[Hashable, int] = {}  # the lanes of each stack in this round
-        self._failed: list[tuple[int, Outcome]] = []
+        self._ended: list[tuple[int, Outcome]] = []
 
     @property
     def free(self) -> int:
         """The number of lanes that no run has or waits for; below 0 if more wait."""
-        return self._lanes - sum(map(len, self._queues.values()))
+        return self._pool.lanes - sum(map(len, self._queues.values()))
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
+    @property
+    def training(self) -> Set[int]:
+        """The numbers of the runs that have a lane."""
+        return {index for queue in self._queues.values() for index in queue.lanes}
+
     def add(self, index: int, run: Run) -> None:
         """A run waits for a lane."""
-        if run.stack_key not in self._queues:
-            workers = [self._local] if run.local else self._on_cpu
-            self._queues[run.stack_key] = StackQueue(run.trainer, workers, self._lanes)
-        self._queues[run.stack_key].waiting.append(index)
+        self._queues.setdefault(run.stack_key, StackQueue(run)).waiting.append(index)
         self._runs[index] = run
 
-    def begin_round(self) -> None:
-        """Give lanes to waiting runs and start an epoch of every run that has a lane."""
+    def begin_rounds(self, resting: Collection[int]) -> None:
+        """Give lanes to waiting runs, and let every worker that has answered train on.
+
+        resting: runs that train no epoch until they are left out here.
+        """
         entering = self._give_lanes()
-        self._in_round = {}
-        for key, queue in self._queues.items():
-            self._in_round[key] = len(queue.lanes)
-            if len(queue.workers) > 1:
+        places: dict[Worker, list[int]] = {}
+        for queue in self._queues.values():
+            for index, worker in queue.lanes.items():
+                places.setdefault(worker, []).append(index)
+            if len(self._pool.workers_for(queue.example)) > 1:
                 self._most_lanes |= Counter(dict.fromkeys(queue.lanes, len(queue.lanes)))
-        for worker in self._workers:
-            worker.ask_round(entering.get(worker, []))
+        for worker, lanes in places.items():
+            if worker not in self._busy and any(index not in resting for index in lanes):
+                worker.ask_round(entering.get(worker, []), [index for index in lanes if index in resting])
+                self._busy.append(worker)
+
+    @property
+    def busy(self) -> bool:
+        """True if a worker is in a round."""
+        return bool(self._busy)
 
     @property
     def answered(self) -> bool:
         """True if `end_round` would not have to wait."""
-        return all(worker.answered for worker in self._workers)
+        return any(worker.answered for worker in self._busy)
 
     def end_round(self) -> dict[int, History]:
-        """The history of each run that took part.
+        """Wait for a worker; the history of each run that took part in its round and is not pruned already.
 
-        If an epoch raises on a worker, the runs of that stack there start again in half as many lanes, which need less
-        memory. A run that raises alone has failed.
+        If an epoch raises, the runs of that stack there start again in half as many lanes, which need less memory. A
+        run that raises alone has failed. The runs of a worker that is lost start again on another one.
         """
-        histories: dict[int, History] = {}
-        for worker in reversed(self._workers):  # this process comes last, because it trains when it is asked
-            for key, answer in worker.round():
-                if isinstance(answer, Exception):
-                    self._raised(key, worker, answer, alone=self._in_round[key] == 1)
-                else:
-                    histories |= answer
-        return dict(sorted(histories.items()))
+        worker = self._pool.first(self._busy) if self._queues else None
+        if worker is None:
+            return {}
+        self._busy.remove(worker)
+        answer = worker.round()
+        if answer.lost is not None:
+            self._lost(worker, answer.lost)
+        for key, error in answer.raised:
+            self._raised(key, worker, error)
+        self._left(answer.left)
+        return {index: each for index, each in sorted(answer.histories.items()) if index not in self._pruned}
 
     def leave(self, pruned: Collection[int]) -> list[tuple[int, Outcome]]:
-        """The outcomes of the runs that have ended, in the order of their numbers."""
-        for worker in self._workers:
-            worker.ask_leave(pruned)
-        left = [(index, self._complete(index, each)) for worker in self._workers for index, each in worker.leave()]
-        left += self._failed
-        self._failed = []
-        for index, _ in left:
-            queue = self._queues[self._runs.pop(index).stack_key]
-            queue.lanes.pop(index, None)
-            del self._most_lanes[index]
-        self._queues = {key: queue for key, queue in self._queues.items() if len(queue)}
-        return sorted(left, key=lambda each: each[0])
+        """The outcomes of the runs that have ended, in the order of their numbers. pruned: runs that have to end."""
+        places = {index: worker for queue in self._queues.values() for index, worker in queue.lanes.items()}
+        self._pruned |= places.keys() & set(pruned)
+        leaving: dict[Worker, list[int]] = {}
+        for index in sorted(self._pruned & places.keys()):
+            if places[index] not in self._busy:
+                leaving.setdefault(places[index], []).append(index)
+        for worker, runs in leaving.items():
+            self._left(worker.prune(runs))
+        ended, self._ended = self._ended, []
+        return sorted(ended, key=lambda each: each[0])
 
     def _give_lanes(self) -> dict[Worker, list[Entering]]:
-        """Waiting runs get lanes: at most an even share of all lanes at once, on the worker that has the fewest."""
-        free = self._lanes - sum(len(queue.lanes) for queue in self._queues.values())
+        """Waiting runs get lanes on workers that have answered, none of which takes more than an even share of the
+        cost of all that train. The expensive runs come first, because cheap ones can fill what is left."""
+        free = self._pool.lanes - sum(len(queue.lanes) for queue in self._queues.values())
         takes: dict[Hashable, int] = {}
         for key, queue in self._queues.items():
-            takes[key] = max(0, min(len(queue.waiting), queue.limit - len(queue.lanes), free))
+            room = free if queue.limit is None else min(free, queue.limit - len(queue.lanes))
+            takes[key] = max(0, min(len(queue.waiting), room))
             free -= takes[key]
-        share = max(1, -(-(self._lanes - free) // len(self._on_cpu)))
-        loads = Counter(worker for queue in self._queues.values() for worker in queue.lanes.values())
         entering: dict[Worker, list[Entering]] = {}
+        loads: dict[Worker, float] = defaultdict(float)
+        shares: dict[tuple[Worker, ...], float] = defaultdict(float)  # of the cost, by the workers that may have it
         for key, queue in self._queues.items():
-            taken = [queue.waiting.popleft() for _ in range(takes[key])]
-            for first in range(0, len(taken), share):
-                part = taken[first : first + share]
-                worker = min(queue.workers, key=lambda worker: loads[worker])
-                loads[worker] += len(part)
-                queue.lanes |= dict.fromkeys(part, worker)
-                runs = [(index, self._runs[index].lane) for index in part]
-                entering.setdefault(worker, []).append((key, queue.trainer, runs))
+            workers = tuple(self._pool.workers_for(queue.example))
+            for index, worker in queue.lanes.items():
+                loads[worker] += self._runs[index].cost
+            now = [*queue.lanes, *islice(queue.waiting, takes[key])]
+            shares[workers] += sum(self._runs[index].cost for index in now) / max(1, len(workers))
+        for key, queue in sorted(self._queues.items(), key=lambda each: -each[1].example.cost):
+            workers = tuple(self._pool.workers_for(queue.example))
+            idle = [worker for worker in workers if worker not in self._busy]
+            for worker in sorted(idle, key=lambda each: loads[each]):
+                taken: list[int] = []
+                while takes[key] and loads[worker] < shares[workers]:
+                    takes[key] -= 1
+                    taken.append(queue.waiting.popleft())
+                    loads[worker] += self._runs[taken[-1]].cost
+                if taken:
+                    queue.lanes |= dict.fromkeys(taken, worker)
+                    runs = [(index, self._runs[index].lane) for index in taken]
+                    entering.setdefault(worker, []).append((key, queue.example.trainer, runs))
         return entering
 
-    def _raised(self, key: Hashable, worker: Worker, error: Exception, alone: bool) -> None:
+    def _left(self, left: Sequence[tuple[int, Outcome]]) -> None:
+        """Runs have ended. A result is as of the whole stack, because a worker knows only its own lanes."""
+        for index, outcome in left:
+            del self._losses[index]
+            key = self._runs.pop(index).stack_key
+            queue, most = self._queues[key], self._most_lanes.pop(index, 0)
+            queue.lanes.pop(index, None)
+            self._pruned.discard(index)
+            if not len(queue):
+                del self._queues[key]
+            if most and isinstance(outcome, Result):
+                workers = max(1, len(self._pool.workers_for(queue.example)))
+                outcome = replace(outcome, seconds=outcome.seconds / workers, lanes=most)
+            self._ended.append((index, outcome))
+
+    def _raised(self, key: Hashable, worker: Worker, error: Exception) -> None:
         """A stack has raised on a worker, which has dropped its runs."""
         queue = self._queues[key]
-        indices = [index for index, its in queue.lanes.items() if its is worker]
-        if alone:
-            self._failed += [(index, error) for index in indices]
-            queue.limit = self._lanes
+        if len(queue.lanes) == 1:
+            queue.limit = None
+            self._left([(index, error) for index in queue.lanes])
         else:
             queue.limit = (len(queue.lanes) + 1) // 2
-            queue.waiting.extendleft(reversed(indices))
-        queue.lanes = {index: its for index, its in queue.lanes.items() if its is not worker}
+            self._again(queue, worker)
 
-    def _complete(self, index: int, outcome: Outcome) -> Outcome:
-        """A result as of the whole stack, because a worker knows only its own lanes."""
-        if isinstance(outcome, Exception) or index not in self._most_lanes:
-            return outcome
-        return replace(outcome, seconds=outcome.seconds / len(self._on_cpu), lanes=self._most_lanes[index])
+    def _lost(self, worker: Worker, error: Exception) -> None:
+        """A worker is lost with its runs."""
+        for queue in list(self._queues.values()):
+            indices = self._again(queue, worker)
+            self._losses.update(indices)
+            given_up = [index for index in indices if self._losses[index] > self._pool.retries]
+            queue.waiting = deque(index for index in queue.waiting if index not in given_up)
+            self._left([(index, error) for index in given_up])
+
+    def _again(self, queue: StackQueue, worker: Worker) -> list[int]:
+        """Let the runs of a stack on a worker wait for another lane; their numbers."""
+        indices = [index for index, its in queue.lanes.items() if its is worker]
+        queue.waiting.extendleft(reversed(indices))
+        queue.lanes = {index: its for index, its in queue.lanes.items() if its is not worker}
+        return indices

@@ -1,24 +1,36 @@
 """The protocol of a worker: a process or device that trains lanes of its own."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.trainer import Trainer
 
 Entering = tuple[Hashable, Callable[[], Trainer], list[tuple[int, Any]]]  # stack key, its trainer, numbered lane specs
-Round = list[tuple[Hashable, dict[int, History] | Exception]]  # of each stack that trains there
 Left = list[tuple[int, Result | Exception]]  # an exception: the test raised
 
 
+@dataclass
+class Round:
+    """The answer of a worker to a round.
+
+    histories: of each run that trained an epoch. left: the runs that have ended by themselves. raised: the stacks that
+    raised; the worker has dropped them with their runs. lost: the reason, if the worker has ended with all its runs.
+    """
+
+    histories: dict[int, History] = field(default_factory=dict)
+    left: Left = field(default_factory=list)
+    raised: list[tuple[Hashable, Exception]] = field(default_factory=list)
+    lost: Exception | None = None
+
+
 class Worker(Protocol):
-    """Trains stacks. Requests return at once and results are read later, so all workers run in parallel."""
+    """Trains stacks. A round is asked for and read later, so that all workers train at the same time."""
 
-    def ask_round(self, entering: Sequence[Entering]) -> None:
-        """Request a round: runs take lanes, then every lane trains an epoch.
-
-        A stack that raises is dropped with its runs.
-        """
+    def ask_round(self, entering: Sequence[Entering], resting: Collection[int]) -> None:
+        """Request a round: runs take lanes, every lane but those of `resting` runs trains an epoch, and the runs leave
+        that are finished or have diverged."""
 
     @property
     def answered(self) -> bool:
@@ -27,8 +39,8 @@ class Worker(Protocol):
     def round(self) -> Round:
         """The result of the round."""
 
-    def ask_leave(self, pruned: Collection[int]) -> None:
-        """Request that runs leave which are finished, have diverged or are `pruned`."""
+    def prune(self, runs: Collection[int]) -> Left:
+        """Let runs leave between two rounds; their results."""
 
-    def leave(self) -> Left:
-        """Their results."""
+    def close(self) -> None:
+        """End the worker, whatever it does."""

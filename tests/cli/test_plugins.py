@@ -12,7 +12,8 @@ import hpsearch
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.errors import UsageError
 from hpsearch.task import plugins
-from hpsearch.workers.forked import ForkedWorker
+from hpsearch.workers.process import ProcessWorker
+from hpsearch.workers.worker import Round
 from tests.cli import TINY, Cli, records
 from tests.plugin_parts import HERE, PARTS, Write
 from tests.programs import dataset, program, run
@@ -103,6 +104,7 @@ def test_another_process_knows_the_parts(cli: Cli, parts: Path) -> None:
 
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     command("name=joblib", "lr=0.1,0.01", *joblib)
+    command("name=spawned", "lr=0.1,0.01", "architecture.activation=swish", "hydra.launcher.threads=2")
     command("name=trials", "lr=interval(0.01,0.1)", "hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=2", *joblib)
     command("name=confirmed", "lr=0.1,0.01", "confirm=2")
     assert len(records(cli.multirun / "joblib")) == len(records(cli.multirun / "trials")) == 2
@@ -139,21 +141,19 @@ def test_a_respawned_worker_knows_the_parts(parts: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(parts.parent)
     plugins.load(["my_parts"], parts.parent)
     new, spec = partial(StackTrainer, program(dataset())), run(optimizer="sign_sgd", lr=0.01, epochs=1)
-    worker = ForkedWorker()
+    worker = ProcessWorker()
 
-    def trained() -> object:
-        worker.ask_round([("a", new, [(0, spec)])])
-        ((_, histories),) = worker.round()
-        worker.ask_leave([])
-        worker.leave()
-        return histories
+    def trained() -> Round:
+        worker.ask_round([("a", new, [(0, spec)])], [])
+        return worker.round()
 
     try:
         first = trained()
         (process,) = active_children()
         process.kill()
-        assert isinstance(trained(), MemoryError)
-        assert trained() == first
+        ((_, error),) = trained().raised
+        assert isinstance(error, MemoryError)
+        assert trained().histories == first.histories
     finally:
         worker.close()
 

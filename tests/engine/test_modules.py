@@ -14,7 +14,7 @@ from hpsearch.components.architecture.module_trial import settled
 from hpsearch.engine import randomness, trainer
 from hpsearch.engine import threads as engine_threads
 from hpsearch.engine.spec import LaneSpec, StackSpec
-from hpsearch.workers.forked import ForkedWorker
+from hpsearch.workers.process import ProcessWorker
 from tests.modules import ONE_BY_ONE, TOGETHER, Convolutions, Linears, Tied
 from tests.programs import VARIANTS, assert_same, dataset, examples, run, train, vary_stack_sizes
 
@@ -120,10 +120,10 @@ def test_a_stack_of_modules_learns_in_bfloat16_and_keeps_float32_weights() -> No
 @pytest.mark.parametrize("cls", [TOGETHER[1], ONE_BY_ONE[1]])
 def test_a_forked_worker_trains_the_same_numbers(cls: type[nn.Module]) -> None:
     on, a_run = stack_of(cls), run(5, epochs=1)
-    worker = ForkedWorker()
+    worker = ProcessWorker()
     try:
-        worker.ask_round([("a", partial(trainer.StackTrainer, on), [(0, a_run), (1, run(6, epochs=1))])])
-        ((_, histories),) = worker.round()
+        worker.ask_round([("a", partial(trainer.StackTrainer, on), [(0, a_run), (1, run(6, epochs=1))])], [])
+        histories = worker.round().histories
     finally:
         worker.close()
     assert histories[0] == train([a_run], on, lane_count=1)[0].history

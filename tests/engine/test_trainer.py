@@ -170,7 +170,8 @@ def test_a_run_that_explodes_is_diverged_and_its_neighbour_is_not() -> None:
     assert len(calm.history.val_loss) == 3
 
 
-def test_a_pruned_run_is_not_tested_and_its_lane_goes_to_the_next() -> None:
+def test_a_pruned_run_is_not_tested_and_its_lane_goes_to_the_next(threads: Callable[[int], None]) -> None:
+    threads(1)
     feed = Listed([run(seed, epochs=3) for seed in range(3)], program(DATA), lambda i, _: i == 0)
     results = dict(scheduler.train(feed, 2))
     assert results[0].status == "pruned"

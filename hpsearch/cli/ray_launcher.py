@@ -1,0 +1,57 @@
+"""Hydra launcher `ray`: the runs of a sweep train in stacks on the workers of a Ray cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from hpsearch.cli.launcher import StackedLauncher
+from hpsearch.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from hpsearch.workers.pool import Pool
+    from hpsearch.workers.run import Run
+
+
+@dataclass
+class RayLauncherConf:
+    """``hydra/launcher=ray``."""
+
+    _target_: str = "hpsearch.cli.ray_launcher.RayLauncher"
+    address: str = "auto"  # of the cluster: auto, local (this machine alone), host:port, ray://host:port
+    lanes: int = 48  # runs trained beside each other on each worker, at most
+    cpus: int = 1  # of each worker
+    gpus: float = 0  # of each worker; part of one shares it
+    workers: int | None = None  # null: as many as there is room for, also on nodes that come later
+    timeout: float = 600.0  # seconds in which a worker must answer, for an epoch of its lanes
+    retries: int = 2  # lost workers, after which a run has failed
+    runtime_env: dict[str, Any] = field(default_factory=dict)  # as of ray.init, e.g. {py_modules: [my_package]}
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RayLauncherConf, provider="hpsearch")
+
+
+class RayLauncher(StackedLauncher):
+    """A `StackedLauncher` whose workers are actors."""
+
+    def __init__(self, lanes: int, **cluster: Any) -> None:
+        super().__init__(lanes)
+        self._cluster = cluster
+
+    def check(self) -> None:
+        super().check()
+        for key, least in (("cpus", 1), ("gpus", 0), ("timeout", 1), ("retries", 0), ("workers", 1)):
+            value = self._cluster[key]
+            fits = (key == "workers" and value is None) or value >= least
+            require(fits, f"hydra.launcher.{key}", value, f"at least {least}{', or null' * (key == 'workers')}")
+        if find_spec("ray") is None:
+            raise UsageError(["hydra/launcher=ray: Ray is not installed; pip install 'hpsearch[ray]'"])
+
+    def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
+        from hpsearch.workers.ray import ClusterSettings, RayPool
+
+        cluster = self._cluster | {"runtime_env": OmegaConf.to_container(self._cluster["runtime_env"], resolve=True)}
+        return RayPool(ClusterSettings(**cluster, plugins=list(self.hydra_cfg.plugins)), lanes, expected, runs)

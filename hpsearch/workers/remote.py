@@ -1,0 +1,129 @@
+"""A worker in another process: the part that does not depend on the way to it."""
+
+import pickle
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.engine.result import History, Result
+from hpsearch.workers.local import LocalWorker
+from hpsearch.workers.worker import Entering, Left, Round
+
+
+class WorkerLost(Exception):
+    """The process of a worker has ended, or does not answer."""
+
+
+class RemoteWorker(ABC):
+    """Asks a `LocalWorker` in another process, which answers by `answer_of`."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[int, Hashable] = {}  # by number of a run in training
+        self._histories: dict[int, History] = {}  # likewise
+
+    @abstractmethod
+    def _ask(self, question: str, argument: object) -> None:
+        """Send a question; returns at once."""
+
+    @abstractmethod
+    def _answer(self) -> Any:
+        """The answer to the last question. Raises WorkerLost."""
+
+    @abstractmethod
+    def _lost(self, error: WorkerLost) -> Round:
+        """The answer to a round of a worker that is lost."""
+
+    def ask_round(self, entering: Sequence[Entering], resting: Collection[int]) -> None:
+        for stack, _, runs in entering:
+            for index, _ in runs:
+                self._stacks[index], self._histories[index] = stack, History()
+        self._ask("round", (entering, resting))
+
+    def round(self) -> Round:
+        try:
+            sent: _Sent = self._answer()
+        except WorkerLost as error:
+            answer = self._lost(error)
+            self._stacks, self._histories = {}, {}
+            return answer
+        for index, numbers in sent.epoch.items():
+            self._histories[index].add(*numbers)
+        histories = {index: self._histories[index] for index in sent.epoch}
+        raised = [(stack, error.received()) for stack, error in sent.raised]
+        dropped = {stack for stack, _ in raised}
+        self._stacks = {index: stack for index, stack in self._stacks.items() if stack not in dropped}
+        return Round(histories, self._received(sent.left), raised)
+
+    def prune(self, runs: Collection[int]) -> Left:
+        self._ask("prune", runs)
+        try:
+            return self._received(self._answer())
+        except WorkerLost:
+            return []  # the next round tells
+
+    def _received(self, sent: "_LeftSent") -> Left:
+        for index, _ in sent:
+            del self._stacks[index], self._histories[index]
+        return [(index, each.received() if isinstance(each, _Raised) else each) for index, each in sent]
+
+
+def answer_of(worker: LocalWorker, question: str, argument: Any) -> object:
+    """The answer to a question of a `RemoteWorker`, in the other process."""
+    if question == "round":
+        worker.ask_round(*argument)
+        return _Sent.of(worker.round())
+    return _left_sent(worker.prune(argument))
+
+
+class RemoteTraceback(Exception):
+    """The cause of an error from another process: the text of its traceback, which pickling drops."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """An error on its way between processes."""
+
+    error: Exception
+    traceback: str
+
+    @classmethod
+    def of(cls, error: Exception) -> "_Raised":
+        """A RuntimeError takes the place of an error that cannot be pickled."""
+        text = "".join(traceback.format_exception(error))
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        return cls(error, text)
+
+    def received(self) -> Exception:
+        """The error, caused by its traceback."""
+        self.error.__cause__ = RemoteTraceback(self.traceback)
+        return self.error
+
+
+_LeftSent = list[tuple[int, Result | _Raised]]
+
+
+def _left_sent(left: Left) -> _LeftSent:
+    return [(index, _Raised.of(each) if isinstance(each, Exception) else each) for index, each in left]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A `Round` on its way between processes: with the numbers of the epoch alone, because whole histories would grow
+    with the square of the epochs."""
+
+    epoch: dict[int, tuple[float, ...]]
+    left: _LeftSent
+    raised: list[tuple[Hashable, _Raised]]
+
+    @classmethod
+    def of(cls, answer: Round) -> "_Sent":
+        epoch = {index: history.last for index, history in answer.histories.items()}
+        return cls(epoch, _left_sent(answer.left), [(stack, _Raised.of(error)) for stack, error in answer.raised])

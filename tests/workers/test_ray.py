@@ -1,0 +1,198 @@
+"""Runs train on the nodes of a real Ray cluster as they do in one process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.record.file import Record
+from tests.cli import TINY, records
+from tests.plugin_parts import HERE, Write
+
+pytestmark = pytest.mark.slow
+cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: pip install 'hpsearch[ray]'")
+
+GRID = ("name=g", "optimizer=sgd,adam", "lr=0.1,0.01", "seed=range(5)", "dropout=standard")
+
+
+class Nodes:
+    """A cluster on this machine: a head without processors, and nodes of one."""
+
+    def __init__(self) -> None:
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 10**8}
+        self._cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+        self._nodes: list[Any] = []
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def have(self, count: int) -> None:
+        """Add or remove nodes until there are so many."""
+        while len(self._nodes) < count:
+            self._nodes.append(self._cluster.add_node(num_cpus=1, object_store_memory=10**8))
+        while len(self._nodes) > count:
+            self.kill()
+
+    def kill(self) -> None:
+        self._cluster.remove_node(self._nodes.pop(), allow_graceful=False)
+
+    def end(self) -> None:
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Nodes]:
+    made = Nodes()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def nodes(cluster: Nodes) -> Nodes:
+    cluster.have(2)
+    return cluster
+
+
+class Sweep:
+    """A command in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        line = [sys.executable, "-m", "hpsearch", "-m", *TINY, *arguments]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(line, cwd=folder, text=True, start_new_session=True, **pipes)
+
+    def ended(self, code: int = 0) -> tuple[str, str]:
+        out, err = self.process.communicate(timeout=180)
+        assert self.process.returncode == code, out + err
+        return out, err
+
+
+def on(nodes: Nodes, *more: str) -> list[str]:
+    return ["hydra/launcher=ray", f"hydra.launcher.address={nodes.address}", *more]
+
+
+def numbers(sweep: Path) -> dict[str, Record]:
+    """The part of each record that does not depend on the place and the time of its training."""
+    timed = ("seconds", "lanes", "environment", "overrides")
+    return {name: {k: v for k, v in entry.items() if k not in timed} for name, entry in records(sweep).items()}
+
+
+def alone(folder: Path, *arguments: str) -> dict[str, Record]:
+    """The records of the same sweep on this machine."""
+    Sweep(folder, *arguments, "hydra.sweep.dir=alone").ended()
+    return numbers(folder / "alone")
+
+
+def wait_for(condition: Any, seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def workers() -> list[int]:
+    """The processes of actors."""
+    found = subprocess.run(["pgrep", "-f", "ray::_Actor"], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_a_grid_gives_the_records_of_one_machine(nodes: Nodes, tmp_path: Path) -> None:
+    out, err = Sweep(tmp_path, *GRID, *on(nodes)).ended()
+    assert err == ""
+    assert "best:" in out or "test" in out
+    there = numbers(tmp_path / "multirun" / "g")
+    assert len(there) == 20
+    assert there == alone(tmp_path, *GRID)
+    assert Sweep(tmp_path, *GRID, *on(nodes)).ended()[0].startswith("20 of 20 runs are already in ")
+    wait_for(lambda: not workers())
+
+
+LONG = ("name=g", "lr=0.1,0.01,0.001,0.0001", "seed=0,1", "epochs=200", "hydra.launcher.lanes=4")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+    return alone(tmp_path_factory.mktemp("long"), *LONG[:-1])
+
+
+@pytest.mark.parametrize("fault", ["a node is removed", "an actor is killed", "an actor hangs"])
+def test_a_sweep_survives(nodes: Nodes, tmp_path: Path, long: dict[str, Record], fault: str) -> None:
+    sweep = Sweep(tmp_path, *LONG, *on(nodes, "hydra.launcher.timeout=5"))
+    wait_for(lambda: len(workers()) == 2)
+    time.sleep(2)
+    if fault == "a node is removed":
+        nodes.kill()
+    else:
+        os.kill(workers()[0], signal.SIGKILL if fault == "an actor is killed" else signal.SIGSTOP)
+    sweep.ended()
+    assert numbers(tmp_path / "multirun" / "g") == long
+
+
+def test_a_driver_that_is_killed_leaves_no_actor_and_its_command_goes_on(
+    nodes: Nodes, tmp_path: Path, long: dict[str, Record]
+) -> None:
+    sweep = Sweep(tmp_path, *LONG, *on(nodes))
+    wait_for(lambda: len(workers()) == 2)
+    sweep.process.kill()
+    sweep.process.communicate()
+    wait_for(lambda: not workers())
+    Sweep(tmp_path, *LONG, *on(nodes)).ended()
+    assert numbers(tmp_path / "multirun" / "g") == long
+
+
+def test_ctrl_c_ends_the_epoch_and_the_actors(nodes: Nodes, tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path, *LONG, *on(nodes))
+    wait_for(lambda: len(workers()) == 2)
+    time.sleep(2)
+    sweep.process.send_signal(signal.SIGINT)
+    _, err = sweep.ended(130)
+    assert "stopping after this epoch" in err
+    assert "interrupted; to go on: python -m hpsearch -m" in err
+    wait_for(lambda: not workers())
+
+
+def test_a_search_prunes_on_several_nodes_as_on_one(nodes: Nodes, tmp_path: Path) -> None:
+    space = ("lr=tag(log, interval(0.001, 0.5))", "hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=9", "epochs=9")
+    halving = (
+        "hydra/sweeper/sampler=random",
+        "hydra.sweeper.sampler.seed=1",
+        "hydra/sweeper/pruner=synchronous_halving",
+    )
+    chosen = ("name=g", *space, *halving, "hydra.sweeper.pruner.cohort=9")
+    Sweep(tmp_path, *chosen, *on(nodes)).ended()
+    (tmp_path / "multirun" / "hpsearch.db").unlink()
+    there = numbers(tmp_path / "multirun" / "g")
+    assert sorted(entry["status"] for entry in there.values()) == ["finished"] + 8 * ["pruned"]
+    assert there == alone(tmp_path, *chosen)
+
+
+def test_parts_of_a_plugin_travel_with_the_runs(nodes: Nodes, tmp_path: Path, module: Write) -> None:
+    from tests.plugin_parts import PARTS
+
+    module("my_parts", PARTS)
+    chosen = (HERE, "name=g", "optimizer=sign_sgd", "architecture.activation=swish", "init=small", "lr=0.01,0.1")
+    Sweep(tmp_path, *chosen, *on(nodes)).ended()
+    assert numbers(tmp_path / "multirun" / "g") == alone(tmp_path, *chosen)
+
+
+def test_wrong_options_are_one_line(nodes: Nodes, tmp_path: Path) -> None:
+    def fault(*more: str) -> str:
+        return Sweep(tmp_path, "name=g", "lr=0.1,0.2", *on(nodes), *more).ended(2)[1]
+
+    assert fault("hydra.launcher.cpus=64") == (
+        "error: hydra.launcher.cpus=64: must be at most 1: no node of the cluster has more; "
+        "with hydra.launcher.workers=N it may add some\n"
+    )
+    assert fault("hydra.launcher.gpus=1").startswith("error: hydra.launcher.gpus=1.0: must be at most 0: no node")
+    assert fault("hydra.launcher.retries=-1") == "error: hydra.launcher.retries=-1: must be at least 0\n"
+    nobody = fault("hydra.launcher.address=127.0.0.1:1")
+    assert nobody.startswith("error: hydra.launcher.address=127.0.0.1:1: ")
+    assert nobody.count("\n") == 1
+    assert not (tmp_path / "multirun").exists()
