@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(SUITES)}; default: all")
     parser.add_argument("--rounds", type=int, help="times that each case is timed (default: each suite's own, 1 to 5)")
-    parser.add_argument("--long", action="store_true", help="growth: 10,000 runs as well")
+    parser.add_argument("--long", action="store_true", help="growth: 10,000 runs as well; scale: 100,000")
     parser.add_argument("--output", type=Path, default=Path("benchmarks.json"), help="default: benchmarks.json")
     arguments = parser.parse_args()
     suites = arguments.suites or list(SUITES)

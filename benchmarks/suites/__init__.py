@@ -12,7 +12,9 @@ from benchmarks.suites.growth import growth
 from benchmarks.suites.jobs import jobs
 from benchmarks.suites.memory import memory
 from benchmarks.suites.module import module
+from benchmarks.suites.ray import ray
 from benchmarks.suites.reports import reports
+from benchmarks.suites.scale import scale
 from benchmarks.suites.sizes import sizes
 from benchmarks.suites.startup import startup
 from benchmarks.timing import Found, Options
@@ -32,4 +34,6 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "cuda": cuda,
     "reports": reports,
     "memory": memory,
+    "ray": ray,
+    "scale": scale,
 }

@@ -1,0 +1,66 @@
+"""The process that was started, alone: real configurations, scheduler, search and records, and workers that train
+nothing."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.command import CHECKOUT
+from benchmarks.timing import Found, Options, Unmeasured, table
+
+NET = "data=digits", "architecture.width=4", "epochs=1", "batch_size=1437", "weights=none", "report=false", "name=s"
+SEARCH = "hydra/sweeper=hpsearch", "hydra/sweeper/sampler=random", "lr=tag(log, interval(0.00001, 10))"
+FEW = 10
+
+
+def scale(options: Options) -> Found:
+    """Grids and random searches of so many runs whose training takes no time; the start of the command, in that of 10
+    runs, is left out of the rate."""
+    sizes = [1_000, 10_000, *([100_000] if options.long else [])]
+    ways: dict[str, Callable[[int], tuple[str, ...]]] = {
+        "grid": lambda runs: (f"seed=range({runs})",),
+        "search": lambda runs: (*SEARCH, f"hydra.sweeper.n_trials={runs}"),
+    }
+    rows: list[tuple[str, int, float, float, int, float]] = []
+    for name, arguments in ways.items():
+        start, *_ = _command(*arguments(FEW))
+        for runs in sizes if name == "grid" else sizes[:2]:
+            seconds, memory, report = _command(*arguments(runs))
+            rows.append((name, runs, seconds, (runs - FEW) / (seconds - start), memory, report))
+    columns = {
+        "command": [name for name, *_ in rows],
+        "runs": [f"{runs:,}" for _, runs, *_ in rows],
+        "seconds": [f"{row[2]:.1f}" for row in rows],
+        "runs a second": [f"{row[3]:.0f}" for row in rows],
+        "MiB": [f"{row[4]}" for row in rows],
+        "the report again, seconds": [f"{row[5]:.1f}" for row in rows],
+    }
+    return Found(table(columns), rows)
+
+
+def _command(*arguments: str) -> tuple[float, int, float]:
+    """Seconds and MiB of a sweep, and seconds of the table from its records."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, output = _timed(folder, "benchmarks.peers.fake_workers", "-m", *NET, *arguments)
+        memory = re.search(r"^memory (\d+) MiB$", output, flags=re.MULTILINE)
+        if memory is None:
+            raise Unmeasured("failed: it named no memory")
+        report, _ = _timed(folder, "hpsearch.report", str(Path("multirun", "s")))
+        return seconds, int(memory[1]), report
+
+
+def _timed(folder: str, *arguments: str) -> tuple[float, str]:
+    path = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", *arguments]
+    started = perf_counter()
+    ended = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, check=False, capture_output=True, text=True
+    )
+    if ended.returncode:
+        raise Unmeasured(f"failed with exit code {ended.returncode}: {ended.stderr.strip()[-200:]}")
+    return perf_counter() - started, ended.stdout
