@@ -28,6 +28,7 @@ from hpsearch.report.summary_table import (
 )
 
 SHOWN_ROWS = 40  # on the terminal
+LEAST_WIDTH = 12  # of a column that names a configuration, unless all its cells are shorter
 SHOWN_LONG_ROWS = 5  # on the terminal, of rows with several lines each
 
 
@@ -206,8 +207,16 @@ def show(shown: Display, console: Console) -> None:
         bold.insert(0, "configuration", False)
         names, rows = 1, SHOWN_LONG_ROWS
     table = Table(show_lines=rows < SHOWN_ROWS)
-    for i, heading in enumerate(cells):
-        table.add_column(Text(heading), justify="left" if i < names else "right", overflow="fold", no_wrap=i >= names)
+    narrow = _width(cells) > console.width
+    for i, heading in enumerate(map(str, cells)):
+        longest = max(map(len, cells[heading]), default=0)
+        if i < names:
+            table.add_column(Text(heading), overflow="fold", min_width=min(LEAST_WIDTH, longest))
+        else:  # a long key must hide neither its value nor other columns
+            key, _, value = heading.partition("=")
+            split = narrow and bool(value)
+            text = Text(f"{key}\n={value}" if split else heading)
+            table.add_column(text, justify="right", no_wrap=True, max_width=longest if split else None)
     for row, marks in zip(cells.head(rows).values, bold.values, strict=False):
         table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(row, marks, strict=True)))
     console.print(table)

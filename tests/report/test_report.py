@@ -1,5 +1,6 @@
 """From a folder of records to tables, a verdict and a page: what is counted, what is left out, what is said."""
 
+import io
 import json
 import math
 import random
@@ -669,3 +670,13 @@ def test_best_yaml_names_the_file_that_was_typed(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "s", [entry(0.9, overrides=typed, data=data)])
     summary_json.write(analysis.read([folder]), folder)
     assert yaml.safe_load((folder / "best.yaml").read_text())["data"] == {"name": "table", "path": "my tables/x.csv"}
+
+
+def test_a_narrow_terminal_hides_neither_the_values_of_a_long_key_nor_the_rows_names() -> None:
+    values = {f"optimizer.weight_decay=1e-0{number}": ["0.0869 ± 0.0050"] for number in (4, 5, 6)}
+    cells = pd.DataFrame({"dropout.p": ["0.1"], **values})
+    console = Console(width=80, file=io.StringIO())
+    tables.show(tables.Display(cells, cells.eq("0.1"), "x", names=1, further=0), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "│ 0.1 " in printed
+    assert all(value in printed for value in ("=1e-04 ", "=1e-05 ", "=1e-06 "))
