@@ -18,6 +18,7 @@ from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count
+from hpsearch.record.commands import MULTIRUN
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
@@ -117,7 +118,7 @@ def _remove_if_without_runs(sweep: Path) -> None:
     """Remove the folder that was made before a fault was found, if no run has left anything."""
     inside = os.listdir(sweep) if sweep.is_dir() else []
     empty = [name for name in inside if (sweep / name).is_dir() and not os.listdir(sweep / name)]
-    if sweep.is_dir() and set(inside) - set(empty) == {"multirun.yaml"}:
+    if sweep.is_dir() and set(inside) - set(empty) == {MULTIRUN}:
         shutil.rmtree(sweep)
         with suppress(OSError):  # its parent holds other sweeps
             sweep.parent.rmdir()

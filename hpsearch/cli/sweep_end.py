@@ -1,9 +1,9 @@
 """The end of a sweep: its results are printed, written, and entered into the dashboard's storage."""
 
 import os
-import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.console import Console
 from hpsearch.cli import confirm, interrupt, winner_files
 from hpsearch.cli.task_function import STORAGE
 from hpsearch.errors import write_errors
-from hpsearch.record.commands import command, flags, override
+from hpsearch.record import commands
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
@@ -21,11 +21,9 @@ from hpsearch.search.config import SweeperConf
 
 
 def resume_command(hydra_cfg: DictConfig) -> str:
-    """The command that started this sweep, with the name that it was given, so that it goes on in its folder."""
-    typed = [*hydra_cfg.hydra.overrides.hydra, *hydra_cfg.hydra.overrides.task]
-    named = any(re.match(r"(name|hydra\.sweep\.dir|experiment|search)=", line) for line in typed)
-    lines = [line for line in typed if line != "hydra.mode=MULTIRUN"]
-    return command("-m", *flags(hydra_cfg.hydra), *lines, *([] if named else [override("name", hydra_cfg.name)]))
+    """The command that goes on with this sweep."""
+    cfg: Any = OmegaConf.to_container(hydra_cfg, resolve=False)
+    return commands.resume_command(cfg, hydra_cfg.name)
 
 
 def results(hydra_cfg: DictConfig) -> None:
@@ -48,9 +46,9 @@ def results(hydra_cfg: DictConfig) -> None:
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)
     winner_files.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
-    if not (sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
+    if not (sweep / commands.MULTIRUN).exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
-            OmegaConf.save(hydra_cfg, sweep / "multirun.yaml")
+            OmegaConf.save(hydra_cfg, sweep / commands.MULTIRUN)
     if hydra_cfg.report:
         output = write.place([sweep])
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second

@@ -27,6 +27,7 @@ from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
+from hpsearch.record.commands import MULTIRUN
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import DEFAULT
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
@@ -74,7 +75,7 @@ class OptunaSweeper(Sweeper):
             search = None if grid else self._search(*self._settings(arguments))
             with write_errors(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                OmegaConf.save(self.hydra_cfg, self.folder / "multirun.yaml")
+                OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
             if search is None:
                 for returned in self._launch(grid, 0):
                     _ = returned.return_value  # raises the failure of the run

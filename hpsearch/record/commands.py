@@ -10,6 +10,8 @@ import yaml
 
 from hpsearch.record.file import Record
 
+MULTIRUN = "multirun.yaml"  # Hydra's file in a sweep's folder
+
 
 def flags(hydra: Any) -> list[str]:
     """The options of a command that is composed of a user's files, too: --config-dir and --config-name."""
@@ -28,15 +30,43 @@ class Origin:
 
 def of_sweep(sweep: Path) -> Origin | None:
     """The origin that Hydra's ``multirun.yaml`` tells; None without a file that can be read."""
-    try:
-        hydra = yaml.safe_load((sweep / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]
-        overrides = hydra["overrides"]
-        given = [
-            line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)
-        ]
-        return Origin(command("-m", *flags(hydra), *given), not hydra["sweeper"]["_target_"].endswith(".BasicSweeper"))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    cfg = read_multirun(sweep)
+    if cfg is None:
         return None
+    hydra = cfg["hydra"]
+    overrides = hydra["overrides"]
+    given = [line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)]
+    return Origin(command("-m", *flags(hydra), *given), is_searched(cfg))
+
+
+def read_multirun(sweep: Path) -> dict[str, Any] | None:
+    """The configuration of a sweep's last command, not resolved; None without a whole ``multirun.yaml`` of Hydra."""
+    try:
+        cfg = yaml.safe_load((sweep / MULTIRUN).read_text(encoding="utf-8"))
+        hydra = cfg["hydra"]
+        lines = [*hydra["overrides"]["task"], *hydra["overrides"]["hydra"], *flags(hydra)]
+        valid = isinstance(cfg, dict) and all(isinstance(line, str) for line in lines)
+        return cfg if valid and isinstance(hydra["sweeper"]["_target_"], str) else None
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def is_searched(cfg: dict[str, Any]) -> bool:
+    """True if a sampler chose the configurations, False for a grid. cfg: of `read_multirun`."""
+    return not cfg["hydra"]["sweeper"]["_target_"].endswith(".BasicSweeper")
+
+
+def resume_command(cfg: Any, name: str) -> str:
+    """The command that started a sweep, so that it goes on in its folder.
+
+    cfg: of `read_multirun`. name: the sweep's, which stands in the command unless the command brings it along.
+    """
+    hydra = cfg["hydra"]
+    lines = [*hydra["overrides"]["hydra"], *hydra["overrides"]["task"]]
+    typed = any(re.match(r"(name|hydra\.sweep\.dir)=", line) for line in lines)
+    named = typed or "${" not in str(cfg.get("name", "${"))  # the default has the time of the start
+    given = [line for line in lines if line != "hydra.mode=MULTIRUN"]
+    return command("-m", *flags(hydra), *given, *([] if named else [override("name", name)]))
 
 
 def configuration_command(entries: list[Record]) -> str:
@@ -56,4 +86,10 @@ def override(key: str, value: str) -> str:
 
 def command(*arguments: str) -> str:
     """The command line, quoted for a shell."""
-    return shlex.join(("python", "-m", "hpsearch", *map(str, arguments)))
+    return shlex.join(("python", "-m", "hpsearch", *map(_without_password, map(str, arguments))))
+
+
+def _without_password(argument: str) -> str:
+    """An argument in which *** stands for the password of a URL."""
+    shown = re.sub(r"(://[^:@/]*:).*@", r"\1***@", argument)
+    return re.sub(r"(?i)([?&][^=&]*passw[^=&]*=)[^&']*", r"\1***", shown) if "://" in shown else shown

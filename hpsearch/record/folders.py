@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+from hpsearch.record.file import FILE
+
 FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
 BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
 
@@ -25,6 +27,20 @@ def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
 def run_folders(sweep: Path) -> list[str]:
     """The names of the runs' folders in a sweep's folder, by number."""
     return sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
+
+
+def fault_of_sweep(sweep: Path) -> str | None:
+    """One line if the folder holds no runs, else None."""
+    cure = "name the folder of a sweep, multirun/<name>"
+    if not sweep.is_dir():
+        return f"{sweep}: no such folder; {cure}"
+    if run_folders(sweep):
+        return None
+    if (sweep / FILE).exists():
+        return f"{sweep}: is the folder of one run; name its sweep's, {sweep.parent}"
+    if inside := sorted(path.name for path in sweep.iterdir() if path.is_dir() and run_folders(path)):
+        cure = f"name one of those in it: {', '.join(inside[:5])}"
+    return f"{sweep}: holds no runs of hpsearch; {cure}"
 
 
 class Folders:

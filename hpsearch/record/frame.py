@@ -1,12 +1,11 @@
 """Records become one table with a row per run, and a line for each record that had to be left out.
 
-Long, because reading, checking and naming the swept keys decide together on a row.
+Long, because each reason to leave out a record stands beside the others.
 """
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,14 @@ import pandas as pd
 
 from hpsearch.formatting import count
 from hpsearch.record.data_set import names_of
-from hpsearch.record.file import SCHEMA, Record, Unreadable, load_record, number, write_whole
+from hpsearch.record.file import Record, Unreadable, load_record, number, write_whole
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
+from hpsearch.record.shape import check
+from hpsearch.record.swept import configuration_of, flattened, swept_keys
 
 SHOWN_NOTES = 10
-NUMBER, WORDS = (int, float, type(None)), (str, type(None))
-SHAPE = {  # of a record, as far as a report reads it
-    "config": {"data": {"name": str}, "seed": int},
-    "overrides": [str],
-    "reason": WORDS,
-    "seconds": NUMBER,
-    "metric": {"name": str, "maximize": bool, "unit": str},
-    "target": {"name": WORDS},
-    "metrics": (dict, type(None)),
-    "history": {"train_loss": [NUMBER]},
-    "test_samples": int,
-    "test_batches": {"correct": [int], "total": [int]},
-    "environment": {"versions": {"torch": str}, "git_commit": WORDS, "device": str, "device_name": str, "threads": int},
-}
 
 
 @dataclass(frozen=True)
@@ -96,11 +83,11 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     names = names_of(records)
     rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
-    flats = [_flat(completed(record["config"])) for record in records]
+    flats = [flattened(completed(record["config"])) for record in records]
     for flat, name in zip(flats, names, strict=True):
         if flat.pop("data.fingerprint", None):
             flat["data.path"] = name
-    swept = _swept_keys(flats)
+    swept = swept_keys(flats)
     frame = pd.DataFrame([row | {"configuration": numbers[row["configuration"]]} for row in rows])
     for key, name in swept.items():
         frame[name] = pd.Series([flat.get(key) for flat in flats], dtype=object).infer_objects()
@@ -142,18 +129,6 @@ def _further(records: list[Record], measure: Measure) -> list[str]:
     return [name for name in names if name not in (measure.name, "loss")]
 
 
-def configuration_of(record: Record) -> str:
-    """A text that is equal for records that differ only in their seed."""
-    flat = _flat(record["config"])
-    return json.dumps([[key, _plain(flat[key])] for key in sorted(flat) if key != "seed"])
-
-
-def values_of(record: Record, keys: Sequence[str]) -> list[Any]:
-    """The values of swept keys in a record; None for a key that it has not."""
-    flat = _flat(record["config"])
-    return [_plain(flat.get(key, flat.get(f"{key}.name"))) for key in keys]
-
-
 def run_table(runs: Runs) -> pd.DataFrame:
     """A row per run, with the columns of ``runs.csv``."""
     metrics = dict.fromkeys(
@@ -174,15 +149,8 @@ def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:
 
 def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
     """The run's row of the frame. Raises Unreadable if a value of the record has another type, length or range."""
-    _check(record, SHAPE)
-    measure, metrics = Measure.of(record), record["metrics"] or {}
-    _check(
-        record | {"metrics": metrics}, {"history": {measure.val: [NUMBER]}, "metrics": dict.fromkeys(metrics, NUMBER)}
-    )
+    measure, metrics = check(record), record["metrics"] or {}
     correct, total = record["test_batches"]["correct"], record["test_batches"]["total"]
-    history = record["history"]
-    if len(correct) != len(total) or 0 in total or len(history["train_loss"]) != len(history[measure.val]):
-        raise Unreadable("its lists do not fit together")
     names = dict.fromkeys([*measure.columns, *metrics])
     row = {
         "sweep": sweep,
@@ -198,64 +166,4 @@ def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
         "seconds": number(record["seconds"]),
         "reason": record["reason"],
     }
-    validated = any(value is not None for value in history[measure.val])  # a split may leave no rows for validation
-    for name in (measure.val, measure.test) if validated else (measure.test,):
-        within = 0 <= row[name] <= 1 if measure.is_accuracy else not math.isnan(row[name])
-        if row["status"] == "finished" and not within:
-            kind = "accuracy" if measure.is_accuracy else "number"
-            raise Unreadable(f"finished with {name}={row[name]}, which is no {kind}")
     return row
-
-
-def _check(record: Record, shape: Any) -> None:
-    if misfit := next(_misfits(record, shape), None):
-        raise Unreadable(f"{misfit} is not what schema={SCHEMA} promises")
-
-
-def _misfits(value: Any, shape: Any, path: str = "") -> Iterator[str]:
-    """The path of each value without its shape. A shape: a dict by key, a list of one shape, or types."""
-    if isinstance(shape, dict) and isinstance(value, dict):
-        for key, inner in shape.items():
-            yield from _misfits(value.get(key), inner, f"{path}.{key}")
-    elif isinstance(shape, list) and isinstance(value, list):
-        for item in value:
-            yield from _misfits(item, shape[0], path)
-    elif isinstance(shape, (dict, list)) or not isinstance(value, shape):
-        yield path[1:]
-
-
-def _plain(value: Any) -> Any:
-    """Make 1 and 1.0 one value."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"optimizer": {"name": "sgd"}} -> {"optimizer.name": "sgd"}; lists and null become text, as they are typed."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            text = f"[{','.join(map(str, value))}]" if isinstance(value, list) else "null"
-            flat[f"{prefix}{key}"] = text if isinstance(value, list) or value is None else value
-    return flat
-
-
-def _swept_keys(configs: list[dict[str, Any]]) -> dict[str, str]:
-    """The keys that differ between configurations, without the seed: flat key -> its name on the command line.
-
-    A group's option counts only if it differs under the same choice of the group. A configuration without a key does
-    not count for that key.
-    """
-    keys = [key for key in dict.fromkeys(key for config in configs for key in config) if key != "seed"]
-    swept: dict[str, str] = {}
-    for key in keys:
-        group, dot, option = key.rpartition(".")
-        choice = f"{group}.name" if dot and option != "name" else None
-        values: dict[Any, set[Any]] = {}
-        for config in configs:
-            if key in config:
-                values.setdefault(config.get(choice) if choice else None, set()).add(config[key])
-        if any(len(different) > 1 for different in values.values()):
-            swept[key] = group if option == "name" else key
-    return swept

@@ -9,8 +9,7 @@ import pandas as pd
 from hpsearch.errors import UsageError
 from hpsearch.formatting import SPREADS, count, duration
 from hpsearch.record.commands import Origin, of_sweep
-from hpsearch.record.file import FILE
-from hpsearch.record.folders import run_folders
+from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.frame import Runs, gather
 from hpsearch.report import confirmation, retraining, tables, verdict_text
 from hpsearch.report.summary_table import summarise
@@ -77,7 +76,7 @@ def read(
 
 def read_runs(sweeps: Sequence[Path]) -> Runs:
     """The runs of sweeps. Raises UsageError for a folder without records."""
-    faults = [fault for sweep in sweeps if (fault := _fault(sweep))]
+    faults = [fault for sweep in sweeps if (fault := fault_of_sweep(sweep))]
     if faults:
         raise UsageError(faults)
     runs = gather(sweeps)
@@ -86,16 +85,3 @@ def read_runs(sweeps: Sequence[Path]) -> Runs:
         missing = f"{listed}: no run has a record yet ({count(len(runs.missing), 'run')} missing)"
         raise UsageError([*runs.notes, missing])
     return runs
-
-
-def _fault(sweep: Path) -> str | None:
-    cure = "name the folder of a sweep, multirun/<name>"
-    if not sweep.is_dir():
-        return f"{sweep}: no such folder; {cure}"
-    if run_folders(sweep):
-        return None
-    if (sweep / FILE).exists():
-        return f"{sweep}: is the folder of one run; name its sweep's, {sweep.parent}"
-    if inside := sorted(path.name for path in sweep.iterdir() if path.is_dir() and run_folders(path)):
-        cure = f"name one of those in it: {', '.join(inside[:5])}"
-    return f"{sweep}: holds no runs of hpsearch; {cure}"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.formatting import count
-from hpsearch.record.frame import Runs, configuration_of, gather
+from hpsearch.record.frame import Runs, gather
 from hpsearch.record.measure import Measure
+from hpsearch.record.swept import configuration_of
 from hpsearch.report import stats
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import Verdict

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hpsearch.formatting import count
 from hpsearch.record.file import Record
-from hpsearch.record.frame import Runs, gather, values_of
+from hpsearch.record.frame import Runs, gather
+from hpsearch.record.swept import values_of
 from hpsearch.report import stats
 
 FOLDER = "retrain"  # below the sweep's

@@ -38,7 +38,7 @@ class StorageError(UsageError):
 
 def masked(url: str) -> str:
     """The URL with *** for its password; *** alone for a text that is no URL."""
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed is None:
         return "***"
     if not _secrets(parsed):
@@ -46,7 +46,7 @@ def masked(url: str) -> str:
     return re.sub(r"(?i)([?&][^=&]*passw[^=&]*=)[^&]*", r"\1***", parsed.render_as_string(hide_password=True))
 
 
-def _parsed(url: str) -> URL | None:
+def parsed_url(url: str) -> URL | None:
     """None for a text that is no URL, and if an @ in the password is not written as %40: the host would begin there."""
     try:
         parsed = make_url(url)
@@ -65,7 +65,7 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        if _parsed(url) is None:
+        if parsed_url(url) is None:
             raise self.fault(f"cannot be used: it is no URL like {URLS} (with %40 for @ in the password)")
         with self.errors(opening=True):
             self.rdb = _open(url)
@@ -150,7 +150,7 @@ class Storage:
 
 def _open(url: str) -> RDBStorage:
     parsed, options = make_url(url), dict[str, Any]()
-    file = _file(parsed)
+    file = file_of(parsed)
     if parsed.get_backend_name() == "sqlite":
         options = {"connect_args": {"timeout": BUSY_SECONDS}}
     else:
@@ -179,7 +179,7 @@ def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _file(url: URL) -> Path | None:
+def file_of(url: URL) -> Path | None:
     """The file of a SQLite storage, if it is in one."""
     name = url.database or ""
     in_file = url.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")

@@ -67,7 +67,9 @@ class MirroredStudy:
                 self.enqueue_again(trial)
 
     def _mend(self, trials: Mapping[int, FrozenTrial], retry_failed: int) -> None:
-        dead = {id: t for id, t in trials.items() if t.state is TrialState.RUNNING and _dead(t.user_attrs.get(WORKER))}
+        dead = {
+            id: t for id, t in trials.items() if t.state is TrialState.RUNNING and has_ended(t.user_attrs.get(WORKER))
+        }
         for trial in dead.values():
             trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
             trial.user_attrs[AGAIN] = "its process ended"
@@ -178,7 +180,7 @@ def _others(kept: Any, now: Any, key: str = "") -> list[str]:
     return [] if kept == now else [f"{key}: {shown}"]
 
 
-def _dead(worker: object) -> bool:
+def has_ended(worker: object) -> bool:
     """True if the process was one of this machine and has ended. Of other machines nothing is known."""
     host, _, process = str(worker).rpartition(":")
     if host != socket.gethostname() or not process.isdecimal():

@@ -9,8 +9,8 @@ from hpsearch.engine.result import Result
 from hpsearch.record.data_set import mark_of
 from hpsearch.record.file import Record, number, read_record
 from hpsearch.record.folders import run_folders
-from hpsearch.record.frame import configuration_of
 from hpsearch.record.measure import Measure
+from hpsearch.record.swept import configuration_of
 from hpsearch.task import weights
 from hpsearch.workers.run import Outcome, Run
 
