@@ -79,6 +79,11 @@ class BulkStorage(Storage):
         with self._errors():
             self._writer.save(trials)
 
+    def end(self, trials: Mapping[int, FrozenTrial]) -> None:
+        """Write the end of trials that other processes began. Of several callers at once, the first one writes."""
+        with self._errors():
+            self._writer.end(trials)
+
     def trials(self, study_id: int) -> dict[int, FrozenTrial]:
         """All trials of a study as they are now, by id."""
         with self._errors():
@@ -168,6 +173,17 @@ class _Tables:
                 self._write(connection, self._open, after)
             self._note(after)
 
+    def end(self, trials: Mapping[int, FrozenTrial]) -> None:
+        table = self._tables["trials"]
+        before = {id: _rows(self._storage.get_trial(id)) for id in trials}
+        with self._storage.engine.begin() as connection:
+            for id in sorted(trials):  # in one order, because callers that lock each other's rows would wait for ever
+                rows = _rows(trials[id])
+                unfinished = (table.c.trial_id == id) & table.c.state.in_(["RUNNING", "WAITING"])
+                # locks the row: a second caller waits here, and finds a trial that has ended
+                if connection.execute(sql.update(table).where(unfinished).values(rows[STATE])).rowcount:
+                    self._write(connection, {id: before[id] | {STATE: rows[STATE]}}, {id: rows})
+
     def _write(self, connection: sql.Connection, before: Mapping[int, Rows], after: Mapping[int, Rows]) -> None:
         """Insert the rows of trials that they did not have before, and update those that differ."""
         inserted, updated = defaultdict[str, list[Row]](list), defaultdict[str, list[Row]](list)
@@ -250,6 +266,9 @@ class _Methods:
         for id, trial in trials.items():
             with suppress(UpdateFinishedTrialError):  # the trial stays as it has ended
                 self._save(id, trial, self._storage.get_trial(id))
+
+    def end(self, trials: Mapping[int, FrozenTrial]) -> None:
+        self.save(trials)
 
     def _save(self, id: int, trial: FrozenTrial, before: FrozenTrial) -> None:
         for step, value in trial.intermediate_values.items():

@@ -73,7 +73,7 @@ class MirroredStudy:
         for trial in dead.values():
             trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
             trial.user_attrs[AGAIN] = "its process ended"
-        self.storage.save(dead)
+        self.storage.end(dead)
         for trial in trials.values():
             if trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
                 trial.user_attrs.setdefault(AGAIN, "failed")  # in memory: a trial that has ended is not written

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import optuna
 import pytest
@@ -285,6 +286,25 @@ class TestSave:
         (found,) = read(database, study)
         assert (found.state, found.values, found.user_attrs) == (TrialState.FAIL, None, {})
         assert not found.intermediate_values
+
+    def test_of_two_that_end_a_trial_at_once_the_first_writes(self, quick: BulkStorage) -> None:
+        """As commands do that begin at once after `kill -9`: each finds the trials of the dead process."""
+        study = quick.study("s", ["maximize"])
+        (row,) = quick.begin(study._study_id, [running()])
+        assert row is not None
+        other = BulkStorage(quick.url)
+        first, second = (made(TrialState.FAIL, user_attrs={AGAIN: name}) for name in ("first", "second"))
+
+        def meanwhile(connection: sql.Connection) -> None:
+            """Both have found the trial running, and the second is about to write."""
+            other.end({row: first})
+
+        sql.event.listen(quick.rdb.engine, "begin", meanwhile, once=True)
+        with patch.object(quick.rdb, "get_trial", return_value=quick.rdb.get_trial(row)):
+            quick.end({row: second})
+        other.close()
+        (found,) = read(quick, study)
+        assert (found.state, found.user_attrs) == (TrialState.FAIL, {AGAIN: "first"})
 
     def test_what_could_not_be_written_is_written_the_next_time(self, database: BulkStorage) -> None:
         study = database.study("s", ["maximize"])
