@@ -6,6 +6,7 @@ from benchmarks.suites.cnn import cnn
 from benchmarks.suites.commands import commands, thousand
 from benchmarks.suites.cuda import cuda
 from benchmarks.suites.digits import digits
+from benchmarks.suites.drivers import drivers
 from benchmarks.suites.fashion import fashion
 from benchmarks.suites.folds import folds
 from benchmarks.suites.growth import growth
@@ -36,4 +37,5 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "memory": memory,
     "ray": ray,
     "scale": scale,
+    "drivers": drivers,
 }

@@ -1,4 +1,4 @@
-"""A study that several processes search at once, on PostgreSQL: the cost of a trial, and that none is lost or doubled."""
+"""A study that several processes search at once on PostgreSQL: what a trial costs, and that none is lost."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from benchmarks.command import CHECKOUT
 from benchmarks.programs import ROOT
 from benchmarks.suites.jobs import NET
 from benchmarks.timing import Found, Options, Unmeasured, table
-from hpsearch.record.file import load_record
+from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.search.bulk import POINT, BulkStorage, counting
 from hpsearch.search.study import WORKER
@@ -159,4 +159,5 @@ def _ended(processes: Sequence["subprocess.Popen[str]"]) -> None:
 def _overrides(folder: Path) -> list[set[str]]:
     """The overrides of each record of a driver."""
     sweep = folder / "multirun" / "s"
-    return [set(load_record(sweep / name)["overrides"]) for name in run_folders(sweep)] if sweep.is_dir() else []
+    folders = run_folders(sweep) if sweep.is_dir() else []
+    return [set(record["overrides"]) for name in folders if (record := read_record(sweep / name)) is not None]

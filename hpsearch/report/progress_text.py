@@ -42,7 +42,8 @@ def headline(progress: Progress) -> str:
     elif not progress.over and total is not None:
         parts.append(_left(progress, thing))
     if progress.times:
-        parts.append(f"the last {_ago(progress.now - max(progress.times))} ago")
+        last = "record" if progress.trials is None else "trial"
+        parts.append(f"last {last} {_ago(progress.now - max(progress.times))} ago")
     elif progress.started is not None:
         parts.append(f"begun {_ago(progress.now - progress.started)} ago")
     return ", ".join(parts)

@@ -104,7 +104,7 @@ def test_a_torn_multirun_yaml_is_a_note(tmp_path: Path, typed: Typed, content: s
     (folder / commands.MULTIRUN).write_text(content)
     shown = typed(folder)
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out.startswith(f"{folder}: 2 runs ended, the last ")
+    assert shown.out.startswith(f"{folder}: 2 runs ended, last record ")
     assert f"note         {folder / commands.MULTIRUN}: cannot be read" in shown.out
 
 
@@ -113,7 +113,7 @@ def test_a_single_run_is_a_sweep_of_one(tmp_path: Path, typed: Typed) -> None:
     for options in [(), ("--watch",)]:
         shown = typed(folder, *options)
         assert shown.code == 0
-        assert shown.out.startswith(f"{folder}: 1 run ended, the last 0 s ago\nbest  accuracy on validation 90.00 %")
+        assert shown.out.startswith(f"{folder}: 1 run ended, last record 0 s ago\nbest  accuracy on validation 90.00 %")
 
 
 def test_a_password_is_masked(tmp_path: Path, typed: Typed) -> None:
@@ -163,7 +163,7 @@ def test_a_sweep_as_typed(cli: Cli, typed: Typed) -> None:
     assert cli(*command).code == 0
     folder = cli.multirun / "grid"
     shown = typed(folder)
-    assert shown.out.startswith(f"{folder}: all 4 runs ended, the last ")
+    assert shown.out.startswith(f"{folder}: all 4 runs ended, last record ")
     assert "to go on" not in shown.out
     shutil.rmtree(next(folder.glob("001_*")))
     assert typed(folder).out.startswith(f"{folder}: all 3 runs ended")  # its command has ended, and no folder is left
@@ -191,7 +191,7 @@ def test_a_search_as_typed(cli: Cli, typed: Typed) -> None:
     assert cli(*SEARCH, *SPACE, "name=s", "hydra.sweeper.n_trials=3").code == 0
     before = {path: path.stat().st_mtime_ns for path in sorted(cli.folder.rglob("*"))}
     shown = typed(cli.multirun / "s")
-    assert shown.out.startswith(f"{cli.multirun / 's'}: all 3 trials ended, the last ")
+    assert shown.out.startswith(f"{cli.multirun / 's'}: all 3 trials ended, last trial ")
     assert {path: path.stat().st_mtime_ns for path in sorted(cli.folder.rglob("*"))}.keys() == before.keys()
     (cli.multirun / "hpsearch.db").unlink()
     shown = typed(cli.multirun / "s")
@@ -213,10 +213,10 @@ def test_a_running_grid_is_watched_to_its_end(tmp_path: Path) -> None:
     lines = out.splitlines()
     assert err == ""
     assert re.match(
-        r"multirun/grid: [1-5] of 6 runs ended, about .+ left at [\d,.]+ runs an hour, the last \d+ s ago", lines[0]
+        r"multirun/grid: [1-5] of 6 runs ended, about .+ left at [\d,.]+ runs an hour, last record \d+ s ago", lines[0]
     )
     assert len({line.partition(",")[0] for line in lines if line.startswith("multirun/")}) > 1
-    assert re.match(r"multirun/grid: all 6 runs ended, the last \d+ s ago", lines[-3])
+    assert re.match(r"multirun/grid: all 6 runs ended, last record \d+ s ago", lines[-3])
 
 
 @pytest.mark.slow

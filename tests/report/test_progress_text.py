@@ -38,7 +38,7 @@ def test_a_running_grid_says_first_how_much_is_done_and_how_long_the_rest_will_t
     (tmp_path / "005_00000005").mkdir()
     shown = progress_text.lines(progress(tmp_path, started=NOW - 120, unbegun=2, command="python -m hpsearch -m lr=1"))
     assert shown == [
-        f"{tmp_path}: 4 of 8 runs ended, about 2 min 0 s left at 120 runs an hour, the last 12 s ago",
+        f"{tmp_path}: 4 of 8 runs ended, about 2 min 0 s left at 120 runs an hour, last record 12 s ago",
         "best so far  accuracy on validation 75.00 ± 13 % (4 seeds)",
         "done         runs: 4 finished",
         "no record    2 runs with a folder: in training, waiting, or cut off",
@@ -54,7 +54,7 @@ def test_the_rate_is_that_of_the_last_hour(tmp_path: Path) -> None:
     assert progress(tmp_path, started=NOW - 1800, unbegun=1).an_hour == 2
     silent = progress(tmp_path, started=NOW - 60, unbegun=1)
     assert silent.an_hour == 0
-    assert progress_text.headline(silent).endswith("3 of 4 runs ended, time left unknown, the last 30 min 0 s ago")
+    assert progress_text.headline(silent).endswith("3 of 4 runs ended, time left unknown, last record 30 min 0 s ago")
 
 
 def test_a_sweep_that_is_complete_has_nothing_to_go_on_with(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_sweep_that_is_complete_has_nothing_to_go_on_with(tmp_path: Path) -> N
     written(tmp_path, [100])
     found = progress(tmp_path, started=NOW - 200, ended=NOW - 90, unbegun=0, command="python -m hpsearch -m")
     assert progress_text.lines(found) == [
-        f"{tmp_path}: all 1 run ended, the last 1 min 40 s ago",
+        f"{tmp_path}: all 1 run ended, last record 1 min 40 s ago",
         "best  accuracy on validation 90.00 % (1 seed)",
         "done  runs: 1 finished",
     ]
@@ -75,7 +75,7 @@ def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
     found = progress(tmp_path, started=NOW - 10, ended=NOW, unbegun=0)
     assert found.over
     shown = progress_text.lines(found)
-    assert shown[0] == f"{tmp_path}: 1 of 2 runs ended, the command has stopped, the last 5 s ago"
+    assert shown[0] == f"{tmp_path}: 1 of 2 runs ended, the command has stopped, last record 5 s ago"
     assert "no record  1 run with a folder: cut off" in shown
 
 
@@ -148,7 +148,9 @@ def test_a_search_counts_trials_and_tells_who_evaluates_them(tmp_path: Path) -> 
     sweep(tmp_path, seeds([0.9]))
     trials = Trials([NOW - 100, NOW - 50], pruned=1, failed=0, running={"there:7": 2}, dead={"here:8": 1})
     shown = progress_text.lines(progress(tmp_path, started=NOW - 200, n_trials=6, trials=trials))
-    assert shown[0] == f"{tmp_path}: 2 of 6 trials ended, about 6 min 40 s left at 36 trials an hour, the last 50 s ago"
+    assert (
+        shown[0] == f"{tmp_path}: 2 of 6 trials ended, about 6 min 40 s left at 36 trials an hour, last trial 50 s ago"
+    )
     assert "done         runs: 1 finished; 1 trial pruned" in shown
     assert "in training  2 trials by process there:7" in shown
     assert any(line.startswith("in training  1 trial by process here:8, which has ended") for line in shown)
