@@ -10,18 +10,15 @@ Long, because both ways have to give the same.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
-from typing import Any
 
-import optuna
 import sqlalchemy as sql
-from optuna.distributions import distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.search.rows import KEYS, STATE, Row, Rows, rows_of, trial_of
 from hpsearch.search.storage import Storage
 
 POINT = "configuration"  # user attribute of a trial: its overrides; no two live trials have the same
@@ -29,18 +26,8 @@ AGAIN = "again"  # user attribute of a trial that does not count: why its point 
 REPEATS = "repeats"  # user attribute of a trial that evaluates a point again: the id of the trial before it
 
 SCHEMA = "v3.2.0.a"  # of Optuna 4.9 and 5.0
-TIMES_IN_UTC = int(optuna.__version__.partition(".")[0]) >= 5  # Optuna 4 stores local times in the same schema
-KEYS = {  # table: the column in which the rows of one trial differ
-    "trial_params": "param_name",
-    "trial_values": "objective",
-    "trial_intermediate_values": "step",
-    "trial_user_attributes": "key",
-    "trial_system_attributes": "key",
-}
+MOST_IDS = 1000  # that a statement names
 UPDATED = ("trials", "trial_user_attributes", "trial_system_attributes")  # rows of other tables stay as they are
-Row = dict[str, Any]
-Rows = dict[tuple[str, Any], Row]  # by table and key; without the trial's id
-STATE = ("trials", None)
 
 
 class BulkStorage(Storage):
@@ -84,10 +71,10 @@ class BulkStorage(Storage):
         with self._errors():
             self._writer.end(trials)
 
-    def trials(self, study_id: int) -> dict[int, FrozenTrial]:
-        """All trials of a study as they are now, by id."""
+    def trials(self, study_id: int, only: Collection[int] | None = None) -> dict[int, FrozenTrial]:
+        """The trials of a study as they are now, by id. only: the ids that are asked for; None for all."""
         with self._errors():
-            return _trials(self.rdb, study_id)
+            return self._writer.trials(study_id, only)
 
     def trial(self, id: int) -> FrozenTrial:
         """One trial as it is now, by its id."""
@@ -151,7 +138,7 @@ class _Tables:
             again |= {json.loads(mark.value_json) for mark in marks if mark.key == REPEATS}
             live = {json.loads(mark.value_json) for mark in marks if mark.key == POINT}
             entering = _entering(trials, live, again, number, limit)
-            rows = [_rows(trial) for trial, enters in zip(trials, entering, strict=True) if enters]
+            rows = [rows_of(trial) for trial, enters in zip(trials, entering, strict=True) if enters]
             new = [{"study_id": study_id, "number": i, **each[STATE]} for i, each in enumerate(rows, start=number)]
             if new:
                 connection.execute(sql.insert(table), new)
@@ -164,7 +151,7 @@ class _Tables:
 
     def save(self, trials: Mapping[int, FrozenTrial]) -> None:
         after = {
-            id: self._open[id] | _rows(trial)
+            id: self._open[id] | rows_of(trial)
             for id, trial in trials.items()
             if id in self._open or not self.trial(id).state.is_finished()
         }
@@ -175,10 +162,10 @@ class _Tables:
 
     def end(self, trials: Mapping[int, FrozenTrial]) -> None:
         table = self._tables["trials"]
-        before = {id: _rows(self._storage.get_trial(id)) for id in trials}
+        before = {id: rows_of(self._storage.get_trial(id)) for id in trials}
         with self._storage.engine.begin() as connection:
             for id in sorted(trials):  # in one order, because callers that lock each other's rows would wait for ever
-                rows = _rows(trials[id])
+                rows = rows_of(trials[id])
                 unfinished = (table.c.trial_id == id) & table.c.state.in_(["RUNNING", "WAITING"])
                 # locks the row: a second caller waits here, and finds a trial that has ended
                 if connection.execute(sql.update(table).where(unfinished).values(rows[STATE])).rowcount:
@@ -207,9 +194,30 @@ class _Tables:
             if not TrialState[rows[STATE]["state"]].is_finished():
                 self._open[id] = rows
 
+    def trials(self, study_id: int, only: Collection[int] | None) -> dict[int, FrozenTrial]:
+        table = self._tables["trials"]
+        asked = table.c.study_id == study_id
+        if only is not None and len(only) <= MOST_IDS:
+            asked &= table.c.trial_id.in_(only)
+        with self._storage.engine.connect() as connection:
+            # first, because the rows of a trial that has ended here are those of its end
+            heads = connection.execute(sql.select(table).where(asked).order_by(table.c.trial_id)).mappings().all()
+            found: dict[int, Rows] = {row["trial_id"]: {STATE: dict(row)} for row in heads}
+            studies = self._tables["studies"].c.study_id
+            if not heads and connection.scalar(sql.select(studies).where(studies == study_id)) is None:
+                raise KeyError(study_id)
+            for name, key in KEYS.items():
+                rows = self._tables[name]
+                joined = sql.select(rows).join(table, table.c.trial_id == rows.c.trial_id).where(asked)
+                for row in connection.execute(joined.order_by(*rows.primary_key)).mappings():
+                    if row["trial_id"] in found:  # else it is of a trial that has begun since
+                        found[row["trial_id"]][name, row[key]] = dict(row)
+        wanted = found.keys() if only is None else found.keys() & only
+        return {id: trial_of(id, rows[STATE]["number"], rows) for id, rows in found.items() if id in wanted}
+
     def trial(self, id: int) -> FrozenTrial:
         trial = self._storage.get_trial(id)
-        self._note({id: _rows(trial)})
+        self._note({id: rows_of(trial)})
         return trial
 
     def states(self, study_id: int) -> dict[int, TrialState]:
@@ -217,35 +225,6 @@ class _Tables:
         asked = sql.select(columns.trial_id, columns.state).where(columns.study_id == study_id)
         with self._storage.engine.connect() as connection:
             return {row.trial_id: TrialState[row.state] for row in connection.execute(asked)}
-
-
-def _rows(trial: FrozenTrial) -> Rows:
-    times = {"datetime_start": _time(trial.datetime_start), "datetime_complete": _time(trial.datetime_complete)}
-    rows: Rows = {STATE: {"state": trial.state.name, **times}}
-    for name, value in trial.params.items():
-        within = trial.distributions[name]
-        row = {"param_value": within.to_internal_repr(value), "distribution_json": distribution_to_json(within)}
-        rows["trial_params", name] = row
-    for objective, value in enumerate(trial.values or ()):
-        rows["trial_values", objective] = _number(value, "value", "value_type")
-    for step, value in trial.intermediate_values.items():
-        row = _number(value, "intermediate_value", "intermediate_value_type")
-        rows["trial_intermediate_values", step] = row
-    for key, attribute in trial.user_attrs.items():
-        rows["trial_user_attributes", key] = {"value_json": json.dumps(attribute)}
-    for key, attribute in trial.system_attrs.items():
-        rows["trial_system_attributes", key] = {"value_json": json.dumps(attribute)}
-    return rows
-
-
-def _time(time: datetime | None) -> datetime | None:
-    return time.astimezone(timezone.utc).replace(tzinfo=None) if time and TIMES_IN_UTC else time
-
-
-def _number(value: float, column: str, type_column: str) -> Row:
-    if math.isfinite(value):
-        return {column: value, type_column: "FINITE"}
-    return {column: None, type_column: "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"}
 
 
 class _Methods:
@@ -269,6 +248,9 @@ class _Methods:
 
     def end(self, trials: Mapping[int, FrozenTrial]) -> None:
         self.save(trials)
+
+    def trials(self, study_id: int, only: Collection[int] | None) -> dict[int, FrozenTrial]:
+        return {id: trial for id, trial in _trials(self._storage, study_id).items() if only is None or id in only}
 
     def _save(self, id: int, trial: FrozenTrial, before: FrozenTrial) -> None:
         for step, value in trial.intermediate_values.items():

@@ -94,11 +94,14 @@ class MirroredStudy:
         if monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
         known = {*self._ids.values()}
-        for id, state in self.storage.states(self.id).items():
-            if id not in known:
-                self._add(id, self.storage.trial(id))
-            elif id in self._elsewhere and state.is_finished():
-                self._end(self._elsewhere.pop(id), self.storage.trial(id))
+        states = self.storage.states(self.id)
+        ended = {id for id, state in states.items() if id in self._elsewhere and state.is_finished()}
+        changed = (states.keys() - known) | ended
+        for id, trial in (self.storage.trials(self.id, changed) if changed else {}).items():
+            if id in ended:
+                self._end(self._elsewhere.pop(id), trial)
+            else:
+                self._add(id, trial)
         self._looked = monotonic()
 
     def _end(self, known: int, trial: FrozenTrial) -> None:

@@ -15,8 +15,6 @@ from hpsearch.search.bulk import BulkStorage, counting
 from hpsearch.search.storage import StorageError, file_of, parsed_url
 from hpsearch.search.study import WORKER, has_ended
 
-FEW = 100  # changed trials that are read one by one
-
 
 class TrialReader:
     """Reads the trials of the study `name`. Changes nothing. Raises StorageError."""
@@ -32,10 +30,8 @@ class TrialReader:
         id = self._storage.study_id(self._name)
         states = self._storage.states(id)
         changed = [i for i, state in states.items() if i not in self._trials or self._trials[i].state is not state]
-        if len(changed) > FEW:
-            self._trials = self._storage.trials(id)
-        else:
-            self._trials |= {i: self._storage.trial(i) for i in changed}
+        if changed:
+            self._trials |= self._storage.trials(id, changed)
         return _counted(self._trials)
 
     def close(self) -> None:
