@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks import folds
 from benchmarks.peers import folds_loop
 from benchmarks.programs import folds_program
+from benchmarks.suites.drivers import faults_of
 from benchmarks.timing import Case, Measured, Unmeasured, compared, interleaved
 from benchmarks.work import QUICKSTART, THOUSAND, Work, accuracies, announce, from_arguments
 from hpsearch.components.target import Quantity
@@ -99,3 +101,21 @@ def test_the_winner_of_a_peer_is_read(capsys: pytest.CaptureFixture[str]) -> Non
     folds.announce(1.25)
     assert folds.rmse("a warning\n" + capsys.readouterr().out) == 1.25
     assert folds.rmse("nothing") is None
+
+
+def test_what_drivers_lose_or_double_is_told() -> None:
+    def trial(state: TrialState, number: int, **attributes: object) -> FrozenTrial:
+        point = {"configuration": f"lr={number} optimizer=adam"}
+        value = 0.5 if state is TrialState.COMPLETE else None
+        return FrozenTrial(number, state, value, None, None, {}, {}, point | attributes, {}, {}, number)
+
+    complete = {number: trial(TrialState.COMPLETE, number) for number in (1, 2)}
+    records = [[{"lr=1", "optimizer=adam", "seed=0"}], [{"lr=2", "optimizer=adam", "seed=0"}]]
+    again = {3: trial(TrialState.FAIL, 1, again="its process ended")}
+    assert faults_of(complete | again, 2, records) == []
+    assert faults_of(complete, 3, records) == ["2 trials instead of 3"]
+    assert faults_of(complete, 2, records[:1]) == ["1 without a record"]
+    assert faults_of(complete, 2, records + records[:1]) == ["1 records too many"]
+    assert faults_of(complete | {3: trial(TrialState.COMPLETE, 1)}, 3, records) == ["1 points twice"]
+    assert faults_of(complete | {3: trial(TrialState.RUNNING, 3)}, 3, records) == ["1 still running"]
+    assert faults_of(complete | {3: trial(TrialState.FAIL, 3)}, 3, records) == ["1 failed"]

@@ -51,8 +51,8 @@ def drivers(options: Options) -> Found:
     found = []
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder)) as url:
         for trials in TRIALS:
-            found += [_searched(url, trials, number) for _ in range(options.rounds or 1) for number in (1, DRIVERS)]
-        found.append(_searched(url, TRIALS[-1], DRIVERS, killed=KILLED))
+            found += [searched(url, trials, number) for _ in range(options.rounds or 1) for number in (1, DRIVERS)]
+        found.append(searched(url, TRIALS[-1], DRIVERS, killed=KILLED))
     columns = {
         "trials": [f"{each.trials:,}" for each in found],
         "drivers": [f"{each.drivers}" for each in found],
@@ -65,8 +65,11 @@ def drivers(options: Options) -> Found:
     return Found(table(columns), [vars(each) for each in found])
 
 
-def _searched(url: str, trials: int, number: int, killed: int = 0) -> Searched:
-    """A study of so many trials by so many drivers, each in a folder of its own."""
+def searched(url: str, trials: int, number: int, killed: int = 0) -> Searched:
+    """Search a study of so many trials by so many drivers, each in a folder of its own.
+
+    killed: how many of them are killed with -9 in the middle, and then started again.
+    """
     name = f"{trials}-{number}-{killed}-{time.monotonic_ns()}"
     with tempfile.TemporaryDirectory() as root:
         folders = [Path(root, str(driver)) for driver in range(number)]
