@@ -88,7 +88,7 @@ def searched(url: str, trials: int, number: int, killed: int = 0) -> Searched:
                     time.sleep(0.02)
                 for process in running[:killed]:
                     process.kill()
-                    process.wait()
+                    process.communicate()
                 again = [_start(folder, url, name, trials) for folder in folders[:killed]]
                 owners |= {f"{os.uname().nodename}:{process.pid}": i for i, process in enumerate(again)}
                 running = [*running[killed:], *again]
