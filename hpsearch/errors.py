@@ -34,7 +34,7 @@ class SweepError(FaultError):
 
 
 class NothingStarted(Exception):
-    """A command has said all that it was asked for: ``plan=true``."""
+    """A command has said all that it was asked for and trains nothing itself: ``plan=true``, ``wait=false``."""
 
 
 def require(valid: bool, key: str, value: object, must: str) -> None:
@@ -46,6 +46,11 @@ def require(valid: bool, key: str, value: object, must: str) -> None:
 def typed(value: object) -> str:
     """A value as it is typed on the command line: null, true, false."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def reason_of(error: Exception) -> str:
+    """An error as one line, with its type."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 @contextmanager

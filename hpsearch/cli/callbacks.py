@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
+from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count
@@ -26,6 +27,7 @@ from hpsearch.record.measure import Measure
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare, warn
 
+PLANNING = (StackedLauncherConf._target_, SlurmLauncherConf._target_)  # launchers that know ``plan=true``
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
 
@@ -53,7 +55,7 @@ class Callbacks(Callback):
         """Check the keys of the sweep itself."""
         sweep = _begin(config)
         plugins.check_not_swept(config.hydra.sweeper)
-        if config.plan and config.hydra.launcher._target_ != StackedLauncherConf._target_:  # others would launch
+        if config.plan and config.hydra.launcher._target_ not in PLANNING:  # others would launch
             from hpsearch.cli.confirm import LAUNCHER
 
             with read_write(config.hydra), open_dict(config.hydra):
@@ -82,6 +84,8 @@ class Callbacks(Callback):
     @carried
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the results of a sweep, also of one that an error has ended."""
+        if config.hydra.launcher.get("part"):  # the rest of the sweep is elsewhere
+            return
         error = sys.exc_info()[1]  # Hydra calls this in any case
         if isinstance(error, NO_RESULTS):
             return _remove_if_without_runs(Path(config.hydra.sweep.dir))

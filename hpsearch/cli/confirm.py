@@ -60,6 +60,7 @@ def arguments(
         "-m",
         *(o for o in record["overrides"] if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
         *(line for line in hydra_cfg.hydra.overrides.hydra if LAUNCHER.match(line)),
+        *(["hydra.launcher.wait=true"] if "wait" in hydra_cfg.hydra.launcher else []),
         *changes,
         f"seed={seeds}",
         "confirm=0",

@@ -24,7 +24,7 @@ from hpsearch.cli import interrupt, task_function
 from hpsearch.cli.compose import Composer, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.components.split import require_all_folds
-from hpsearch.errors import NothingStarted, require
+from hpsearch.errors import NothingStarted, SweepError, reason_of, require
 from hpsearch.record.file import configuration_key
 from hpsearch.record.implied import DEFAULT
 from hpsearch.task.prepare import prepare
@@ -32,7 +32,7 @@ from hpsearch.task.prepare import prepare
 if TYPE_CHECKING:
     from hpsearch.task.train import EndedRun
     from hpsearch.workers.pool import Pool
-    from hpsearch.workers.run import Run, RunSource
+    from hpsearch.workers.run import Outcome, Run, RunSource
 
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
@@ -54,6 +54,8 @@ class StackedLauncher(Launcher):
     """See the module's docstring."""
 
     hydra_cfg: DictConfig
+    away = False  # True if the runs train on other machines
+    part: str | None = None  # the part of a sweep that this process trains; None: all of it
 
     def __init__(self, lanes: int, processes: int | None = None, threads: int | None = None) -> None:
         self.lanes, self.processes, self.threads = lanes, processes, threads
@@ -87,21 +89,31 @@ class StackedLauncher(Launcher):
         numbered = dict(enumerate(map(list, job_overrides), start=initial_job_idx))
         if not self.stacks:
             return [self._run_job(number, overrides) for number, overrides in numbered.items()]
+        return self.launch_jobs(numbered)
+
+    def launch_jobs(self, jobs: dict[int, list[str]], seeds: int = 1) -> list[JobReturn]:
+        """Train the jobs, given by number as overrides; returns those that have ended, in order. seeds: as of
+        `RunList`."""
+        from hpsearch.workers.run import RunList
+
+        source = RunList(list(self.prepare(jobs).items()), seeds)
+        returns = {ended.number: returned for ended, returned in self.train(source, jobs)}
+        return [returns[number] for number in jobs if number in returns]
+
+    def prepare(self, jobs: Mapping[int, list[str]]) -> "dict[int, Run]":
+        """The runs of jobs, by number. Raises UsageError with every fault; with ``plan=true`` prints the plan and
+        raises NothingStarted."""
         hydra = self.hydra_cfg.hydra
-        composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in numbered.items())
-        runs = prepare(composed, self.sweep)
-        if hydra.sweeper.get("max_batch_size", 1) is None:  # Hydra's own sweeper, which launches all jobs at once
+        composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in jobs.items())
+        runs = prepare(composed, self.sweep, self.away)
+        if hydra.sweeper.get("max_batch_size", 1) is None and self.part is None:  # Hydra's own sweeper: all jobs
             _check_folds(runs)
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
-            print("\n".join(plan.describe(runs, self.sweep, self.lanes)))
+            print("\n".join(plan.describe(runs, self.sweep, self.lanes, self.away)))
             raise NothingStarted
-        from hpsearch.workers.run import RunList
-
-        source = RunList(list(zip(numbered, runs, strict=True)))
-        returns = {ended.number: returned for ended, returned in self.train(source, numbered)}
-        return [returns[number] for number in numbered if number in returns]
+        return dict(zip(jobs, runs, strict=True))
 
     def train(self, source: "RunSource", overrides: Mapping[int, list[str]]) -> Iterator[tuple["EndedRun", JobReturn]]:
         """Train the runs of a source, whose overrides are known by number; yields each run as it ends."""
@@ -118,7 +130,7 @@ class StackedLauncher(Launcher):
             for ended in train_all(
                 source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record, self.open_pool
             ):
-                returned = _job_return(overrides[ended.number], ended)
+                returned = job_return(overrides[ended.number], ended.folder, ended.outcome)
                 if ended.trained and self._has_callbacks:
                     config = self._job_config(ended.number, overrides[ended.number], ended.folder)
                     returned.cfg, returned.hydra_cfg = task_part(config), config
@@ -191,13 +203,15 @@ def _check_folds(runs: "Sequence[Run]") -> None:
         require_all_folds(split, seeds)
 
 
-def _job_return(overrides: Sequence[str], ended: "EndedRun") -> JobReturn:
+def job_return(overrides: Sequence[str], folder: Path, outcome: "Outcome") -> JobReturn:
+    """What Hydra gets for a run. A SweepError is passed on as it is."""
     from hpsearch.task.outcome import value_of
 
     task_name = JobRuntime.instance().get("name")
     returned = JobReturn(overrides=filter_overrides(overrides), working_dir=os.getcwd(), task_name=task_name)
-    if isinstance(ended.outcome, Exception):
-        returned.status, returned.return_value = JobStatus.FAILED, failure(ended.folder, ended.outcome)
+    if isinstance(outcome, Exception):
+        failed = outcome if isinstance(outcome, SweepError) else failure(folder, reason_of(outcome))
+        returned.status, returned.return_value = JobStatus.FAILED, failed
     else:
-        returned.status, returned.return_value = JobStatus.COMPLETED, value_of(ended.outcome)
+        returned.status, returned.return_value = JobStatus.COMPLETED, value_of(outcome)
     return returned

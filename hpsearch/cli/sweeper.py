@@ -62,6 +62,7 @@ class OptunaSweeper(Sweeper):
         self.ours = is_ours(task_function)  # its runs leave records
         self.seeded = "seed" in config or self.sweeper_cfg.seeds is not None  # a foreign task may have no such key
         self.stacks = self.ours and isinstance(self.launcher, StackedLauncher)
+        self.away = self.stacks and bool(getattr(self.launcher, "away", False))  # its runs train on other machines
         self.context = hydra_context
 
     def sweep(self, arguments: list[str]) -> None:
@@ -72,25 +73,43 @@ class OptunaSweeper(Sweeper):
             if self.hydra_cfg.get("plan") and not grid:
                 print("\n".join(self._plan(*self._settings(arguments))))
                 raise NothingStarted
-            search = None if grid else self._search(*self._settings(arguments))
-            with write_errors(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
-            if search is None:
+            if self.away and not grid:
+                self.launcher.check_storage(self.url)
+            settings = None if grid else self._settings(arguments)
+            search = self._search(*settings) if settings else None
+            if not self.stacks or self.launcher.part is None:
+                with write_errors(self.folder):
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
+            if search is None or settings is None:
                 for returned in self._launch(grid, 0):
                     _ = returned.return_value  # raises the failure of the run
                 return
-            with after_training_began(), closing(search):
-                if self.stacks:
-                    for ended, _ in self.launcher.train(search, search.overrides):
-                        search.ended(ended.number, ended.outcome)
-                else:
-                    self._in_batches(search)
+            search = self._train_away(search, *settings) if self.away else self._train(search)
         if search.stopped:
             print(f"stopped: {search.stopped}")
         if search.failures and not interrupt.asked():
             failed, retries = f"{search.failures} of {len(search.mirror.counted())}", search.budget.retry_failed + 1
             raise SweepError([f"{self.name}: {failed} trials failed; hydra.sweeper.retry_failed={retries} tries again"])
+
+    def _train(self, search: "Search") -> "Search":
+        with after_training_began(), closing(search):
+            if self.stacks:
+                for ended, _ in self.launcher.train(search, search.overrides):
+                    search.ended(ended.number, ended.outcome)
+            else:
+                self._in_batches(search)
+        return search
+
+    def _train_away(self, search: "Search", found: "Settings", made_with: dict[str, Any]) -> "Search":
+        """Let tasks of the launcher train the trials; returns the search as they leave it."""
+        search.close()
+        trials = search.budget.n_trials - len(search.mirror.counted())
+        failed = self.launcher.search(trials, search.seeds, self.name)
+        with after_training_began(), closing(self._search(found, made_with)) as search:
+            if search.expected and failed:
+                raise SweepError(failed)
+        return search
 
     def _grid(self, arguments: list[str]) -> list[list[str]]:
         """The jobs if `arguments` leave nothing to search: the one point on each seed. Empty otherwise.
@@ -253,7 +272,9 @@ class OptunaSweeper(Sweeper):
         """The runs of several jobs. Raises UsageError with every fault."""
         try:
             return prepare(
-                ((self._compose(number, lines), overrides_of(self.hydra_cfg.hydra, lines)) for lines in jobs), folder
+                ((self._compose(number, lines), overrides_of(self.hydra_cfg.hydra, lines)) for lines in jobs),
+                folder,
+                self.away,
             )
         except HydraException as error:
             raise UsageError([line_of(error)]) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hpsearch.errors import SweepError
+from hpsearch.errors import SweepError, reason_of
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
 from hpsearch.task import plugins
@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float:
         return outcome.result_of(earlier).value
     result = train.train(run, folder, cfg.weights, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
-        raise failure(folder, result) from result
+        raise failure(folder, reason_of(result)) from result
     return outcome.value_of(result)
 
 
@@ -54,9 +54,8 @@ def overrides_of(hydra: Any, task_overrides: Any) -> list[str]:
     return [*flags(hydra), *(line for line in task_overrides if not line.startswith(("hydra.", "trial=")))]
 
 
-def failure(folder: Path, error: Exception) -> SweepError:
+def failure(folder: Path, reason: str) -> SweepError:
     """The error of a run that failed, as a line."""
-    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return SweepError(
         [f"{folder}: the run failed: {reason}; its log has the traceback, the same command tries it again"]
     )

@@ -31,8 +31,9 @@ from hpsearch.workers.run import Run
 class Builder:
     """Builds the runs of a sweep. Faults go to `faults`."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(self, faults: Faults, away: bool = False) -> None:
+        """away: True if the runs train on another machine, so that nothing is known of their device."""
+        self._faults, self._away = faults, away
         self.datasets = Datasets(faults)
         self._stacks: dict[StackKey, StackSpec | None] = {}  # None: has a fault, which is reported once
 
@@ -52,10 +53,11 @@ class Builder:
         with faults.of("architecture"):
             try_activation(config["architecture"].get("activation"))
         device = torch.device("cpu")
-        with faults:
-            device = device_of(settings.device)
-            there = device.type == "cuda" or config["precision"] != "tf32"
-            require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
+        if not self._away:
+            with faults:
+                device = device_of(settings.device)
+                there = device.type == "cuda" or config["precision"] != "tf32"
+                require(there, "precision", "tf32", "float32 or bfloat16 on the CPU; tf32 is a format of CUDA devices")
         data = self.datasets.of(settings)
         metrics = None if data is None else self._metrics(settings, data)
         key = stack_key(_shared(config, data), device)

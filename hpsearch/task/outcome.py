@@ -7,6 +7,7 @@ from typing import Any
 
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.samples import EVALUATION_BATCH
+from hpsearch.errors import reason_of
 from hpsearch.record.file import SCHEMA, Record, number, write_record
 from hpsearch.task import environment, weights
 from hpsearch.workers.run import Outcome, Run
@@ -60,7 +61,7 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "environment": environment.describe(run.stack.device),
     }
     if isinstance(outcome, Exception):
-        return record | {"reason": f"{type(outcome).__name__}: {str(outcome).partition(chr(10))[0]}"}
+        return record | {"reason": reason_of(outcome)}
     described = _described(outcome)
     return record | described | {"metrics": record["metrics"] | described["metrics"]}
 

@@ -17,6 +17,7 @@ from hpsearch.formatting import count, duration
 from hpsearch.record.file import configuration_key, read_done
 from hpsearch.record.folders import Folders
 from hpsearch.task.model import lane_lines
+from hpsearch.task.stacks import cut
 from hpsearch.workers.pool import processes
 from hpsearch.workers.run import Run
 
@@ -24,8 +25,8 @@ NOTHING = "plan=true: nothing was started"
 SAMPLE = 6  # stacks that are measured; they stand for the rest
 
 
-def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
-    """The plan of a grid or a run, a line each."""
+def describe(runs: Sequence[Run], sweep: Path, lanes: int, away: bool = False) -> list[str]:
+    """The plan of a grid or a run, a line each. away: True if each stack trains in a task of its own, elsewhere."""
     different = list({run.key: run for run in runs}.values())
     folders = Folders(sweep)
     waiting = [
@@ -37,12 +38,17 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int) -> list[str]:
         f"{count(len(runs), 'job')}: {count(len(configurations), 'configuration')}, "
         f"{count(len(seeds), 'seed')} ({', '.join(map(str, seeds))})",
         f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
-        f"to be run: {count(len(waiting), 'run')}",
+        f"to be run: {count(len(waiting), 'run')}{_in_tasks(waiting, lanes) if away else ''}",
         *data_lines(different),
         *lane_lines([run.stack.model for run in different if isinstance(run.stack, StackSpec)]),
-        *estimate(waiting, lanes),
+        *(f"{line}{', on this machine alone' * away}" for line in estimate(waiting, lanes)),
         NOTHING,
     ]
+
+
+def _in_tasks(runs: Sequence[Run], lanes: int) -> str:
+    stacks = cut(list(enumerate(runs)), lanes)
+    return f" in {count(len(stacks), 'task')} of at most {max(map(len, stacks))}" if stacks else ""
 
 
 def data_lines(runs: Sequence[Run]) -> list[str]:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from hpsearch.workers.run import Run
 
 
-def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = None) -> list["Run"]:
+def prepare(
+    cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = None, away: bool = False
+) -> list["Run"]:
     """The runs of configurations, each given with the overrides that repeat it.
 
     The settings of all configurations are checked first, because that needs no torch: most mistakes are answered at
     once. Prints a line for each thing in the data that looks wrong. Raises UsageError with every fault, also if
-    `folder` has no room for the runs.
+    `folder` has no room for the runs. away: True if the runs train on another machine, which checks its device itself.
     """
     faults, found = Faults(), []
     for cfg, overrides in cfgs:
@@ -34,7 +36,7 @@ def prepare(cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = 
     faults.end()
     from hpsearch.task.build import Builder
 
-    builder = Builder(faults)
+    builder = Builder(faults, away)
     runs = [run for settings in found if (run := builder.run(settings))]
     from hpsearch.task.weights import size_of
 

@@ -34,7 +34,7 @@ class ResumedSource:
             assert isinstance(run, Run)
             self._keys[number] = run.key
             folder = self.folder(number)
-            if run.key not in self._done and (earlier := self._earlier(folder, run.key)):
+            if run.key not in self._done and (earlier := earlier_result(folder, run.key, self.adaptive)):
                 self._done[run.key] = earlier
             if run.key in self._done:
                 new.append((number, self._done[run.key]))
@@ -72,7 +72,9 @@ class ResumedSource:
             self._done[key] = outcome
         return self._training.pop(key)
 
-    def _earlier(self, folder: Path, key: str) -> Result | None:
-        """The result of an earlier sweep. A grid trains pruned runs anew; a search keeps them."""
-        record = read_done(folder, key)
-        return None if record is None or (record["status"] == "pruned" and not self.adaptive) else result_of(record)
+
+def earlier_result(folder: Path, key: str, adaptive: bool) -> Result | None:
+    """The result of a run in an earlier sweep; None if it has to be trained. A grid trains pruned runs anew; a search,
+    which is adaptive, keeps them."""
+    record = read_done(folder, key)
+    return None if record is None or (record["status"] == "pruned" and not adaptive) else result_of(record)

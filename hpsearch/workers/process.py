@@ -72,7 +72,7 @@ class ProcessWorker(RemoteWorker):
         return answer
 
     def close(self) -> None:
-        self._process.terminate()
+        self._process.kill()  # it may ignore SIGTERM
         self._process.join()
         self.connection.close()
 
@@ -84,6 +84,9 @@ def _serve(
     if other_end is not None:
         other_end.close()  # a copy here would keep it open when the other process is killed
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
+    for number in (signal.SIGTERM, signal.SIGUSR2):  # so is a cluster's signal, which goes to both
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     if device is not None:
         torch.cuda.set_device(device)

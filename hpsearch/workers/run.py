@@ -88,11 +88,11 @@ class RunList:
     """A source of runs that are all known before the first one trains."""
 
     adaptive = False
-    seeds = 1  # all runs are asked for before the first one ends
     resting = ()
 
-    def __init__(self, runs: Sequence[tuple[int, Run]]) -> None:
-        self.expected = len(runs)
+    def __init__(self, runs: Sequence[tuple[int, Run]], seeds: int = 1) -> None:
+        """seeds: of a configuration, if others train some of its runs; 1 if all its runs are in the list."""
+        self.expected, self.seeds = len(runs), seeds
         self._runs = runs
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run]]:
