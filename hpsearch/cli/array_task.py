@@ -65,6 +65,7 @@ class ArrayTask:
         if preempted in interrupt.received():
             signal.raise_signal(preempted)  # submitit requeues the task and ends this process
         if interrupt.received():
+            print("ended from outside, with SIGTERM", file=sys.stderr, flush=True)
             raise SystemExit(STOPPED)
         for fault in faults:
             print(f"error: {fault}", file=sys.stderr, flush=True)

@@ -81,9 +81,13 @@ class SlurmLauncher(StackedLauncher):
             must = "a database that all nodes reach, such as 'postgresql+psycopg://…', for hydra/launcher=slurm"
             raise UsageError([f"hydra.sweeper.storage={url}: must be {must}; SQLite is for one machine"])
 
-    def search(self, trials: int, seeds: int, study: str) -> list[str]:
+    def search(self, trials: int, seeds: int, study: str, dashboard: str) -> list[str]:
         """Let tasks work on a study until it has `trials` more trials of so many seeds; a line for each task that has
-        failed. With ``wait=false`` raises NothingStarted while tasks have not ended."""
+        failed.
+
+        dashboard: the command that shows the study. With ``wait=false`` raises NothingStarted while tasks have not
+        ended.
+        """
         from hpsearch.cli import array_task
 
         there = len(run_folders(self.sweep))
@@ -95,6 +99,8 @@ class SlurmLauncher(StackedLauncher):
                 return [(array_task.of_search(self.hydra_cfg, folder, study), ())] * number
 
             tasks = self._submit(parts, f"{count(trials, 'trial')} of {study}")
+        if tasks:
+            print(f"to watch: {dashboard}", flush=True)
         self._wait(tasks, there + trials * seeds, lambda: len(list(self.sweep.glob("*_*/record.json"))))
         return _lines([task for task in tasks if not task.complete])
 
@@ -176,29 +182,26 @@ class SlurmLauncher(StackedLauncher):
         tasks: "Sequence[SubmittedTask]",
         waiting: Collection[str],
     ) -> list[JobReturn]:
-        """What Hydra gets for each job, from the records."""
-        from hpsearch.task.outcome import result_of
-        from hpsearch.workers.run import Outcome
-
+        """What Hydra gets for each job, from the records. Raises SweepError if a run has none."""
         until = time.monotonic() + SECONDS_FOR_RECORDS * (self.options.executor == "slurm")
         missing = {key for key in waiting if read_record(folders[key]) is None}
         while missing and time.monotonic() < until:
             time.sleep(1)
             missing = {key for key in missing if read_record(folders[key]) is None}
-        lines = _lines([task for task in tasks if task.keys & missing])
-        returns = []
-        for number, run in runs.items():
-            folder = folders[run.key]
-            record = read_record(folder)
-            outcome: Outcome
-            if record is None:
-                outcome = SweepError(lines or [f"{folder}: has no record; the same command trains it"])
-            elif record["status"] == "failed":
-                outcome = SweepError([*failure(folder, record["reason"]).faults, *lines])
-            else:
-                outcome = result_of(record)
-            returns.append(job_return(jobs[number], folder, outcome))
-        return returns
+        if missing:
+            raise SweepError(
+                _lines([task for task in tasks if task.keys & missing])
+                or [f"{self.sweep}: {count(len(missing), 'run')} without a record; the same command trains them"]
+            )
+        return [self._returned(jobs[number], folders[run.key]) for number, run in runs.items()]
+
+    def _returned(self, overrides: list[str], folder: Path) -> JobReturn:
+        from hpsearch.task.outcome import result_of
+
+        record = read_record(folder)
+        assert record is not None, folder
+        failed = failure(folder, record["reason"]) if record["status"] == "failed" else None
+        return job_return(overrides, folder, failed or result_of(record))
 
 
 def _lines(failed: "Sequence[SubmittedTask]") -> list[str]:

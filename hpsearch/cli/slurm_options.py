@@ -1,7 +1,7 @@
 """The options of ``hydra/launcher=slurm``, checked before anything is submitted, and handed to submitit."""
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -36,7 +36,7 @@ class SlurmLauncherConf(StackedLauncherConf):
     qos: str | None = None
     constraint: str | None = None
     exclude: str | None = None
-    additional_parameters: dict[str, Any] = field(default_factory=dict)  # of sbatch
+    additional_parameters: Any = None  # of sbatch: {nice: 10}
     part: str | None = None  # set for a task: the part of the sweep that it trains; not for users
 
 
@@ -51,9 +51,10 @@ def check(options: DictConfig) -> None:
         valid = options[key] is None or options[key] >= least
         require(valid, f"hydra.launcher.{key}", options[key], f"at least {least}")
     require(options.mem_gb is None or options.mem_gb > 0, "hydra.launcher.mem_gb", options.mem_gb, "above 0")
-    for key in options.additional_parameters:
-        plain = str(key).replace("_", "-")
-        require(plain not in OWN, f"hydra.launcher.additional_parameters.{key}", "…", f"none of {', '.join(OWN)}")
+    more = options.additional_parameters
+    must = f"parameters of sbatch, such as {{nice: 10}}, but none of {', '.join(OWN)}"
+    valid = more is None or (OmegaConf.is_dict(more) and not {str(key).replace("_", "-") for key in more} & {*OWN})
+    require(valid, "hydra.launcher.additional_parameters", more, must)
     if find_spec("submitit") is None:
         raise UsageError(['hydra/launcher=slurm: needs submitit; pip install "hpsearch[slurm]"'])
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -67,12 +68,12 @@ def parameters(options: DictConfig, name: str) -> dict[str, Any]:
     values = OmegaConf.to_container(options, resolve=True)
     assert isinstance(values, dict)
     shared = ("timeout_min", "gpus_per_node", "cpus_per_task", "mem_gb")
-    of_slurm = ("partition", "array_parallelism", "setup", "account", "qos", "constraint", "exclude")
+    places = ("partition", "account", "qos", "constraint", "exclude")
+    of_slurm = (*places, "array_parallelism", "setup", "additional_parameters")
     given = {str(key): value for key, value in values.items() if value is not None}
     return {
         "name": name,
         **{key: given[key] for key in shared if key in given},
         **{f"slurm_{key}": given[key] for key in of_slurm if key in given},
         **({"local_setup": given["setup"]} if "setup" in given else {}),
-        **({"slurm_additional_parameters": values["additional_parameters"]} if values["additional_parameters"] else {}),
     }

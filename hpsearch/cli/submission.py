@@ -109,7 +109,9 @@ def new_folder(sweep: Path) -> Path:
 
 def named(tasks: Sequence[SubmittedTask], executor: str) -> str:
     """Tasks as the cluster names them."""
-    return f"{'job' if executor == 'slurm' else 'process'} {', '.join(_ids(tasks))}"
+    ids = _ids(tasks)
+    kind = "job" if executor == "slurm" else "process" if len(ids) == 1 else "processes"
+    return f"{kind} {', '.join(ids)}"
 
 
 def cancel_command(tasks: Sequence[SubmittedTask], executor: str) -> str:

@@ -27,7 +27,7 @@ from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
-from hpsearch.record.commands import MULTIRUN
+from hpsearch.record.commands import MULTIRUN, dashboard_command
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import DEFAULT
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
@@ -103,9 +103,13 @@ class OptunaSweeper(Sweeper):
 
     def _train_away(self, search: "Search", found: "Settings", made_with: dict[str, Any]) -> "Search":
         """Let tasks of the launcher train the trials; returns the search as they leave it."""
+        from hpsearch.search.storage import masked
+
         search.close()
         trials = search.budget.n_trials - len(search.mirror.counted())
-        failed = self.launcher.search(trials, search.seeds, self.name)
+        own = self.url if self.sweeper_cfg.storage else None
+        shown = dashboard_command(self.folder.parent, own and masked(own))
+        failed = self.launcher.search(trials, search.seeds, self.name, shown)
         with after_training_began(), closing(self._search(found, made_with)) as search:
             if search.expected and failed:
                 raise SweepError(failed)

@@ -84,6 +84,12 @@ def override(key: str, value: str) -> str:
     return f"{key}='{escaped}'"
 
 
+def dashboard_command(folder: Path, storage: str | None = None) -> str:
+    """The command that shows the studies of a storage; without one, those of the sweeps in a folder."""
+    where = ["--storage", storage] if storage else [str(folder)] * (folder != Path("multirun"))
+    return shlex.join(["python", "-m", "hpsearch.dashboard", *where])
+
+
 def command(*arguments: str) -> str:
     """The command line, quoted for a shell."""
     return shlex.join(("python", "-m", "hpsearch", *map(_without_password, map(str, arguments))))
