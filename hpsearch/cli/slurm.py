@@ -27,10 +27,11 @@ from hpsearch.record.folders import Folders, run_folders
 
 if TYPE_CHECKING:
     from hpsearch.cli.array_task import ArrayTask
-    from hpsearch.cli.submission import SubmittedTask
+    from hpsearch.cli.submitted_task import SubmittedTask
     from hpsearch.workers.run import Run
 
 SHOWN_FAILURES = 10
+UNKNOWN = "UNKNOWN"  # state of a task that sacct does not know, yet or any more
 SECONDS_FOR_RECORDS = 15  # until a network file system shows what a task on another machine has written
 
 
@@ -65,7 +66,7 @@ class SlurmLauncher(StackedLauncher):
         waiting = {key for key, folder in folders.items() if earlier_result(folder, key, adaptive=False) is None}
         if len(waiting) < len(folders):
             print(f"{len(folders) - len(waiting)} of {len(folders)} runs are already in {self.sweep}", flush=True)
-        tasks = [task for task in self._living() if task.keys & waiting]
+        tasks = self._begun(waiting)
         begun = {key for task in tasks for key in task.keys}
         new = {number: runs[number] for key, number in different.items() if key in waiting - begun}
         ended = NewRecords(self.sweep, waiting)
@@ -91,7 +92,7 @@ class SlurmLauncher(StackedLauncher):
         from hpsearch.cli import array_task
 
         there = len(run_folders(self.sweep))
-        tasks = self._living()
+        tasks = self._begun()
         if trials and not tasks:
             number = min(self.options.tasks, trials)
 
@@ -104,15 +105,24 @@ class SlurmLauncher(StackedLauncher):
         self._wait(tasks, there + trials * seeds, lambda: len(list(self.sweep.glob("*_*/record.json"))))
         return _lines([task for task in tasks if not task.complete])
 
-    def _living(self) -> "list[SubmittedTask]":
-        """The tasks of earlier commands that have not ended."""
-        from hpsearch.cli.submission import living
+    def _begun(self, waiting: Collection[str] | None = None) -> "list[SubmittedTask]":
+        """The tasks of earlier commands that have not ended. waiting: the keys of the runs that are to be trained; None
+        in a search, where any task helps."""
+        from hpsearch.cli import submission
         from hpsearch.cli.watch import states
 
-        found = living(self.sweep)
-        if found:
-            print(f"submitted already: {states(found)}", flush=True)
-        return found
+        arrays = [
+            [task for task in array if waiting is None or task.keys & set(waiting)]
+            for array in submission.submissions(self.sweep)
+        ]
+        begun = [task for array in arrays for task in array if not task.done]
+        if begun:
+            print(f"submitted already: {states(begun)}", flush=True)
+        if any(task.state == UNKNOWN for task in begun):
+            forget = self.sweep / submission.FOLDER
+            print(f"if the cluster knows no task of that state any more, remove {forget} to submit again", flush=True)
+        self._failed = [task for array in arrays[-1:] for task in array if task.done and not task.complete]
+        return begun
 
     def _submit_stacks(
         self, jobs: Mapping[int, list[str]], runs: "Mapping[int, Run]", folders: Mapping[str, Path], seeds: int
@@ -144,9 +154,12 @@ class SlurmLauncher(StackedLauncher):
     def _submit(
         self, parts: "Callable[[Path], list[tuple[ArrayTask, Collection[str]]]]", what: str
     ) -> "list[SubmittedTask]":
-        """Submit the tasks that `parts` makes, given the folder of the submission."""
+        """Submit the tasks that `parts` makes, given the folder of the submission; first tell why those of the command
+        before have failed."""
         from hpsearch.cli import submission
 
+        for line in _lines(self._failed):
+            print(line, flush=True)
         with write_errors(self.sweep):
             folder = submission.new_folder(self.sweep)
             parameters = slurm_options.parameters(self.options, self.sweep.name)

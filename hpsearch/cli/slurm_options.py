@@ -71,6 +71,8 @@ def parameters(options: DictConfig, name: str) -> dict[str, Any]:
     places = ("partition", "account", "qos", "constraint", "exclude")
     of_slurm = (*places, "array_parallelism", "setup", "additional_parameters")
     given = {str(key): value for key, value in values.items() if value is not None}
+    more = {"requeue": True} | (given.get("additional_parameters") or {})  # runs with a record are done
+    given["additional_parameters"] = {key: value for key, value in more.items() if value not in (None, False)}
     return {
         "name": name,
         **{key: given[key] for key in shared if key in given},

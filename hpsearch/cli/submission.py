@@ -1,10 +1,6 @@
-"""Job arrays that a sweep has submitted, noted in its folder: ``tasks/<number>/`` has the logs of an array's tasks.
-
-What submitit pickles is read by its own tasks alone; the driver reads states, logs and records.
-"""
+"""Job arrays that a sweep has submitted, noted in its folder: ``tasks/<number>/`` has the logs of an array's tasks."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -12,91 +8,26 @@ import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.array_task import COMPLETE, ArrayTask
+from hpsearch.cli.array_task import ArrayTask
+from hpsearch.cli.submitted_task import SubmittedTask
 from hpsearch.errors import UsageError
 from hpsearch.record.file import write_whole
 
 if TYPE_CHECKING:
-    from submitit import Job
+    pass
 
 FOLDER = "tasks"
 FILE = "submission.json"
-ENDED_WITHOUT_RESULT = "NO PROCESS AND NO RESULT"  # state of a local job of another process
 
 
-@dataclass(frozen=True)
-class SubmittedTask:
-    """A task of a job array. keys: of its runs; none for a task of a search."""
-
-    job: "Job[None]"
-    keys: frozenset[str]
-
-    @property
-    def id(self) -> str:
-        """Of the cluster; locally that of a process."""
-        return self.job.job_id
-
-    @property
-    def done(self) -> bool:
-        """True if the task has ended, however."""
-        if self._of_another_process:
-            return not _alive(self.id)
-        return self.job.done()
-
-    @property
-    def state(self) -> str:
-        """In the cluster's words: PENDING, RUNNING, …"""
-        return "RUNNING" if self._of_another_process and _alive(self.id) else self.job.state
-
-    @property
-    def log(self) -> Path:
-        """The file of its errors."""
-        return self.job.paths.stderr
-
-    @property
-    def reason(self) -> str:
-        """Why it has failed, as a line: the last one of its log."""
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-        except OSError:
-            return f"it left no log (state {self.state}): is the sweep's folder shared with the nodes?"
-        told = [line.strip() for line in lines if line.strip() and not line.startswith("srun: ")]
-        last = told[-1] if told else f"its state is {self.state}"
-        return re.sub(r"^[\w.]+\.\w*Error: ", "", last)
-
-    @property
-    def complete(self) -> bool:
-        """True if it has ended without a failure."""
-        try:
-            return COMPLETE in self.job.paths.stdout.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return False
-
-    @property
-    def _of_another_process(self) -> bool:
-        return self.job.state == ENDED_WITHOUT_RESULT
-
-
-def _alive(process: str) -> bool:
-    """True if a local task's process still runs."""
-    try:
-        os.kill(int(process), 0)
-        words = Path("/proc", process, "cmdline").read_bytes()
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()  # no Linux: the number alone tells
-    except OSError:
-        return False
-    return b"submitit" in words  # the number may be another process's by now
-
-
-def living(sweep: Path) -> list[SubmittedTask]:
-    """The tasks of a sweep that have not ended."""
-    return [task for file in sorted((sweep / FOLDER).glob(f"*/{FILE}")) for task in _noted(file) if not task.done]
+def submissions(sweep: Path) -> list[list[SubmittedTask]]:
+    """The tasks of each job array of a sweep, the latest last."""
+    files = sorted((sweep / FOLDER).glob(f"*/{FILE}"), key=lambda file: int(file.parent.name))
+    return [_noted(file) for file in files]
 
 
 def new_folder(sweep: Path) -> Path:

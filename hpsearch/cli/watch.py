@@ -9,18 +9,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from hpsearch.cli.submission import SubmittedTask
+from hpsearch.cli.submitted_task import SubmittedTask
 from hpsearch.formatting import count
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import FOLDER, run_folders
 from hpsearch.workers.progress import SECONDS_BETWEEN_LINES
 
+SECONDS_BETWEEN_QUESTIONS = 60.0  # to the cluster
 SECONDS_BETWEEN_LOOKS = {"local": 0.2, "slurm": 5.0}  # at records and states, by executor
 
 
 def wait(tasks: Sequence[SubmittedTask], executor: str, runs: int, ended: Callable[[], int]) -> None:
     """Wait until all tasks have ended. runs: that they train. ended: gives how many of them have a record."""
-    console, said, said_at = Console(), "", 0.0
+    console, said, said_at, asked_at = Console(), "", 0.0, time.monotonic()
     columns = TextColumn("{task.description}"), BarColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         shown = bar.add_task("", total=runs)
@@ -33,6 +34,9 @@ def wait(tasks: Sequence[SubmittedTask], executor: str, runs: int, ended: Callab
                 print(text, flush=True)
                 said, said_at = text, time.monotonic()
             time.sleep(SECONDS_BETWEEN_LOOKS[executor])
+            if time.monotonic() - asked_at > SECONDS_BETWEEN_QUESTIONS:
+                left[0].ask_cluster()
+                asked_at = time.monotonic()
 
 
 def states(tasks: Sequence[SubmittedTask]) -> str:

@@ -12,7 +12,8 @@ import pytest
 
 from hpsearch.cli import array_task, confirm, slurm, slurm_options, watch
 from hpsearch.cli.array_task import ArrayTask, TaskError
-from hpsearch.cli.submission import living
+from hpsearch.cli.submission import submissions
+from hpsearch.cli.submitted_task import SubmittedTask
 from tests.cli import TINY, Cli, records, rows
 from tests.cli.test_search import trials
 from tests.composing import sweep_cfg
@@ -27,6 +28,11 @@ LATER, LOCAL = "hydra.launcher.wait=false", "hydra.launcher.executor=local"
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     """A cluster that begins no job."""
     return FakeSlurm(tmp_path / "slurm", monkeypatch, hold=True)
+
+
+def living(sweep: Path) -> list[SubmittedTask]:
+    """The tasks of a sweep that have not ended."""
+    return [task for array in submissions(sweep) for task in array if not task.done]
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +58,7 @@ def test_a_grid_is_one_job_array_with_a_stack_a_task(cli: Cli, held: FakeSlurm) 
     assert second == f"to see how they are, and for the results when they have ended: {again} 'seed=range(4)'"
     (script,) = held.scripts
     assert "#SBATCH --array=0-1%2\n" in script
+    assert "#SBATCH --requeue\n" in script
     assert f"#SBATCH --output={cli.folder / folder}/%A_%a_0_log.out\n" in script
     assert sorted(path.name for path in (cli.folder / folder).glob("*.json")) == [
         "jobs_0.json",
@@ -66,16 +73,18 @@ def test_options_reach_sbatch(cli: Cli, held: FakeSlurm) -> None:
     options = {
         "partition": "cpu", "account": "lab", "qos": "long", "constraint": "a100", "exclude": "node7", "mem_gb": "12",
         "gpus_per_node": "1", "cpus_per_task": "8", "timeout_min": "90", "array_parallelism": "1",
-        "setup": "['module load cuda']", "additional_parameters": "{nice: 10, requeue: true}",
+        "setup": "['module load cuda']", "additional_parameters": "{nice: 10, oversubscribe: true, requeue: false}",
     }  # fmt: skip
     shown = cli(*GRID, LATER, *(f"hydra.launcher.{key}={value}" for key, value in options.items()))
     assert (shown.code, shown.err) == (0, "")
     (script,) = held.scripts
     lines = {
         "partition=cpu", "account=lab", "qos=long", "constraint=a100", "exclude=node7", "mem=12GB", "gpus-per-node=1",
-        "cpus-per-task=8", "time=90", "array=0-1%1", "nice=10", "requeue", "job-name=s",
+        "cpus-per-task=8", "time=90", "array=0-1%1", "nice=10", "oversubscribe", "job-name=s",
     }  # fmt: skip
-    assert lines <= {*re.findall(r"^#SBATCH --(.*)$", script, flags=re.MULTILINE)}
+    found = {*re.findall(r"^#SBATCH --(.*)$", script, flags=re.MULTILINE)}
+    assert lines <= found
+    assert "requeue" not in found
     assert "\nmodule load cuda\n" in script
 
 
