@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 import hpsearch
+from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.data.builtin import DATASETS
@@ -250,7 +251,9 @@ def documented_keys() -> Iterator[str]:
     for group in GROUPS:
         for file in (CONF / group).glob("*.yaml"):
             yield from (f"{group}.{key}" for key in yaml.safe_load(file.read_text()) if key != "name")
-    yield "hydra.launcher.lanes"
+    yield from (
+        f"hydra.launcher.{key}" for key in SlurmLauncherConf.__dataclass_fields__ if key not in ("_target_", "part")
+    )
     yield from (
         f"hydra.sweeper.{key}" for key in SweeperConf.__dataclass_fields__ if key not in ("_target_", "defaults")
     )
