@@ -19,7 +19,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hpsearch.cli import command, interrupt
-from hpsearch.cli.task_function import STORAGE
 from hpsearch.errors import FaultError, UsageError
 from hpsearch.record.commands import flags, override
 from hpsearch.record.file import write_whole
@@ -89,8 +88,7 @@ def of_grid(hydra_cfg: DictConfig, file: Path) -> ArrayTask:
 def of_search(hydra_cfg: DictConfig, folder: Path, study: str) -> ArrayTask:
     """The task that works on a study. The storage's URL is in its environment, because of the password."""
     typed = [line for line in hydra_cfg.hydra.overrides.hydra if not re.match(r"\+*hydra\.sweeper\.storage=", line)]
-    storage = f"hydra.sweeper.storage=${{oc.env:{STORAGE}}}"
-    return _task(hydra_cfg, typed, folder, override("hydra.sweeper.study_name", study), storage)
+    return _task(hydra_cfg, typed, folder, override("hydra.sweeper.study_name", study))
 
 
 def _task(hydra_cfg: DictConfig, typed: Sequence[str], part: Path, *more: str) -> ArrayTask:

@@ -54,8 +54,11 @@ class OptunaSweeper(Sweeper):
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
         self.folder = Path(config.hydra.sweep.dir)
         self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
-        self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
-        _hide_password(config, self.url)
+        if config.hydra.launcher.get("part"):  # a task, whose arguments must not hold a password
+            self.url = _url_of_task()
+        else:
+            self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
+            _hide_password(config, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -299,6 +302,12 @@ def _closed_on_fault(storage: "BulkStorage") -> Iterator[None]:
     except UsageError:
         storage.close()
         raise
+
+
+def _url_of_task() -> str:
+    if STORAGE not in os.environ:
+        raise UsageError([f"{STORAGE}: not in the environment of this task; sbatch must hand the environment on"])
+    return os.environ[STORAGE]
 
 
 def _hide_password(config: DictConfig, url: str) -> None:
