@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
@@ -24,8 +24,11 @@ from hpsearch.record.commands import flags, override
 from hpsearch.record.file import write_whole
 
 COMPLETE = "the task is complete"  # in the output of a task without a failure
-STOPPED = 128 + signal.SIGTERM  # exit code of a task that the cluster has ended
 OF_THE_DRIVER = re.compile(r"\+*hydra\.(mode|sweep\.dir|launcher\.(part|wait))=")
+
+
+class Stopped(BaseException):
+    """Ends the process of a task without a result, because the cluster may begin the task again."""
 
 
 class TaskError(Exception):
@@ -53,6 +56,7 @@ class ArrayTask:
             raise TaskError(f"{self.sweep}: no multirun.yaml here; the sweep's folder must be shared with the nodes")
         Plugins.instance().register(GivenJobs)
         preempted: int = getattr(signal, f"SIG{JobEnvironment.USR_SIG}")
+        signal.signal(signal.SIGTERM, _stop)  # at once, unless runs are in training
         faults: list[str] = []
         with interrupt.enabled({preempted, signal.SIGTERM}):
             try:
@@ -64,8 +68,7 @@ class ArrayTask:
         if preempted in interrupt.received():
             signal.raise_signal(preempted)  # submitit requeues the task and ends this process
         if interrupt.received():
-            print("ended from outside, with SIGTERM", file=sys.stderr, flush=True)
-            raise SystemExit(STOPPED)
+            _stop()
         for fault in faults:
             print(f"error: {fault}", file=sys.stderr, flush=True)
         if faults:
@@ -77,6 +80,10 @@ class ArrayTask:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+
+def _stop(*_: object) -> NoReturn:
+    raise Stopped("ended from outside, with SIGTERM")
 
 
 def of_grid(hydra_cfg: DictConfig, file: Path) -> ArrayTask:

@@ -94,9 +94,10 @@ class StackedLauncher(Launcher):
     def launch_jobs(self, jobs: dict[int, list[str]], seeds: int = 1) -> list[JobReturn]:
         """Train the jobs, given by number as overrides; returns those that have ended, in order. seeds: as of
         `RunList`."""
+        runs = self.prepare(jobs)  # first, because the import takes a second, and a fault must not wait for it
         from hpsearch.workers.run import RunList
 
-        source = RunList(list(self.prepare(jobs).items()), seeds)
+        source = RunList(list(runs.items()), seeds)
         returns = {ended.number: returned for ended, returned in self.train(source, jobs)}
         return [returns[number] for number in jobs if number in returns]
 

@@ -55,10 +55,10 @@ class SlurmLauncher(StackedLauncher):
         """With ``wait=false`` raises NothingStarted while tasks have not ended."""
         if not self.away:
             return super().launch_jobs(jobs, seeds)
+        runs, names = self.prepare(jobs), Folders(self.sweep)
         from hpsearch.cli.watch import NewRecords
         from hpsearch.task.resume import earlier_result
 
-        runs, names = self.prepare(jobs), Folders(self.sweep)
         different: dict[str, int] = {}  # a run that is asked for twice is trained once
         for number, run in runs.items():
             different.setdefault(run.key, number)

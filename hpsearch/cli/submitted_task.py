@@ -58,8 +58,8 @@ class SubmittedTask:
         except OSError:
             return f"it left no log (state {self.state}): is the sweep's folder shared with the nodes?"
         told = [line.strip() for line in lines if line.strip() and not line.startswith("srun: ")]
-        last = told[-1] if told else f"its state is {self.state}"
-        return re.sub(r"^[\w.]+\.\w*Error: ", "", last)
+        last = told[-1] if told else f"its log is empty (state {self.state})"
+        return re.sub(r"^[\w.]+\.\w+: ", "", last)
 
     @property
     def complete(self) -> bool:

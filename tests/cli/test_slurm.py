@@ -172,7 +172,7 @@ def test_the_password_of_a_storage_is_in_no_file_of_a_task(tmp_path: Path) -> No
     cfg = sweep_cfg("name=s", "hydra/launcher=slurm", "hydra/sweeper=hpsearch", f"hydra.sweeper.storage='{url}'")
     task = array_task.of_search(cfg, tmp_path, "study")
     assert "hydra/sweeper=hpsearch" in task.arguments
-    assert "storage" not in str(task)
+    assert "secret" not in str(task)
 
 
 def test_a_plan_names_the_tasks_and_needs_no_cluster(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +305,7 @@ def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
 def test_two_tasks_search_on_one_study(cli: Cli) -> None:
     shown = cli(
         "-m", *TINY, "name=s", *SPACE, "hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=6", "batch_size=32",
-        "epochs=50", "hydra/launcher=slurm", LOCAL, "hydra.launcher.tasks=2", "hydra.launcher.lanes=1",
+        "epochs=25", "hydra/launcher=slurm", LOCAL, "hydra.launcher.tasks=2", "hydra.launcher.lanes=1",
     )  # fmt: skip
     assert shown.code == 0, shown.err
     assert "submitted 2 tasks for 6 trials of s: processes " in shown.out
