@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli import slurm_options
 from hpsearch.cli.launcher import StackedLauncher, is_ours, job_return
@@ -161,6 +161,9 @@ class SlurmLauncher(StackedLauncher):
         for line in _lines(self._failed):
             print(line, flush=True)
         with write_errors(self.sweep):
+            if not (self.sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
+                self.sweep.mkdir(parents=True, exist_ok=True)
+                OmegaConf.save(self.hydra_cfg, self.sweep / "multirun.yaml")
             folder = submission.new_folder(self.sweep)
             parameters = slurm_options.parameters(self.options, self.sweep.name)
             tasks = submission.submit(folder, self.options.executor, parameters, parts(folder))

@@ -15,6 +15,7 @@ from hpsearch.cli.array_task import ArrayTask, TaskError
 from hpsearch.cli.submission import submissions
 from hpsearch.cli.submitted_task import SubmittedTask
 from tests.cli import TINY, Cli, records, rows
+from tests.cli.test_launcher import launcher_of
 from tests.cli.test_search import trials
 from tests.composing import sweep_cfg
 from tests.fake_slurm import FakeSlurm
@@ -182,6 +183,16 @@ def test_a_plan_names_the_tasks_and_needs_no_cluster(cli: Cli, monkeypatch: pyte
     assert "to be run: 4 runs in 2 tasks of at most 2\n" in shown.out
 
 
+@pytest.mark.parametrize(("seeds", "kept"), [(1, 1), (2, 2)])
+def test_a_task_keeps_the_weights_of_configurations_whose_other_seeds_train_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int, kept: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    launcher = launcher_of(None, "name=s")
+    launcher.launch_jobs({number: [*TINY, "name=s", f"lr={lr}"] for number, lr in enumerate((0.1, 0.001))}, seeds)
+    assert len(list(tmp_path.rglob("weights.safetensors"))) == kept
+
+
 def test_a_task_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="no multirun.yaml here; the sweep's folder must be shared with the nodes"):
         ArrayTask([], str(tmp_path))()
@@ -274,7 +285,6 @@ def test_a_task_that_fails_is_told_in_a_line_and_repeated_by_the_same_command(cl
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +297,7 @@ def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
     sweep = cli.multirun / "s"
     wait_until(lambda: len(records(sweep)) == 1)
     (session,) = cluster.processes().values()
-    for path in Path("/proc").glob("[0-9]*"):
+    for path in Path("/proc").glob("[0-9]*"):  # of the task and of its workers, as SLURM does it
         words = (path / "cmdline").read_bytes() if path.exists() else b""
         if b"submitit.core._submit" in words and b"python" in words and os.getsid(int(path.name)) == session:
             os.kill(int(path.name), signal.SIGUSR2)
@@ -305,7 +315,7 @@ def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
 def test_two_tasks_search_on_one_study(cli: Cli) -> None:
     shown = cli(
         "-m", *TINY, "name=s", *SPACE, "hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=6", "batch_size=32",
-        "epochs=25", "hydra/launcher=slurm", LOCAL, "hydra.launcher.tasks=2", "hydra.launcher.lanes=1",
+        "epochs=15", "hydra/launcher=slurm", LOCAL, "hydra.launcher.tasks=2", "hydra.launcher.lanes=1",
     )  # fmt: skip
     assert shown.code == 0, shown.err
     assert "submitted 2 tasks for 6 trials of s: processes " in shown.out
