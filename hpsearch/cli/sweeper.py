@@ -8,7 +8,7 @@ Long, because grid, search and plan of one command share its settings.
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
     from hpsearch.search.space import Space
     from hpsearch.workers.run import Outcome, Run
 
+WORKER_FILE = "worker "  # beginning of the name of a file in the folder of a submission: then the process of a task
 SAMPLED_POINTS = 12  # whose training time a plan measures
 
 
@@ -113,9 +114,13 @@ class OptunaSweeper(Sweeper):
         own = self.url if self.sweeper_cfg.storage else None
         shown = dashboard_command(self.folder.parent, own and masked(own))
         failed = self.launcher.search(trials, search.seeds, self.name, shown)
-        with after_training_began(), closing(self._search(found, made_with)) as search:
+        ended = [file.name.removeprefix(WORKER_FILE) for file in self.folder.glob(f"*/*/{WORKER_FILE}*")]
+        with after_training_began(), closing(self._search(found, made_with, ended)) as search:
             if search.expected and failed:
                 raise SweepError(failed)
+        if search.expected:
+            done = f"{len(search.mirror.counted())} of {search.budget.n_trials}"
+            print(f"{done} trials; the logs of the tasks say why no further one began")
         return search
 
     def _grid(self, arguments: list[str]) -> list[list[str]]:
@@ -214,14 +219,17 @@ class OptunaSweeper(Sweeper):
             require(found.budget.n_trials >= ended, "hydra.sweeper.n_trials", found.budget.n_trials, least)
         return storage, ended
 
-    def _search(self, found: "Settings", made_with: dict[str, Any]) -> "Search":
+    def _search(self, found: "Settings", made_with: dict[str, Any], ended: Collection[str] = ()) -> "Search":
+        """The search of a study. ended: processes of other machines that have ended."""
         from hpsearch.search.driver import Search
-        from hpsearch.search.study import MirroredStudy
+        from hpsearch.search.study import ME, MirroredStudy
 
+        if self.stacks and self.launcher.part:
+            (Path(self.launcher.part) / f"{WORKER_FILE}{ME}").touch()
         storage, _ = self._storage(found, made_with)
         with _closed_on_fault(storage):
             mirror = MirroredStudy(
-                storage, self.name, found.directions, found.objectives, found.pruner, found.budget.retry_failed
+                storage, self.name, found.directions, found.objectives, found.pruner, found.budget.retry_failed, ended
             )
             mirror.remember(made_with)
             mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))

@@ -9,7 +9,7 @@ Long, because both places change together.
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -45,7 +45,9 @@ class MirroredStudy:
         metric_names: Sequence[str],
         pruner: BasePruner,
         retry_failed: int = 0,
+        ended: Collection[str] = (),
     ) -> None:
+        """ended: processes of other machines that have ended, named as `ME`."""
         self.storage = storage
         self.stored = storage.study(name, directions, metric_names)
         self.id = storage.study_id(name)
@@ -58,7 +60,7 @@ class MirroredStudy:
         self._changed: set[int] = set()  # numbers in memory
         self._looked = self._saved = -1e9
         trials = storage.trials(self.id)
-        self._mend(trials, retry_failed)
+        self._mend(trials, retry_failed, ended)
         for id, trial in trials.items():
             self._add(id, trial)
         retried = {trial.user_attrs.get(REPEATS) for trial in trials.values()}
@@ -66,10 +68,9 @@ class MirroredStudy:
             if AGAIN in trial.user_attrs and self._ids[trial.number] not in retried:
                 self.enqueue_again(trial)
 
-    def _mend(self, trials: Mapping[int, FrozenTrial], retry_failed: int) -> None:
-        dead = {
-            id: t for id, t in trials.items() if t.state is TrialState.RUNNING and has_ended(t.user_attrs.get(WORKER))
-        }
+    def _mend(self, trials: Mapping[int, FrozenTrial], retry_failed: int, ended: Collection[str]) -> None:
+        running = {id: trial for id, trial in trials.items() if trial.state is TrialState.RUNNING}
+        dead = {id: trial for id, trial in running.items() if _dead(trial.user_attrs.get(WORKER), ended)}
         for trial in dead.values():
             trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
             trial.user_attrs[AGAIN] = "its process ended"
@@ -181,6 +182,11 @@ def _others(kept: Any, now: Any, key: str = "") -> list[str]:
         return [other for name in kept | now for other in _others(kept.get(name), now.get(name), f"{inner}{name}")]
     shown = "; ".join(map(str, kept)) if isinstance(kept, list) else kept
     return [] if kept == now else [f"{key}: {shown}"]
+
+
+def _dead(worker: object, ended: Collection[str]) -> bool:
+    """True if the process is one of `ended`, or `has_ended`."""
+    return worker in ended or has_ended(worker)
 
 
 def has_ended(worker: object) -> bool:

@@ -433,9 +433,9 @@ def test_the_states_are_those_now(database: BulkStorage) -> None:
     assert database.states(study._study_id) == {ids[0]: TrialState.PRUNED, ids[1]: TrialState.RUNNING}
 
 
-def opened(database: BulkStorage, retry_failed: int = 0) -> MirroredStudy:
+def opened(database: BulkStorage, retry_failed: int = 0, ended: Sequence[str] = ()) -> MirroredStudy:
     """The study m as another command opens it."""
-    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), retry_failed)
+    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), retry_failed, ended)
 
 
 def begun(mirror: MirroredStudy, point: str | None = None, limit: int = 1) -> Trial:
@@ -479,6 +479,16 @@ class TestMirroredStudy:
         assert (again.counted(), counted_in(database, "m", {})) == ([], 0)
         repeated = begun(again)
         assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (trial.params, 0)
+
+    def test_a_trial_of_another_machine_is_repeated_if_its_process_is_known_to_have_ended(
+        self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tests.search.test_bulk.ME", "node7:1")
+        trial = begun(opened(database))
+        for ended, states in (["node6:1"], [TrialState.RUNNING]), (["node7:1"], [TrialState.FAIL]):
+            again = opened(database, ended=ended)
+            assert [found.state for found in database.trials(again.id).values()] == states
+        assert begun(again).params == trial.params
 
     def test_the_trials_of_another_process_are_read(
         self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
