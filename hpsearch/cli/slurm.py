@@ -28,6 +28,7 @@ from hpsearch.record.folders import Folders, run_folders
 if TYPE_CHECKING:
     from hpsearch.cli.array_task import ArrayTask
     from hpsearch.cli.submitted_task import SubmittedTask
+    from hpsearch.cli.watch import NewRecords
     from hpsearch.workers.run import Run
 
 SHOWN_FAILURES = 10
@@ -73,8 +74,9 @@ class SlurmLauncher(StackedLauncher):
         if new:
             most = Counter(configuration_key(runs[number].config) for number in different.values()).most_common(1)[0][1]
             tasks += self._submit_stacks({number: jobs[number] for number in new}, new, folders, most)
-        self._wait(tasks, len(waiting), ended)
-        return self._collect(jobs, runs, folders, tasks, waiting)
+        self._wait(tasks, len(waiting), ended.count)
+        self._check_complete(tasks, ended)
+        return [self._returned(jobs[number], folders[run.key]) for number, run in runs.items()]
 
     def check_storage(self, url: str) -> None:
         """Raise UsageError for the storage of a search that other machines cannot share."""
@@ -190,28 +192,17 @@ class SlurmLauncher(StackedLauncher):
                 f"interrupted; the tasks go on. To end them: {cancel}; to wait again: {again}"
             ) from None
 
-    def _collect(
-        self,
-        jobs: Mapping[int, list[str]],
-        runs: "Mapping[int, Run]",
-        folders: Mapping[str, Path],
-        tasks: "Sequence[SubmittedTask]",
-        waiting: Collection[str],
-    ) -> list[JobReturn]:
-        """What Hydra gets for each job, from the records. Raises SweepError if a run has none."""
+    def _check_complete(self, tasks: "Sequence[SubmittedTask]", ended: "NewRecords") -> None:
+        """Raise SweepError if a run has no record, with a line for each task that should have written it."""
         until = time.monotonic() + SECONDS_FOR_RECORDS * (self.options.executor == "slurm")
-        missing = {key for key in waiting if read_record(folders[key]) is None}
-        while missing and time.monotonic() < until:
+        while (missing := ended.missing()) and time.monotonic() < until:
             time.sleep(1)
-            missing = {key for key in missing if read_record(folders[key]) is None}
+        lines = _lines([task for task in tasks if task.keys & missing])
         if missing:
-            raise SweepError(
-                _lines([task for task in tasks if task.keys & missing])
-                or [f"{self.sweep}: {count(len(missing), 'run')} without a record; the same command trains them"]
-            )
-        return [self._returned(jobs[number], folders[run.key]) for number, run in runs.items()]
+            raise SweepError(lines or [f"{self.sweep}: {count(len(missing), 'run')} without a record"])
 
     def _returned(self, overrides: list[str], folder: Path) -> JobReturn:
+        """What Hydra gets for a job, from its record."""
         from hpsearch.task.outcome import result_of
 
         record = read_record(folder)

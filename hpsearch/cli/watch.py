@@ -46,19 +46,26 @@ def states(tasks: Sequence[SubmittedTask]) -> str:
 
 
 class NewRecords:
-    """Counts the runs of some keys whose record has been written since this object was made."""
+    """The runs of some keys whose record is written after this object was made. One that is there already, because the
+    run has failed before, does not count."""
 
     def __init__(self, sweep: Path, keys: Collection[str]) -> None:
-        self._sweep, self._waiting = sweep, {key[:8] for key in keys}
+        self._sweep, self._waiting = sweep, {key[:8]: key for key in keys}
         self._before = self._times()
         self._ended = 0
 
-    def __call__(self) -> int:
+    def count(self) -> int:
+        """The number of runs that have ended."""
         for short, time_written in self._times().items():
             if time_written != self._before.get(short):
-                self._waiting.discard(short)
+                del self._waiting[short]
                 self._ended += 1
         return self._ended
+
+    def missing(self) -> set[str]:
+        """The keys of the runs that have not ended."""
+        self.count()
+        return set(self._waiting.values())
 
     def _times(self) -> dict[str, int]:
         """When each record was written, by the hash in the name of its folder."""

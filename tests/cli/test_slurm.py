@@ -183,6 +183,20 @@ def test_a_plan_names_the_tasks_and_needs_no_cluster(cli: Cli, monkeypatch: pyte
     assert "to be run: 4 runs in 2 tasks of at most 2\n" in shown.out
 
 
+def test_a_record_that_was_there_before_does_not_count(tmp_path: Path) -> None:
+    keys = ["00000001x", "00000002y"]
+    folders = [tmp_path / f"{number:03d}_{key[:8]}" for number, key in enumerate(keys)]
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / "record.json").write_text("failed")
+    ended = watch.NewRecords(tmp_path, keys)
+    assert (ended.count(), ended.missing()) == (0, {*keys})
+    (folders[1] / "record.json").write_text("finished")
+    assert (ended.count(), ended.missing()) == (1, {keys[0]})
+    os.utime(folders[0] / "record.json", (1, 1))  # written again
+    assert (ended.count(), ended.missing()) == (2, set())
+
+
 @pytest.mark.parametrize(("seeds", "kept"), [(1, 1), (2, 2)])
 def test_a_task_keeps_the_weights_of_configurations_whose_other_seeds_train_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int, kept: int
