@@ -1,13 +1,15 @@
 """Job arrays that a sweep has submitted, noted in its folder: ``tasks/<number>/`` has the logs of an array's tasks."""
 
 import json
+import os
 import re
 import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +68,7 @@ def submit(
 
     said = StringIO()
     try:
-        with redirect_stderr(said), _not_interrupted(executor):
+        with redirect_stderr(said), _apart(folder) if executor == "local" else nullcontext():
             array = AutoExecutor(folder, cluster=executor)
             array.update_parameters(**parameters)
             jobs = array.submit_array([task for task, _ in tasks])
@@ -101,13 +103,21 @@ def _noted(file: Path) -> list[SubmittedTask]:
 
 
 @contextmanager
-def _not_interrupted(executor: str) -> Iterator[None]:
-    """Inside, processes begin that Ctrl-C does not reach, because local tasks go on without their driver."""
-    if executor != "local" or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _apart(folder: Path) -> Iterator[None]:
+    """Inside, processes begin that outlive this command: Ctrl-C does not reach them, and they write into `folder`, not
+    to a pipe whose reader would wait for them."""
+    main = threading.current_thread() is threading.main_thread()  # signals are the main thread's
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    sys.stdout.flush()
+    streams = {number: os.dup(number) for number in (1, 2)}
     try:
+        with (folder / "processes.log").open("ab") as log:
+            for number in streams:
+                os.dup2(log.fileno(), number)
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, stream in streams.items():
+            os.dup2(stream, number)
+            os.close(stream)
+        if main:
+            signal.signal(signal.SIGINT, before)

@@ -56,7 +56,8 @@ class SubmittedTask:
         try:
             lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:
-            return f"it left no log (state {self.state}): is the sweep's folder shared with the nodes?"
+            causes = "the sweep's folder is not shared with the nodes, or hydra.launcher.setup failed"
+            return f"it left no log (state {self.state}), because {causes}"
         told = [line.strip() for line in lines if line.strip() and not line.startswith("srun: ")]
         last = told[-1] if told else f"its log is empty (state {self.state})"
         return re.sub(r"^[\w.]+\.\w+: ", "", last)
