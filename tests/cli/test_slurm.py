@@ -328,7 +328,7 @@ def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
 def test_a_task_that_never_began_is_told_in_a_line(cli: Cli) -> None:
     shown = cli("-m", *TINY, "name=s", "hydra/launcher=slurm", LOCAL, "hydra.launcher.setup=[echo no module, exit 3]")
     assert shown.code == 1
-    assert re.match(r"error: task \d+ failed: it left no log \(state FINISHED\), because .* setup failed; ", shown.err)
+    assert re.match(r"error: task \d+ failed: it left no log \(state FINISHED\), because .*setup failed; ", shown.err)
     assert (cli.multirun / "s" / "tasks" / "0" / "processes.log").read_text() == "no module\n"
 
 
