@@ -12,7 +12,7 @@ from tests.cli import TINY
 from tests.task.test_train import break_runs
 
 PACKAGE = Path(hpsearch.__file__).parent
-DOORS = {"__main__.py", "dashboard.py", "shell.py", "report/__main__.py"}
+DOORS = {"__main__.py", "dashboard.py", "shell.py", "status.py", "report/__main__.py"}
 BELOW = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).as_posix() not in DOORS)
 
 

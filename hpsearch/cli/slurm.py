@@ -39,8 +39,10 @@ SECONDS_FOR_RECORDS = 15  # until a network file system shows what a task on ano
 class SlurmLauncher(StackedLauncher):
     """See the module's docstring."""
 
-    def __init__(self, lanes: int, part: str | None, **options: Any) -> None:
-        super().__init__(lanes)
+    def __init__(
+        self, lanes: int, part: str | None, processes: int | None = None, threads: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(lanes, processes, threads)
         self.part, self.away = part, part is None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

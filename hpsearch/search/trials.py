@@ -77,6 +77,8 @@ def _resolved(cfg: dict[str, Any], value: str | None) -> str | None:
     """A value of the configuration; None if only the search itself could know it."""
     if value is None or "${" not in value:
         return value
+    if "${now:" in value:  # the time of the search's start
+        return None
     try:
         return str(OmegaConf.create(cfg | {"asked": value})["asked"])
     except (OmegaConfBaseException, ValueError):

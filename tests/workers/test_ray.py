@@ -15,7 +15,7 @@ from hpsearch.record.file import Record
 from tests.cli import TINY, records
 from tests.plugin_parts import HERE, Write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]  # one cluster for all
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: pip install 'hpsearch[ray]'")
 
 GRID = ("name=g", "optimizer=sgd,adam", "lr=0.1,0.01", "seed=range(5)", "dropout=standard")
@@ -43,6 +43,13 @@ class Nodes:
     def kill(self) -> None:
         self._cluster.remove_node(self._nodes.pop(), allow_graceful=False)
 
+    def actors(self) -> list[int]:
+        """The processes of actors, which are children of this cluster's nodes."""
+        found = subprocess.run(["ps", "-wweo", "pid,ppid,args"], capture_output=True, text=True, check=True)
+        lines = [line.split(maxsplit=2) for line in found.stdout.splitlines()[1:]]
+        nodes = {pid for pid, _, arguments in lines if "raylet" in arguments and self.address in arguments}
+        return [int(pid) for pid, parent, arguments in lines if parent in nodes and "ray::_Actor" in arguments]
+
     def end(self) -> None:
         self._cluster.shutdown()
 
@@ -67,6 +74,12 @@ class Sweep:
         line = [sys.executable, "-m", "hpsearch", "-m", *TINY, *arguments]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen(line, cwd=folder, text=True, start_new_session=True, **pipes)
+
+    def trains_on(self, nodes: Nodes) -> None:
+        """Wait until it does, with two workers."""
+        wait_for(lambda: len(nodes.actors()) == 2 or self.process.poll() is not None)
+        assert self.process.poll() is None, self.process.communicate()
+        time.sleep(2)
 
     def ended(self, code: int = 0) -> tuple[str, str]:
         out, err = self.process.communicate(timeout=180)
@@ -97,12 +110,6 @@ def wait_for(condition: Any, seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
-def workers() -> list[int]:
-    """The processes of actors."""
-    found = subprocess.run(["pgrep", "-f", "ray::_Actor"], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
-
-
 def test_a_grid_gives_the_records_of_one_machine(nodes: Nodes, tmp_path: Path) -> None:
     out, err = Sweep(tmp_path, *GRID, *on(nodes)).ended()
     assert err == ""
@@ -111,10 +118,10 @@ def test_a_grid_gives_the_records_of_one_machine(nodes: Nodes, tmp_path: Path) -
     assert len(there) == 20
     assert there == alone(tmp_path, *GRID)
     assert Sweep(tmp_path, *GRID, *on(nodes)).ended()[0].startswith("20 of 20 runs are already in ")
-    wait_for(lambda: not workers())
+    wait_for(lambda: not nodes.actors())
 
 
-LONG = ("name=g", "lr=0.1,0.01,0.001,0.0001", "seed=0,1", "epochs=200", "hydra.launcher.lanes=4")
+LONG = ("name=g", "lr=0.1,0.01,0.001,0.0001", "seed=0,1", "epochs=600", "hydra.launcher.lanes=4")
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +132,11 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
 @pytest.mark.parametrize("fault", ["a node is removed", "an actor is killed", "an actor hangs"])
 def test_a_sweep_survives(nodes: Nodes, tmp_path: Path, long: dict[str, Record], fault: str) -> None:
     sweep = Sweep(tmp_path, *LONG, *on(nodes, "hydra.launcher.timeout=5"))
-    wait_for(lambda: len(workers()) == 2)
-    time.sleep(2)
+    sweep.trains_on(nodes)
     if fault == "a node is removed":
         nodes.kill()
     else:
-        os.kill(workers()[0], signal.SIGKILL if fault == "an actor is killed" else signal.SIGSTOP)
+        os.kill(nodes.actors()[0], signal.SIGKILL if fault == "an actor is killed" else signal.SIGSTOP)
     sweep.ended()
     assert numbers(tmp_path / "multirun" / "g") == long
 
@@ -139,23 +145,22 @@ def test_a_driver_that_is_killed_leaves_no_actor_and_its_command_goes_on(
     nodes: Nodes, tmp_path: Path, long: dict[str, Record]
 ) -> None:
     sweep = Sweep(tmp_path, *LONG, *on(nodes))
-    wait_for(lambda: len(workers()) == 2)
+    sweep.trains_on(nodes)
     sweep.process.kill()
     sweep.process.communicate()
-    wait_for(lambda: not workers())
+    wait_for(lambda: not nodes.actors())
     Sweep(tmp_path, *LONG, *on(nodes)).ended()
     assert numbers(tmp_path / "multirun" / "g") == long
 
 
 def test_ctrl_c_ends_the_epoch_and_the_actors(nodes: Nodes, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, *LONG, *on(nodes))
-    wait_for(lambda: len(workers()) == 2)
-    time.sleep(2)
+    sweep.trains_on(nodes)
     sweep.process.send_signal(signal.SIGINT)
     _, err = sweep.ended(130)
     assert "stopping after this epoch" in err
     assert "interrupted; to go on: python -m hpsearch -m" in err
-    wait_for(lambda: not workers())
+    wait_for(lambda: not nodes.actors())
 
 
 def test_a_search_prunes_on_several_nodes_as_on_one(nodes: Nodes, tmp_path: Path) -> None:
