@@ -186,7 +186,8 @@ class Search:
         ready = [e for e in reported if e.reported <= e.batch.decided or not self._compared_at(e.reported)]
         pruned: list[int] = []
         for evaluation in [*ready, *self._complete_batches(training)]:
-            if evaluation.trial.should_prune():
+            unfinished = not training.isdisjoint(evaluation.runs.values())
+            if unfinished and evaluation.trial.should_prune():
                 evaluation.pruned = True
                 pruned += evaluation.runs.values()
         return pruned

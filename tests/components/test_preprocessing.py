@@ -22,6 +22,7 @@ from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.split import SPLITS
 from hpsearch.components.target import Classes
 from hpsearch.errors import UsageError
+from tests.programs import examples
 from tests.tables import penguins, written
 
 NAMES = list(PREPROCESSINGS)
@@ -77,6 +78,7 @@ def test_without_scaling_numbers_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@examples(30)
 @given(rows=st.integers(60, 120), seed=st.integers(0, 20), other=st.integers(21, 40))
 def test_the_fit_sees_only_training_rows(name: str, rows: int, seed: int, other: int) -> None:
     frame, changed = penguins(rows, seed), penguins(rows, seed)
@@ -96,6 +98,7 @@ def test_the_fit_sees_only_training_rows(name: str, rows: int, seed: int, other:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@examples(30)
 @given(rows=st.integers(60, 150), seed=st.integers(0, 20), split=st.sampled_from(["holdout", "kfold", "seeded"]))
 def test_every_split_has_the_same_finite_inputs(name: str, rows: int, seed: int, split: str) -> None:
     frame = penguins(rows, seed).drop(columns="nest")

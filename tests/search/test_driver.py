@@ -78,7 +78,7 @@ PRUNERS = {
     "one_epoch": ["hydra.sweeper.pruner.cohort=4"],
     "successive_halving": [],
     "hyperband": [],
-    "threshold": ["hydra.sweeper.pruner.lower=0.08"],
+    "threshold": ["hydra.sweeper.pruner.lower=0.15"],
     "patient": ["hydra.sweeper.pruner.patience=0", f"hydra.sweeper.pruner.wrapped_pruner={MEDIAN}"],
 }
 
