@@ -21,7 +21,9 @@ FEW = 10
 def scale(options: Options) -> Found:
     """Grids and random searches of so many runs whose training takes no time; the start of the command, in that of 10
     runs, is left out of the rate."""
-    sizes = [1_000, 10_000, *([100_000] if options.long else [])]
+    sizes = {"grid": [1_000, 10_000], "search": [1_000]}
+    if options.long:
+        sizes = {"grid": [*sizes["grid"], 100_000], "search": [*sizes["search"], 10_000]}
     ways: dict[str, Callable[[int], tuple[str, ...]]] = {
         "grid": lambda runs: (f"seed=range({runs})",),
         "search": lambda runs: (*SEARCH, f"hydra.sweeper.n_trials={runs}"),
@@ -29,8 +31,9 @@ def scale(options: Options) -> Found:
     rows: list[tuple[str, int, float, float, int, float]] = []
     for name, arguments in ways.items():
         start, *_ = _command(*arguments(FEW))
-        for runs in sizes if name == "grid" else sizes[:2]:
+        for runs in sizes[name]:
             seconds, memory, report = _command(*arguments(runs))
+            print(f"{name} of {runs:,}: {seconds:.1f} s", flush=True)
             rows.append((name, runs, seconds, (runs - FEW) / (seconds - start), memory, report))
     columns = {
         "command": [name for name, *_ in rows],
