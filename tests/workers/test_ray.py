@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hpsearch.record.file import Record
-from tests.cli import TINY, records
+from tests.cli import TINY, Cli, records
 from tests.plugin_parts import HERE, Write
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]  # one cluster for all
@@ -185,6 +185,16 @@ def test_parts_of_a_plugin_travel_with_the_runs(nodes: Nodes, tmp_path: Path, mo
     chosen = (HERE, "name=g", "optimizer=sign_sgd", "architecture.activation=swish", "init=small", "lr=0.01,0.1")
     Sweep(tmp_path, *chosen, *on(nodes)).ended()
     assert numbers(tmp_path / "multirun" / "g") == alone(tmp_path, *chosen)
+
+
+def test_a_node_with_another_version_is_refused(nodes: Nodes, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hpsearch.workers import ray
+
+    here = ray._versions()
+    monkeypatch.setattr(ray, "_versions", lambda: here | {"torch": "0.1"})
+    shown = cli("-m", *TINY, "name=g", "lr=0.1,0.2", *on(nodes))
+    assert (shown.code, shown.err.count("\n")) == (2, 1), shown.err
+    assert f" has torch {here['torch']} and this machine 0.1; the numbers would differ: install the same" in shown.err
 
 
 def test_wrong_options_are_one_line(nodes: Nodes, tmp_path: Path) -> None:
