@@ -27,7 +27,7 @@ class RayLauncherConf:
     gpus: float = 0  # of each worker; part of one shares it
     workers: int | None = None  # null: as many as there is room for, also on nodes that come later
     timeout: float = 600.0  # seconds in which a worker must answer, for an epoch of its lanes
-    retries: int = 2  # lost workers, after which a run has failed
+    retries: int = 2  # workers that a run may lose before it is suspected of ending them
     runtime_env: dict[str, Any] = field(default_factory=dict)  # as of ray.init, e.g. {py_modules: [my_package]}
 
 

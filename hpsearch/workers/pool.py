@@ -19,7 +19,7 @@ class Pool(Protocol):
     """Workers, and who of them may train a run.
 
     lanes: the runs that train beside each other, at most. retries: the workers that may be lost with a run before it
-    has failed.
+    is suspected.
     """
 
     @property
@@ -49,7 +49,7 @@ def processes(runs: int) -> int:
 class MachinePool:
     """The workers of this machine."""
 
-    retries = 0  # none is lost: a process that was ended begins anew
+    retries = 1  # one loss is a kill from outside, or for the memory; after a second one the run is looked for
 
     def __init__(
         self,

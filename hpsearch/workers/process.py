@@ -64,12 +64,11 @@ class ProcessWorker(RemoteWorker):
         return bool(self.connection.poll())
 
     def _lost(self, error: WorkerLost) -> Round:
-        """The process was killed, as a rule for its memory: its stacks raise MemoryError, and another one starts."""
+        """The process was killed, or a run has ended it; another one starts."""
         self.close()
-        reason = MemoryError(f"its process was ended from outside, with code {self._process.exitcode}")
-        answer = Round(raised=[(stack, reason) for stack in set(self._stacks.values())])
+        reason = WorkerLost(f"its process ended with code {self._process.exitcode}")
         self._start()
-        return answer
+        return Round(lost=reason)
 
     def close(self) -> None:
         self._process.kill()  # it may ignore SIGTERM

@@ -7,6 +7,7 @@ a stack to end, or for the slowest worker.
 Long, because the loop and the lanes that it shares out are read together.
 """
 
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence, Set
 from contextlib import closing
@@ -151,7 +152,7 @@ class Scheduler:
         """Wait for a worker; the history of each run that took part in its round and is not pruned already.
 
         If an epoch raises, the runs of that stack there start again in half as many lanes, which need less memory. A
-        run that raises alone has failed. The runs of a worker that is lost start again on another one.
+        run that raises alone has failed. The runs of a worker that is lost start again.
         """
         worker = self._pool.first(self._busy) if self._queues else None
         if worker is None:
@@ -237,17 +238,20 @@ class Scheduler:
             self._again(queue, worker)
 
     def _lost(self, worker: Worker, error: Exception) -> None:
-        """A worker is lost with its runs."""
-        for queue in list(self._queues.values()):
-            indices = self._again(queue, worker)
+        """A worker is lost with its runs, which begin again. If that happens to a run too often, one of them may be the
+        reason: its stack is halved, as if it had raised, until that run is alone."""
+        count = 0
+        for key, queue in list(self._queues.items()):
+            indices = [index for index, its in queue.lanes.items() if its is worker]
+            count += len(indices)
             self._losses.update(indices)
-            given_up = [index for index in indices if self._losses[index] > self._pool.retries]
-            queue.waiting = deque(index for index in queue.waiting if index not in given_up)
-            self._left([(index, error) for index in given_up])
+            if any(self._losses[index] > self._pool.retries for index in indices):
+                self._raised(key, worker, error)
+            else:
+                self._again(queue, worker)
+        print(f"a worker was lost with {count} runs, which begin again: {error}", file=sys.stderr, flush=True)
 
-    def _again(self, queue: StackQueue, worker: Worker) -> list[int]:
-        """Let the runs of a stack on a worker wait for another lane; their numbers."""
-        indices = [index for index, its in queue.lanes.items() if its is worker]
-        queue.waiting.extendleft(reversed(indices))
+    def _again(self, queue: StackQueue, worker: Worker) -> None:
+        """Let the runs of a stack on a worker wait for another lane."""
+        queue.waiting.extendleft([index for index, its in queue.lanes.items() if its is worker][::-1])
         queue.lanes = {index: its for index, its in queue.lanes.items() if its is not worker}
-        return indices

@@ -13,6 +13,7 @@ from hpsearch.engine.trainer import StackTrainer
 from hpsearch.errors import UsageError
 from hpsearch.task import plugins
 from hpsearch.workers.process import ProcessWorker
+from hpsearch.workers.remote import WorkerLost
 from hpsearch.workers.worker import Round
 from tests.cli import TINY, Cli, records
 from tests.plugin_parts import HERE, PARTS, Write
@@ -151,8 +152,7 @@ def test_a_respawned_worker_knows_the_parts(parts: Path, monkeypatch: pytest.Mon
         first = trained()
         (process,) = active_children()
         process.kill()
-        ((_, error),) = trained().raised
-        assert isinstance(error, MemoryError)
+        assert isinstance(trained().lost, WorkerLost)
         assert trained().histories == first.histories
     finally:
         worker.close()

@@ -125,6 +125,29 @@ def test_runs_of_a_process_that_is_killed_begin_again(tmp_path: Path, threads: C
         assert_same(result, undisturbed)
 
 
+class Deadly(Weighing):
+    """Run 4 ends its process in its second epoch."""
+
+    def epoch(self, resting: Any = ()) -> Any:
+        if any(lane.index == 4 and lane.epoch == 1 for lane in self._lanes):
+            os._exit(3)
+        return super().epoch(resting)
+
+
+def test_a_run_that_ends_its_process_fails_alone(
+    threads: Callable[[int], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    threads(2)
+    on = program(dataset())
+    results = dict(scheduler.train(Listed(THESE, on, lambda index, history: False, Deadly), 9))
+    bad = results.pop(4)
+    assert (type(bad).__name__, str(bad)) == ("WorkerLost", "its process ended with code 3")
+    assert sorted(results) == [0, 1, 2, 3, 5, 6, 7, 8]
+    for index, result in results.items():
+        assert_same(result, train([THESE[index]], on, 1)[0])
+    assert "a worker was lost with " in capfd.readouterr().err
+
+
 class Unpicklable(Exception):
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first} and {second}")
