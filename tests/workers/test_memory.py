@@ -23,6 +23,10 @@ def faults_of_a_large_block(keep: bool) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
 def test_a_block_that_is_asked_for_again_needs_no_new_pages() -> None:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        given_back, kept = pool.map(faults_of_a_large_block, [False, True], chunksize=1)
-    assert kept < 100 < given_back
+    def faults(keep: bool) -> int:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return pool.apply(faults_of_a_large_block, [keep])
+
+    assert faults(keep=False) > 100
+    # where the heap of a process cannot grow, because something lies above it, blocks are mapped: another process tells
+    assert min(faults(keep=True) for _ in range(3)) < 100
