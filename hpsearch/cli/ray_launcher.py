@@ -51,7 +51,8 @@ class RayLauncher(StackedLauncher):
             raise UsageError(["hydra/launcher=ray: Ray is not installed; pip install 'hpsearch[ray]'"])
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
-        from hpsearch.workers.ray import ClusterSettings, RayPool
+        from hpsearch.workers.ray_pool import RayPool
+        from hpsearch.workers.ray_worker import ClusterSettings
 
         cluster = self._cluster | {"runtime_env": OmegaConf.to_container(self._cluster["runtime_env"], resolve=True)}
         return RayPool(ClusterSettings(**cluster, plugins=list(self.hydra_cfg.plugins)), lanes, expected, runs)

@@ -48,7 +48,7 @@ class Nodes:
         found = subprocess.run(["ps", "-wweo", "pid,ppid,args"], capture_output=True, text=True, check=True)
         lines = [line.split(maxsplit=2) for line in found.stdout.splitlines()[1:]]
         nodes = {pid for pid, _, arguments in lines if "raylet" in arguments and self.address in arguments}
-        return [int(pid) for pid, parent, arguments in lines if parent in nodes and "ray::_Actor" in arguments]
+        return [int(pid) for pid, parent, arguments in lines if parent in nodes and "ray::Actor" in arguments]
 
     def end(self) -> None:
         self._cluster.shutdown()
@@ -188,10 +188,10 @@ def test_parts_of_a_plugin_travel_with_the_runs(nodes: Nodes, tmp_path: Path, mo
 
 
 def test_a_node_with_another_version_is_refused(nodes: Nodes, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hpsearch.workers import ray
+    from hpsearch.workers import ray_actor
 
-    here = ray._versions()
-    monkeypatch.setattr(ray, "_versions", lambda: here | {"torch": "0.1"})
+    here = ray_actor.versions()
+    monkeypatch.setattr(ray_actor, "versions", lambda: here | {"torch": "0.1"})
     shown = cli("-m", *TINY, "name=g", "lr=0.1,0.2", *on(nodes))
     assert (shown.code, shown.err.count("\n")) == (2, 1), shown.err
     assert f" has torch {here['torch']} and this machine 0.1; the numbers would differ: install the same" in shown.err
