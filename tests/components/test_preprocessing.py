@@ -78,7 +78,7 @@ def test_without_scaling_numbers_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@examples(30)
+@examples(20)
 @given(rows=st.integers(60, 120), seed=st.integers(0, 20), other=st.integers(21, 40))
 def test_the_fit_sees_only_training_rows(name: str, rows: int, seed: int, other: int) -> None:
     frame, changed = penguins(rows, seed), penguins(rows, seed)
@@ -98,7 +98,7 @@ def test_the_fit_sees_only_training_rows(name: str, rows: int, seed: int, other:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@examples(30)
+@examples(20)
 @given(rows=st.integers(60, 150), seed=st.integers(0, 20), split=st.sampled_from(["holdout", "kfold", "seeded"]))
 def test_every_split_has_the_same_finite_inputs(name: str, rows: int, seed: int, split: str) -> None:
     frame = penguins(rows, seed).drop(columns="nest")

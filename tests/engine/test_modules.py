@@ -45,7 +45,7 @@ runs = st.builds(
 
 
 @pytest.mark.parametrize("cls", [*TOGETHER, *ONE_BY_ONE])
-@examples(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     these=st.lists(runs, min_size=2, max_size=5),
     lane_count=st.integers(2, 4),
