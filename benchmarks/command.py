@@ -35,14 +35,19 @@ class Done:
         return float(sum(entry["seconds"] for entry in self.records))
 
 
-def run(*arguments: str, exit_codes: Collection[int] = (0,)) -> Done:
-    """``python -m`` these. Raises Unmeasured where it ends in another exit code."""
+def ended_in(folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m`` these in a folder, with this checkout's hpsearch."""
     path = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "HPSEARCH_DATA": str(ROOT)}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+
+
+def run(*arguments: str, exit_codes: Collection[int] = (0,)) -> Done:
+    """``python -m`` these. Raises Unmeasured where it ends in another exit code."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", *arguments]
         started = perf_counter()
-        ended = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+        ended = ended_in(folder, *arguments)
         seconds = perf_counter() - started
         if ended.returncode not in exit_codes:
             said = ended.stderr.strip().splitlines() or ["it said nothing"]

@@ -1,9 +1,6 @@
 """A Ray cluster of two nodes beside two processes of one machine."""
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.command import CHECKOUT
+from benchmarks import command
 from benchmarks.timing import Case, Found, Measured, Options, Unmeasured, compared, interleaved
 from hpsearch.record.folders import run_folders
 
@@ -50,12 +47,8 @@ def _cluster() -> Iterator[str]:
 
 def _sweep(*more: str) -> Measured:
     """Seconds from the first to the last record, which leaves out the start of the command and of the workers."""
-    path = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "hpsearch", "-m", *SWEEP, *GRID, *more]
-        ended = subprocess.run(
-            command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, check=False, capture_output=True, text=True
-        )
+        ended = command.ended_in(folder, "hpsearch", "-m", *SWEEP, *GRID, *more)
         sweep = Path(folder, "multirun", "s")
         written = sorted((sweep / name / "record.json").stat().st_mtime for name in run_folders(sweep))
         if ended.returncode or len(written) != RUNS:

@@ -1,16 +1,13 @@
 """The process that was started, alone: real configurations, scheduler, search and records, and workers that train
 nothing."""
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.command import CHECKOUT
+from benchmarks import command
 from benchmarks.timing import Found, Options, Unmeasured, table
 
 NET = "data=digits", "architecture.width=4", "epochs=1", "batch_size=1437", "weights=none", "report=false", "name=s"
@@ -58,12 +55,8 @@ def _command(*arguments: str) -> tuple[float, int, float]:
 
 
 def _timed(folder: str, *arguments: str) -> tuple[float, str]:
-    path = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", *arguments]
     started = perf_counter()
-    ended = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, check=False, capture_output=True, text=True
-    )
+    ended = command.ended_in(folder, *arguments)
     if ended.returncode:
         raise Unmeasured(f"failed with exit code {ended.returncode}: {ended.stderr.strip()[-200:]}")
     return perf_counter() - started, ended.stdout

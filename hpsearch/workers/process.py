@@ -32,11 +32,11 @@ class ProcessWorker(RemoteWorker):
     """
 
     def __init__(self, threads: int = 1, device: int | None = None) -> None:
+        super().__init__()
         self._threads, self._device = threads, device
         self._start()
 
     def _start(self) -> None:
-        super().__init__()
         forks = self._threads == 1 and self._device is None
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()

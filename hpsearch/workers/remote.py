@@ -20,8 +20,7 @@ class RemoteWorker(ABC):
     """Asks a `LocalWorker` in another process, which answers by `answer_of`."""
 
     def __init__(self) -> None:
-        self._stacks: dict[int, Hashable] = {}  # by number of a run in training
-        self._histories: dict[int, History] = {}  # likewise
+        self._histories: dict[int, History] = {}  # by number of a run in training
 
     @abstractmethod
     def _ask(self, question: str, argument: object) -> None:
@@ -36,24 +35,19 @@ class RemoteWorker(ABC):
         """The answer to a round of a worker that is lost."""
 
     def ask_round(self, entering: Sequence[Entering], resting: Collection[int]) -> None:
-        for stack, _, runs in entering:
-            for index, _ in runs:
-                self._stacks[index], self._histories[index] = stack, History()
+        self._histories |= {index: History() for _, _, runs in entering for index, _ in runs}
         self._ask("round", (entering, resting))
 
     def round(self) -> Round:
         try:
             sent: _Sent = self._answer()
         except WorkerLost as error:
-            answer = self._lost(error)
-            self._stacks, self._histories = {}, {}
-            return answer
+            self._histories = {}
+            return self._lost(error)
         for index, numbers in sent.epoch.items():
             self._histories[index].add(*numbers)
         histories = {index: self._histories[index] for index in sent.epoch}
         raised = [(stack, error.received()) for stack, error in sent.raised]
-        dropped = {stack for stack, _ in raised}
-        self._stacks = {index: stack for index, stack in self._stacks.items() if stack not in dropped}
         return Round(histories, self._received(sent.left), raised)
 
     def prune(self, runs: Collection[int]) -> Left:
@@ -65,7 +59,7 @@ class RemoteWorker(ABC):
 
     def _received(self, sent: "_LeftSent") -> Left:
         for index, _ in sent:
-            del self._stacks[index], self._histories[index]
+            del self._histories[index]
         return [(index, each.received() if isinstance(each, _Raised) else each) for index, each in sent]
 
 
