@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.search import settings
 from hpsearch.search.bulk import BulkStorage
 from hpsearch.search.driver import Search
+from hpsearch.search.owners import Owners
 from hpsearch.search.settings import Settings
 from hpsearch.search.space_syntax import parse
 from hpsearch.search.study import MirroredStudy
@@ -31,6 +33,7 @@ from tests.composing import sweep_cfg
 
 SEARCH = ("-m", *TINY, "hydra/sweeper=hpsearch", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=0")
 SPACE = ("optimizer=sgd,adam", "lr=tag(log, interval(0.001, 0.3))")
+NUMBERS = count()  # of the searches, each as if by a process of its own
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
@@ -137,6 +140,7 @@ def new_search(
         found.directions,
         found.objectives,
         found.pruner,
+        Owners(folder, f"here:1:{next(NUMBERS)}"),
         found.budget.retry_failed,
     )
     mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))

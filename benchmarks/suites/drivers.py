@@ -21,7 +21,7 @@ from benchmarks.timing import Found, Options, Unmeasured, table
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.search.bulk import POINT, BulkStorage, counting
-from hpsearch.search.study import WORKER
+from hpsearch.search.owners import WORKER
 from tests.postgres import cluster, programs
 
 DRIVERS, TRIALS, KILLED, LANES = 8, (200, 1000), 2, 4
@@ -95,7 +95,7 @@ def searched(url: str, trials: int, number: int, killed: int = 0) -> Searched:
             _ended(running)
             found = storage.trials(id)
         ends = [trial.datetime_complete.timestamp() for trial in found.values() if trial.datetime_complete]
-        by = Counter(owners.get(trial.user_attrs[WORKER], 0) for trial in counting(found).values())
+        by = Counter(owners.get(trial.user_attrs[WORKER].rpartition(":")[0], 0) for trial in counting(found).values())
         faults = faults_of(found, trials, [_overrides(folder) for folder in folders])
         again_evaluated = len(found) - len(counting(found))
     return Searched(trials, number, max(ends) - started, [by[i] for i in range(number)], again_evaluated, faults)

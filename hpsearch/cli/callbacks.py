@@ -19,7 +19,8 @@ from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count
-from hpsearch.record.commands import MULTIRUN
+from hpsearch.record.claim import Claim, release_all
+from hpsearch.record.commands import MULTIRUN, is_searched
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
@@ -49,6 +50,7 @@ class Callbacks(Callback):
 
             print("\n".join(plan.describe(runs, sweep, lanes=1)))
             raise NothingStarted
+        Claim(Path(config.hydra.run.dir), shares=False)
 
     @carried
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -74,6 +76,8 @@ class Callbacks(Callback):
             must = f"0 or a multiple of {folds}, the folds of split=kfold"
             require(config.confirm % folds == 0, "confirm", config.confirm, must)
             _name_all_folds(config.hydra, folds)
+        if not config.plan and not is_searched(config) and not is_part(config):
+            Claim(sweep, shares=False)
 
     @carried
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -84,10 +88,11 @@ class Callbacks(Callback):
     @carried
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the results of a sweep, also of one that an error has ended."""
-        if config.hydra.launcher.get("part"):  # the rest of the sweep is elsewhere
+        if is_part(config):
             return
         error = sys.exc_info()[1]  # Hydra calls this in any case
         if isinstance(error, NO_RESULTS):
+            release_all()
             return _remove_if_without_runs(Path(config.hydra.sweep.dir))
         from hpsearch.cli import sweep_end
 
@@ -96,11 +101,16 @@ class Callbacks(Callback):
             raise KeyboardInterrupt(f"interrupted; to go on: {sweep_end.resume_command(config)}")
 
 
+def is_part(config: DictConfig) -> bool:
+    """True in a task of a cluster, which trains a part of a sweep."""
+    return bool(config.hydra.launcher.get("part"))
+
+
 def _name_all_folds(hydra: Any, folds: int) -> None:
     """Let Hydra's own sweeper repeat each job on every fold, unless the command names seeds."""
     typed = any(line.lstrip("+").startswith("seed=") for line in hydra.overrides.task)
     params = hydra.sweeper.get("params") or {}
-    if hydra.sweeper._target_.endswith(".BasicSweeper") and not typed and "seed" not in params:
+    if not is_searched({"hydra": hydra}) and not typed and "seed" not in params:
         with read_write(hydra), open_dict(hydra):
             hydra.overrides.task = [*hydra.overrides.task, f"seed=range({folds})"]
 
@@ -122,7 +132,7 @@ def _remove_if_without_runs(sweep: Path) -> None:
     """Remove the folder that was made before a fault was found, if no run has left anything."""
     inside = os.listdir(sweep) if sweep.is_dir() else []
     empty = [name for name in inside if (sweep / name).is_dir() and not os.listdir(sweep / name)]
-    if sweep.is_dir() and set(inside) - set(empty) == {MULTIRUN}:
+    if sweep.is_dir() and set(inside) - set(empty) <= {MULTIRUN}:
         shutil.rmtree(sweep)
         with suppress(OSError):  # its parent holds other sweeps
             sweep.parent.rmdir()

@@ -12,6 +12,7 @@ import hydra
 from hpsearch.cli import task_function
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.errors import NothingStarted, UsageError
+from hpsearch.record.claim import release_all
 from hpsearch.task import plugins
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -44,6 +45,8 @@ def run(arguments: Sequence[str]) -> None:
         except Carried as carrier:
             if not isinstance(carrier.error, NothingStarted):
                 raise carrier.error from None
+        finally:
+            release_all()
 
 
 @contextmanager

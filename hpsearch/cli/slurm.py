@@ -65,8 +65,9 @@ class SlurmLauncher(StackedLauncher):
         different: dict[str, int] = {}  # a run that is asked for twice is trained once
         for number, run in runs.items():
             different.setdefault(run.key, number)
-        folders = {key: self.sweep / names.name(key, number) for key, number in different.items()}
-        waiting = {key for key, folder in folders.items() if earlier_result(folder, key, adaptive=False) is None}
+        found = {key: names.find(key, number) for key, number in different.items()}
+        folders = {key: self.sweep / name for key, (name, _) in found.items()}
+        waiting = {key for key, (_, record) in found.items() if earlier_result(record, adaptive=False) is None}
         if len(waiting) < len(folders):
             print(f"{len(folders) - len(waiting)} of {len(folders)} runs are already in {self.sweep}", flush=True)
         tasks = self._begun(waiting)

@@ -117,7 +117,7 @@ class SweepStatus:
         try:
             if self._study is None:
                 url, name = study_of(cfg, self._folder, self._url)
-                self._study = TrialReader(url, name)
+                self._study = TrialReader(url, name, self._folder)
             return self._study.read()
         except StorageError as error:
             if self._url is not None:

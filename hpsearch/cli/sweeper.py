@@ -27,6 +27,7 @@ from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
+from hpsearch.record.claim import Claim, release_all
 from hpsearch.record.commands import MULTIRUN, dashboard_command
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import DEFAULT
@@ -71,6 +72,13 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Raises UsageError before anything trains, SweepError if trials have failed."""
+        try:
+            self._sweep(arguments)
+        finally:
+            if not self.ours:  # else the results follow
+                release_all()
+
+    def _sweep(self, arguments: list[str]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             grid = self._grid(arguments)
@@ -80,8 +88,11 @@ class OptunaSweeper(Sweeper):
             if self.away and not grid:
                 self.launcher.check_storage(self.url)
             settings = None if grid else self._settings(arguments)
+            part = self.stacks and self.launcher.part
+            if not (grid and part):
+                self.claim = Claim(self.folder, shares=not grid)
             search = self._search(*settings) if settings else None
-            if not self.stacks or self.launcher.part is None:
+            if not part:
                 with write_errors(self.folder):
                     self.folder.mkdir(parents=True, exist_ok=True)
                     OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
@@ -222,14 +233,16 @@ class OptunaSweeper(Sweeper):
     def _search(self, found: "Settings", made_with: dict[str, Any], ended: Collection[str] = ()) -> "Search":
         """The search of a study. ended: processes of other machines that have ended."""
         from hpsearch.search.driver import Search
-        from hpsearch.search.study import ME, MirroredStudy
+        from hpsearch.search.owners import Owners
+        from hpsearch.search.study import MirroredStudy
 
         if self.stacks and self.launcher.part:
-            (Path(self.launcher.part) / f"{WORKER_FILE}{ME}").touch()
+            (Path(self.launcher.part) / f"{WORKER_FILE}{self.claim.token}").touch()
         storage, _ = self._storage(found, made_with)
         with _closed_on_fault(storage):
+            owners = Owners(self.folder, self.claim.token, ended)
             mirror = MirroredStudy(
-                storage, self.name, found.directions, found.objectives, found.pruner, found.budget.retry_failed, ended
+                storage, self.name, found.directions, found.objectives, found.pruner, owners, found.budget.retry_failed
             )
             mirror.remember(made_with)
             mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))
@@ -245,6 +258,7 @@ class OptunaSweeper(Sweeper):
             self._prepare if self.ours else lambda number, overrides: None,
             len(run_folders(self.folder)) if self.folder.is_dir() else 0,
             elsewhere=self.ours and not self.stacks,
+            interrupted=interrupt.asked,
         )
 
     def _plan(self, found: "Settings", made_with: dict[str, Any]) -> list[str]:

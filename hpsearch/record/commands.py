@@ -51,8 +51,8 @@ def read_multirun(sweep: Path) -> dict[str, Any] | None:
         return None
 
 
-def is_searched(cfg: dict[str, Any]) -> bool:
-    """True if a sampler chose the configurations, False for a grid. cfg: of `read_multirun`."""
+def is_searched(cfg: Any) -> bool:
+    """True if a sampler chose the configurations, False for a grid. cfg: with Hydra's part, or of `read_multirun`."""
     return not cfg["hydra"]["sweeper"]["_target_"].endswith(".BasicSweeper")
 
 

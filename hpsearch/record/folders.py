@@ -5,7 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
-from hpsearch.record.file import FILE
+from hpsearch.errors import write_errors
+from hpsearch.record.claim import locked
+from hpsearch.record.file import FILE, Record, read_record
 
 FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
 BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
@@ -44,22 +46,49 @@ def fault_of_sweep(sweep: Path) -> str | None:
 
 
 class Folders:
-    """Finds or names the folder of each key in a sweep."""
+    """Finds or makes the folder of each key in a sweep.
 
-    def __init__(self, sweep: Path) -> None:
-        self._by_hash: dict[str, str] = {}
+    Keys may begin alike: a folder belongs to the key of its record, and without one to the first key that asks for it.
+    """
+
+    def __init__(self, sweep: Path, shared: bool = False) -> None:
+        """shared: True if other commands make folders there, too."""
+        self._sweep, self._shared = sweep, shared
+        self._keys: dict[str, str] = {}  # of the folders that were given out
+        self._list()
+
+    def _list(self) -> None:
+        self._by_hash: dict[str, list[str]] = {}
         self._numbers: set[int] = set()
-        for name in os.listdir(sweep) if sweep.is_dir() else ():
-            if match := FOLDER.fullmatch(name):
-                self._by_hash[match["hash"]] = name
-                self._numbers.add(int(match["number"]))
+        for name in run_folders(self._sweep) if self._sweep.is_dir() else ():
+            self._note(name)
 
-    def name(self, key: str, number: int) -> str:
-        """The folder of the run `key`. A new folder takes `number`, or the next free one if that is taken."""
-        short = key[:8]
-        if short not in self._by_hash:
-            if number in self._numbers:
-                number = max(self._numbers) + 1
-            self._numbers.add(number)
-            self._by_hash[short] = f"{number:03d}_{short}"
-        return self._by_hash[short]
+    def _note(self, name: str) -> None:
+        number, _, short = name.partition("_")
+        self._by_hash.setdefault(short, []).append(name)
+        self._numbers.add(int(number))
+
+    def find(self, key: str, number: int) -> tuple[str, Record | None]:
+        """The name of the folder of the run `key`, and its record if it has a valid one. A new folder takes `number`,
+        or the next free one if that is taken."""
+        for name in self._by_hash.get(key[:8], ()):
+            record = read_record(self._sweep / name)
+            if key == (self._keys.setdefault(name, key) if record is None else record["key"]):
+                return name, record
+        if number in self._numbers:
+            number = max(self._numbers) + 1
+        name = f"{number:03d}_{key[:8]}"
+        self._note(name)
+        self._keys[name] = key
+        return name, None
+
+    def make(self, key: str, number: int) -> Path:
+        """Find or make the folder of the run `key`. Raises SweepError if it cannot be made."""
+        with write_errors(self._sweep):
+            self._sweep.mkdir(parents=True, exist_ok=True)
+            with locked(self._sweep):
+                if self._shared:
+                    self._list()
+                folder = self._sweep / self.find(key, number)[0]
+                folder.mkdir(exist_ok=True)
+        return folder

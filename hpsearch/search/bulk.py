@@ -86,6 +86,16 @@ class BulkStorage(Storage):
         with self._errors():
             return self._writer.states(study_id)
 
+    def beat(self, id: int) -> None:
+        """Write the heartbeat of a trial."""
+        with self._errors():
+            self.rdb.record_heartbeat(id)
+
+    def heartbeats(self, study_id: int) -> dict[int, str] | None:
+        """The last heartbeat of each running trial that has one, by id; None with an unknown schema."""
+        with self._errors():
+            return self._writer.heartbeats(study_id)
+
 
 def counting(trials: Mapping[int, FrozenTrial]) -> dict[int, FrozenTrial]:
     """Select the trials of a study that count, by id: a trial without AGAIN that no other trial REPEATS."""
@@ -117,7 +127,7 @@ class _Tables:
     def __init__(self, rdb: RDBStorage) -> None:
         self._storage = rdb
         metadata = sql.MetaData()
-        metadata.reflect(rdb.engine, only=["studies", "trials", *KEYS])
+        metadata.reflect(rdb.engine, only=["studies", "trials", "trial_heartbeats", *KEYS])
         self._tables = metadata.tables
         self._open: dict[int, Rows] = {}  # by id, the rows in the storage of trials that have not ended
 
@@ -226,6 +236,13 @@ class _Tables:
         with self._storage.engine.connect() as connection:
             return {row.trial_id: TrialState[row.state] for row in connection.execute(asked)}
 
+    def heartbeats(self, study_id: int) -> dict[int, str] | None:
+        trials, beats = self._tables["trials"], self._tables["trial_heartbeats"]
+        running = (trials.c.study_id == study_id) & (trials.c.state == "RUNNING")
+        asked = sql.select(beats).join(trials, trials.c.trial_id == beats.c.trial_id).where(running)
+        with self._storage.engine.connect() as connection:
+            return {row.trial_id: str(row.heartbeat) for row in connection.execute(asked)}
+
 
 class _Methods:
     """Calls Optuna's methods: a transaction for each new trial, and for each new value of a trial."""
@@ -270,3 +287,6 @@ class _Methods:
 
     def states(self, study_id: int) -> dict[int, TrialState]:
         return {id: trial.state for id, trial in _trials(self._storage, study_id).items()}
+
+    def heartbeats(self, study_id: int) -> dict[int, str] | None:
+        return None

@@ -11,7 +11,7 @@ import math
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from contextlib import closing
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from optuna.pruners import NopPruner, WilcoxonPruner
@@ -24,9 +24,10 @@ from hpsearch.search.budget import ATTEMPTS, Budget
 from hpsearch.search.bulk import AGAIN, POINT
 from hpsearch.search.evaluation import Batch, Evaluation
 from hpsearch.search.objectives import curve_of, value_of
+from hpsearch.search.owners import LEASE_SECONDS, WORKER, Heartbeat
 from hpsearch.search.pruners import COHORT, CohortPruner
 from hpsearch.search.space import text
-from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy
+from hpsearch.search.study import ATTEMPT, MirroredStudy
 
 if TYPE_CHECKING:  # importing torch takes a second, and a fault must not wait for it
     from hpsearch.workers.run import Outcome, Run
@@ -47,10 +48,11 @@ class Search:
         prepare: Callable[[int, list[str]], Run | None],
         first_number: int,
         elsewhere: bool,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         """draw: asks the study for a trial and returns it with its overrides. prepare: (number, overrides) -> run, or a
         UsageError. elsewhere: True if runs train in batches, perhaps in other processes; the only run of a first wave
-        then reports to the storage by itself."""
+        then reports to the storage by itself. interrupted: True ends the waiting for other processes."""
         self.mirror, self.budget = mirror, budget
         self._objectives, self._seeds = list(objectives), list(seeds)
         self._draw, self._prepare = draw, prepare
@@ -59,8 +61,11 @@ class Search:
         self._by_seed = isinstance(self._pruner, WilcoxonPruner)  # a step is a seed, not an epoch
         self._reports = len(self._objectives) == 1  # Optuna's pruners need a single objective
         self._cohort: int | None = getattr(self._pruner, "cohort", None)
-        self._cohorts = f"{ME}/{len(mirror.study.get_trials(deepcopy=False))}"  # cohorts never mix two processes
+        earlier = len(mirror.study.get_trials(deepcopy=False))
+        self._cohorts = f"{mirror.owners.me}/{earlier}"  # cohorts never mix two processes
         self._admitted = 0
+        self._interrupted, self._waited = interrupted, False
+        self._heartbeat = Heartbeat(mirror.beat)
         self._started = monotonic()
         self._evaluations: dict[int, Evaluation] = {}  # by number of a run in training
         self._open: list[Evaluation] = []
@@ -83,6 +88,8 @@ class Search:
         ready = [evaluation for evaluation in self._open if not evaluation.waiting]
         runs = [run for evaluation in ready for run in self._begin_wave(evaluation)]
         new = self._ask(free - len(runs))
+        while not (new or runs or self._open) and self._waits_for_others():
+            new = self._ask(free)
         self._open += new
         return runs + [run for evaluation in new for run in self._begin_wave(evaluation)]
 
@@ -110,6 +117,16 @@ class Search:
             self.stopped = "every point that the sampler finds has been tried"
         return found
 
+    def _waits_for_others(self) -> bool:
+        """Wait for a second if the trials of processes that may have ended are all that is left."""
+        if self.stopped is not None or self._interrupted() or not (doubtful := self.mirror.doubtful()):
+            return False
+        if not self._waited:
+            print(f"waiting for the trials of {', '.join(doubtful)}, {LEASE_SECONDS:.0f} s if it has ended", flush=True)
+            self._waited = True
+        sleep(1)
+        return True
+
     def _may_begin(self) -> bool:
         counted, failed, budget = len(self.mirror.counted()), self.failures, self.budget
         if self.stopped is None and failed > budget.max_failure_rate * budget.n_trials:
@@ -121,7 +138,7 @@ class Search:
     def _suggest(self, place: int) -> tuple[Trial, list[str]]:
         trial, overrides = self._draw(self.mirror.study)
         trial.set_user_attr(POINT, " ".join(f"{name}={text(value)}" for name, value in sorted(trial.params.items())))
-        trial.set_user_attr(WORKER, ME)
+        trial.set_user_attr(WORKER, self.mirror.owners.me)
         if self._cohort is not None:
             trial.set_user_attr(COHORT, f"{self._cohorts}/{place // self._cohort}")
         if ATTEMPT not in trial.user_attrs:
@@ -290,6 +307,7 @@ class Search:
 
     def close(self) -> None:
         """Save the study. Open trials fail as interrupted, and the next command evaluates them again."""
+        self._heartbeat.stop()
         for evaluation in self._open:
             evaluation.trial.set_user_attr(AGAIN, "interrupted")
             self.mirror.study.tell(evaluation.trial, state=TrialState.FAIL)

@@ -7,10 +7,10 @@ Long, because both places change together.
 """
 
 import json
-import os
-import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,19 +21,18 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.errors import UsageError
 from hpsearch.search.bulk import AGAIN, REPEATS, BulkStorage, counting
+from hpsearch.search.owners import Owners
 
-WORKER = "worker"  # user attribute of a trial: the process that evaluates it
 ATTEMPT = "attempt"  # user attribute of a trial: how many times its point had failed before
 CONFIGURATION = "everything else"  # user attribute of a study: the values of a run that are not searched
 SECONDS_BETWEEN_LOOKS = 1.0  # at the trials of other processes
 SECONDS_BETWEEN_SAVES = 2.0  # of the curves of trials in training
-ME = f"{socket.gethostname()}:{os.getpid()}"
 
 
 class MirroredStudy:
     """The study `name` of a storage. `study` is the one in memory: ask, report, prune and tell there.
 
-    On opening, fail trials whose process died, and enqueue their parameters again. Retry failed trials up to
+    Trials whose process has ended are failed, and their points evaluated again. Failed trials are retried up to
     `retry_failed` times.
     """
 
@@ -44,11 +43,10 @@ class MirroredStudy:
         directions: Sequence[str],
         metric_names: Sequence[str],
         pruner: BasePruner,
+        owners: Owners,
         retry_failed: int = 0,
-        ended: Collection[str] = (),
     ) -> None:
-        """ended: processes of other machines that have ended, named as `ME`."""
-        self.storage = storage
+        self.storage, self.owners = storage, owners
         self.stored = storage.study(name, directions, metric_names)
         self.id = storage.study_id(name)
         self.memory = InMemoryStorage()
@@ -60,7 +58,10 @@ class MirroredStudy:
         self._changed: set[int] = set()  # numbers in memory
         self._looked = self._saved = -1e9
         trials = storage.trials(self.id)
-        self._mend(trials, retry_failed, ended)
+        self._fail_abandoned(trials)
+        for trial in trials.values():
+            if trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
+                trial.user_attrs.setdefault(AGAIN, "failed")  # in memory: a trial that has ended is not written
         for id, trial in trials.items():
             self._add(id, trial)
         retried = {trial.user_attrs.get(REPEATS) for trial in trials.values()}
@@ -68,16 +69,14 @@ class MirroredStudy:
             if AGAIN in trial.user_attrs and self._ids[trial.number] not in retried:
                 self.enqueue_again(trial)
 
-    def _mend(self, trials: Mapping[int, FrozenTrial], retry_failed: int, ended: Collection[str]) -> None:
-        running = {id: trial for id, trial in trials.items() if trial.state is TrialState.RUNNING}
-        dead = {id: trial for id, trial in running.items() if _dead(trial.user_attrs.get(WORKER), ended)}
-        for trial in dead.values():
-            trial.state, trial.datetime_complete = TrialState.FAIL, datetime.now()
-            trial.user_attrs[AGAIN] = "its process ended"
-        self.storage.end(dead)
-        for trial in trials.values():
-            if trial.state is TrialState.FAIL and trial.user_attrs.get(ATTEMPT, retry_failed) < retry_failed:
-                trial.user_attrs.setdefault(AGAIN, "failed")  # in memory: a trial that has ended is not written
+    def _fail_abandoned(self, trials: Mapping[int, FrozenTrial]) -> set[int]:
+        """Fail the trials, by id, whose process has ended. Returns their ids."""
+        ids = self.owners.abandoned(trials, partial(self.storage.heartbeats, self.id))
+        for id in ids:
+            trials[id].state, trials[id].datetime_complete = TrialState.FAIL, datetime.now()
+            trials[id].user_attrs[AGAIN] = "its process ended"
+        self.storage.end({id: trials[id] for id in ids})
+        return ids
 
     def _add(self, id: int, trial: FrozenTrial) -> None:
         known = self.memory.create_new_trial(self.memory.get_study_id_from_name(self.study.study_name), trial)
@@ -91,7 +90,8 @@ class MirroredStudy:
         self.study.enqueue_trial(trial.params, user_attrs={REPEATS: self._ids[trial.number], ATTEMPT: failed})
 
     def look(self) -> None:
-        """Read the trials of other processes, at most every second."""
+        """Read the trials of other processes, at most every second. Points of processes that have ended go into the
+        queue."""
         if monotonic() - self._looked < SECONDS_BETWEEN_LOOKS:
             return
         known = {*self._ids.values()}
@@ -103,7 +103,28 @@ class MirroredStudy:
                 self._end(self._elsewhere.pop(id), trial)
             else:
                 self._add(id, trial)
+        abandoned = self._fail_abandoned(self._running_elsewhere())
+        for id, trial in (self.storage.trials(self.id, abandoned) if abandoned else {}).items():
+            copy = self._elsewhere.pop(id)
+            self._end(copy, trial)
+            if AGAIN in trial.user_attrs:  # else its process has ended it, after all
+                self.enqueue_again(self.memory.get_trial(copy))
         self._looked = monotonic()
+
+    def _running_elsewhere(self) -> dict[int, FrozenTrial]:
+        """Copies of the running trials of other processes, by id."""
+        return {id: deepcopy(self.memory.get_trial(known)) for id, known in self._elsewhere.items()}
+
+    def doubtful(self) -> list[str]:
+        """The other processes of which it is not known yet whether they still evaluate their trials."""
+        return self.owners.doubtful(self._running_elsewhere())
+
+    def beat(self) -> None:
+        """Write the heartbeat of this process."""
+        running = self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+        mine = [self._ids[trial.number] for trial in running if trial.number in self._ids]
+        if mine := [id for id in mine if id not in self._elsewhere]:
+            self.storage.beat(mine[0])
 
     def _end(self, known: int, trial: FrozenTrial) -> None:
         for step, value in trial.intermediate_values.items():
@@ -182,22 +203,3 @@ def _others(kept: Any, now: Any, key: str = "") -> list[str]:
         return [other for name in kept | now for other in _others(kept.get(name), now.get(name), f"{inner}{name}")]
     shown = "; ".join(map(str, kept)) if isinstance(kept, list) else kept
     return [] if kept == now else [f"{key}: {shown}"]
-
-
-def _dead(worker: object, ended: Collection[str]) -> bool:
-    """True if the process is one of `ended`, or `has_ended`."""
-    return worker in ended or has_ended(worker)
-
-
-def has_ended(worker: object) -> bool:
-    """True if the process was one of this machine and has ended. Of other machines nothing is known."""
-    host, _, process = str(worker).rpartition(":")
-    if host != socket.gethostname() or not process.isdecimal():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(process) == os.getpid()  # of an earlier search of this process

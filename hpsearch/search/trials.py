@@ -10,17 +10,18 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.record.claim import has_ended
 from hpsearch.record.progress import Trials
 from hpsearch.search.bulk import BulkStorage, counting
+from hpsearch.search.owners import WORKER
 from hpsearch.search.storage import StorageError, file_of, parsed_url
-from hpsearch.search.study import WORKER, has_ended
 
 
 class TrialReader:
-    """Reads the trials of the study `name`. Changes nothing. Raises StorageError."""
+    """Reads the trials of the study `name` of the search in `sweep`. Changes nothing. Raises StorageError."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._storage, self._name = BulkStorage(url), name
+    def __init__(self, url: str, name: str, sweep: Path) -> None:
+        self._storage, self._name, self._sweep = BulkStorage(url), name, sweep
         self._trials: dict[int, FrozenTrial] = {}
 
     def read(self) -> Trials | None:
@@ -32,18 +33,18 @@ class TrialReader:
         changed = [i for i, state in states.items() if i not in self._trials or self._trials[i].state is not state]
         if changed:
             self._trials |= self._storage.trials(id, changed)
-        return _counted(self._trials)
+        return _counted(self._trials, self._sweep)
 
     def close(self) -> None:
         """Give up the connections."""
         self._storage.close()
 
 
-def _counted(trials: dict[int, FrozenTrial]) -> Trials:
+def _counted(trials: dict[int, FrozenTrial], sweep: Path) -> Trials:
     counted = counting(trials).values()
     states = Counter(trial.state for trial in counted)
     workers = Counter(str(t.user_attrs.get(WORKER)) for t in counted if t.state is TrialState.RUNNING)
-    dead = {worker: number for worker, number in workers.items() if has_ended(worker)}
+    dead = {worker: number for worker, number in workers.items() if has_ended(sweep, worker)}
     return Trials(
         [trial.datetime_complete.timestamp() for trial in counted if trial.datetime_complete is not None],
         states[TrialState.PRUNED],

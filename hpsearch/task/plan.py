@@ -14,9 +14,10 @@ from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.threads import threads
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.formatting import count, duration
-from hpsearch.record.file import configuration_key, read_done
+from hpsearch.record.file import configuration_key
 from hpsearch.record.folders import Folders
 from hpsearch.task.model import lane_lines
+from hpsearch.task.resume import earlier_result
 from hpsearch.task.stacks import cut
 from hpsearch.workers.pool import processes
 from hpsearch.workers.run import Run
@@ -29,9 +30,8 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int, away: bool = False) -
     """The plan of a grid or a run, a line each. away: True if each stack trains in a task of its own, elsewhere."""
     different = list({run.key: run for run in runs}.values())
     folders = Folders(sweep)
-    waiting = [
-        run for number, run in enumerate(different) if read_done(sweep / folders.name(run.key, number), run.key) is None
-    ]
+    records = [folders.find(run.key, number)[1] for number, run in enumerate(different)]
+    waiting = [run for run, record in zip(different, records, strict=True) if earlier_result(record, False) is None]
     configurations = {configuration_key(run.config) for run in different}
     seeds = sorted({run.config["seed"] for run in different})
     return [

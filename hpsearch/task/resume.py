@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
 
 from hpsearch.engine.result import History, Result
-from hpsearch.errors import write_errors
-from hpsearch.record.file import read_done
+from hpsearch.record.file import Record
 from hpsearch.record.folders import Folders
 from hpsearch.task.candidates import Candidates
 from hpsearch.task.outcome import result_of
@@ -22,8 +21,9 @@ class ResumedSource:
         """candidates: is told of each run that has to be trained."""
         self.expected, self.adaptive, self.seeds = source.expected, source.adaptive, source.seeds
         self._candidates = candidates
-        self._source, self._sweep, self._folders = source, sweep, Folders(sweep)
-        self._keys: dict[int, str] = {}
+        self._source, self._sweep, self._folders = source, sweep, Folders(sweep, shared=source.adaptive)
+        self._keys: dict[int, str] = {}  # by number
+        self._places: dict[str, Path] = {}  # key -> folder
         self._done: dict[str, Result] = {}
         self._training: dict[str, tuple[Run, list[int]]] = {}  # key -> the run, the numbers that ask for it
 
@@ -33,16 +33,13 @@ class ResumedSource:
         for number, run in asked:
             assert isinstance(run, Run)
             self._keys[number] = run.key
-            folder = self.folder(number)
-            if run.key not in self._done and (earlier := earlier_result(folder, run.key, self.adaptive)):
-                self._done[run.key] = earlier
+            if run.key not in self._places:
+                self._places[run.key] = self._place(run.key, number)
             if run.key in self._done:
                 new.append((number, self._done[run.key]))
             elif run.key in self._training:
                 self._training[run.key][1].append(number)
             else:
-                with write_errors(folder):
-                    folder.mkdir(parents=True, exist_ok=True)
                 self._training[run.key] = run, [number]
                 if self._candidates:
                     self._candidates.begins(run)
@@ -61,7 +58,15 @@ class ResumedSource:
 
     def folder(self, number: int) -> Path:
         """The folder of a run."""
-        return self._sweep / self._folders.name(self._keys[number], number)
+        return self._places[self._keys[number]]
+
+    def _place(self, key: str, number: int) -> Path:
+        """The folder of a run, made if it has to be trained. Notes the result of one that is done."""
+        name, record = self._folders.find(key, number)
+        if earlier := earlier_result(record, self.adaptive):
+            self._done[key] = earlier
+            return self._sweep / name
+        return self._folders.make(key, number)
 
     def ended(self, number: int, outcome: Outcome) -> tuple[Run | None, list[int]]:
         """Note the end of a run. Returns the run, None if it came from a record, and the numbers that asked for it."""
@@ -73,8 +78,8 @@ class ResumedSource:
         return self._training.pop(key)
 
 
-def earlier_result(folder: Path, key: str, adaptive: bool) -> Result | None:
-    """The result of a run in an earlier sweep; None if it has to be trained. A grid trains pruned runs anew; a search,
+def earlier_result(record: Record | None, adaptive: bool) -> Result | None:
+    """The result of a run that has a record; None if it has to be trained. A grid trains pruned runs anew; a search,
     which is adaptive, keeps them."""
-    record = read_done(folder, key)
-    return None if record is None or (record["status"] == "pruned" and not adaptive) else result_of(record)
+    again = ("failed",) if adaptive else ("failed", "pruned")
+    return None if record is None or record["status"] in again else result_of(record)

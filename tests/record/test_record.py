@@ -85,15 +85,15 @@ def test_a_failed_run_is_not_done(tmp_path: Path) -> None:
 
 def test_folders_are_numbered_found_again_and_never_shared(tmp_path: Path) -> None:
     first = Folders(tmp_path)
-    assert first.name("a" * 64, 0) == "000_aaaaaaaa"
-    assert first.name("b" * 64, 1) == "001_bbbbbbbb"
-    assert first.name("a" * 64, 7) == "000_aaaaaaaa"
+    assert first.find("a" * 64, 0)[0] == "000_aaaaaaaa"
+    assert first.find("b" * 64, 1)[0] == "001_bbbbbbbb"
+    assert first.find("a" * 64, 7)[0] == "000_aaaaaaaa"
     for name in ("000_aaaaaaaa", "001_bbbbbbbb", "notes_of_mine", "report"):
         (tmp_path / name).mkdir()
     again = Folders(tmp_path)
-    assert again.name("b" * 64, 0) == "001_bbbbbbbb"
-    assert again.name("c" * 64, 0) == "002_cccccccc"
-    assert again.name("d" * 64, 5) == "005_dddddddd"
+    assert again.find("b" * 64, 0)[0] == "001_bbbbbbbb"
+    assert again.find("c" * 64, 0)[0] == "002_cccccccc"
+    assert again.find("d" * 64, 5)[0] == "005_dddddddd"
 
 
 def test_a_folder_without_room_is_a_fault(tmp_path: Path) -> None:

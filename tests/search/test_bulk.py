@@ -21,12 +21,15 @@ from optuna.pruners import NopPruner, ThresholdPruner
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from hpsearch.record.claim import Claim
 from hpsearch.search import bulk
 from hpsearch.search.bulk import AGAIN, POINT, REPEATS, BulkStorage, counting
+from hpsearch.search.owners import WORKER, Owners
 from hpsearch.search.storage import StorageError, masked
-from hpsearch.search.study import ATTEMPT, ME, WORKER, MirroredStudy, counted_in
+from hpsearch.search.study import ATTEMPT, MirroredStudy, counted_in
 from tests.postgres import cluster, programs
 
+ME, OTHER = "here:1:a", "node7:1:a"  # claims
 NOW = datetime(2026, 3, 14, 12, 0, 0, 123456)
 WITHIN: dict[str, BaseDistribution] = {
     "lr": FloatDistribution(1e-4, 1.0, log=True),
@@ -433,16 +436,25 @@ def test_the_states_are_those_now(database: BulkStorage) -> None:
     assert database.states(study._study_id) == {ids[0]: TrialState.PRUNED, ids[1]: TrialState.RUNNING}
 
 
-def opened(database: BulkStorage, retry_failed: int = 0, ended: Sequence[str] = ()) -> MirroredStudy:
+def folder_of(database: BulkStorage) -> Path:
+    return Path(database.url.removeprefix("sqlite:///")).parent
+
+
+def opened(database: BulkStorage, retry_failed: int = 0, ended: Sequence[str] = (), me: str = ME) -> MirroredStudy:
     """The study m as another command opens it."""
-    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), retry_failed, ended)
+    owners = Owners(folder_of(database), me, ended)
+    return MirroredStudy(database, "m", ["maximize"], ["accuracy"], NopPruner(), owners, retry_failed)
 
 
 def begun(mirror: MirroredStudy, point: str | None = None, limit: int = 1) -> Trial:
     """A trial of a choice, or of the first point in the queue, that this process evaluates."""
     trial = mirror.study.ask()
     choice = trial.suggest_categorical("choice", ["a", "b", "c"])
-    for key, value in {POINT: point or choice, WORKER: ME, ATTEMPT: trial.user_attrs.get(ATTEMPT, 0)}.items():
+    for key, value in {
+        POINT: point or choice,
+        WORKER: mirror.owners.me,
+        ATTEMPT: trial.user_attrs.get(ATTEMPT, 0),
+    }.items():
         trial.set_user_attr(key, value)
     assert mirror.begin([trial], limit) == [True]
     return trial
@@ -472,8 +484,10 @@ class TestMirroredStudy:
         assert counted_in(database, "m", {}) == 1
 
     def test_a_trial_whose_process_died_is_failed_and_repeated(self, database: BulkStorage) -> None:
-        trial = begun(opened(database))
-        again = opened(database)  # a trial of an earlier search of this process counts as one of a dead process
+        claim = Claim(folder_of(database), shares=True)
+        trial = begun(opened(database, me=claim.token))
+        claim.release()  # an earlier search of this process has ended
+        again = opened(database)
         (found,) = database.trials(again.id).values()
         assert (found.state, found.user_attrs[AGAIN]) == (TrialState.FAIL, "its process ended")
         assert (again.counted(), counted_in(database, "m", {})) == ([], 0)
@@ -481,11 +495,10 @@ class TestMirroredStudy:
         assert (repeated.params, repeated.user_attrs[ATTEMPT]) == (trial.params, 0)
 
     def test_a_trial_of_another_machine_is_repeated_if_its_process_is_known_to_have_ended(
-        self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
+        self, database: BulkStorage
     ) -> None:
-        monkeypatch.setattr("tests.search.test_bulk.ME", "node7:1")
-        trial = begun(opened(database))
-        for ended, states in (["node6:1"], [TrialState.RUNNING]), (["node7:1"], [TrialState.FAIL]):
+        trial = begun(opened(database, me=OTHER))
+        for ended, states in (["node6:1:a"], [TrialState.RUNNING]), ([OTHER], [TrialState.FAIL]):
             again = opened(database, ended=ended)
             assert [found.state for found in database.trials(again.id).values()] == states
         assert begun(again).params == trial.params
@@ -494,7 +507,7 @@ class TestMirroredStudy:
         self, database: BulkStorage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hpsearch.search.study.SECONDS_BETWEEN_LOOKS", 0.0)
-        here, there = opened(database), opened(BulkStorage(database.url))
+        here, there = opened(database), opened(BulkStorage(database.url), me=OTHER)
         trial = begun(there)
         here.look()
         assert [found.state for found in here.counted()] == [TrialState.RUNNING]

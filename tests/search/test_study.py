@@ -10,6 +10,7 @@ from optuna.pruners import NopPruner
 
 from hpsearch.errors import UsageError
 from hpsearch.search.bulk import BulkStorage
+from hpsearch.search.owners import Owners
 from hpsearch.search.study import CONFIGURATION, MirroredStudy, counted_in
 
 MADE_WITH: dict[str, Any] = {
@@ -25,7 +26,7 @@ MADE_WITH: dict[str, Any] = {
 def storage(tmp_path: Path) -> Iterator[BulkStorage]:
     """With the study s, of a trial that has ended and one that has not."""
     made = BulkStorage(f"sqlite:///{tmp_path / 'a.db'}")
-    mirror = MirroredStudy(made, "s", ["maximize"], ["val_accuracy"], NopPruner())
+    mirror = MirroredStudy(made, "s", ["maximize"], ["val_accuracy"], NopPruner(), Owners(tmp_path, "here:1:a"))
     mirror.remember(MADE_WITH)
     ended, running = mirror.study.ask(), mirror.study.ask()
     for trial in (ended, running):
