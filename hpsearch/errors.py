@@ -53,6 +53,19 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
+class Exited(RuntimeError):
+    """A part of a run has called `sys.exit`, which must not end the sweep."""
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Inside, SystemExit becomes Exited."""
+    try:
+        yield
+    except SystemExit as error:
+        raise Exited(f"sys.exit({error.code!r}) was called") from error
+
+
 @contextmanager
 def write_errors(folder: Path) -> Iterator[None]:
     """Inside, an OSError becomes a SweepError that names `folder`."""

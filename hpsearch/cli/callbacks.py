@@ -1,4 +1,7 @@
-"""Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end."""
+"""Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end.
+
+Long, because the beginning and the end of a command are read together.
+"""
 
 import math
 import os

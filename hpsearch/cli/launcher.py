@@ -7,6 +7,7 @@ task function are run one after the other with Hydra's `run_job`.
 Long, because it stands for every step of a Hydra job.
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class StackedLauncherConf:
     lanes: int = 48  # runs trained beside each other, at most
     processes: int | None = None  # that train on the CPU; null: one a core, but no more than runs
     threads: int | None = None  # of each; null: the cores that are left over, if the nets are large
+    timeout: float = 3600.0  # seconds in which a process must answer, for an epoch of its lanes
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="hpsearch")
@@ -57,8 +59,10 @@ class StackedLauncher(Launcher):
     away = False  # True if the runs train on other machines
     part: str | None = None  # the part of a sweep that this process trains; None: all of it
 
-    def __init__(self, lanes: int, processes: int | None = None, threads: int | None = None) -> None:
-        self.lanes, self.processes, self.threads = lanes, processes, threads
+    def __init__(
+        self, lanes: int, processes: int | None = None, threads: int | None = None, timeout: float = math.inf
+    ) -> None:
+        self.lanes, self.processes, self.threads, self.timeout = lanes, processes, threads, timeout
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Raises UsageError for settings that a stacked run cannot honour."""
@@ -77,12 +81,14 @@ class StackedLauncher(Launcher):
         require(self.lanes >= 1, "hydra.launcher.lanes", self.lanes, "at least 1")
         for key, value in (("processes", self.processes), ("threads", self.threads)):
             require(value is None or value >= 1, f"hydra.launcher.{key}", value, "at least 1, or null")
+        require(self.timeout > 0, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         """The workers of a sweep."""
-        from hpsearch.workers.pool import MachinePool
+        from hpsearch.workers.pool import MachinePool, Processes
 
-        return MachinePool(lanes, expected, runs, self.processes, self.threads)
+        given = Processes(self.processes, self.threads, self.timeout, self.hydra_cfg.checkpoint)
+        return MachinePool(lanes, expected, runs, given)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """After Ctrl-C only the runs that have ended are returned."""

@@ -34,7 +34,8 @@ def run(cfg: DictConfig) -> float:
     if earlier is not None:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
-    result = train.train(run, folder, cfg.weights, _trial(run, cfg, hydra.sweeper))
+    run = run.kept_in(folder)
+    result = train.train(run, folder, cfg.weights, cfg.checkpoint, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
         raise failure(folder, reason_of(result)) from result
     return outcome.value_of(result)

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, TypeVar, get_type_hints
 
 from hpsearch.components.plugin_part import Part, place_of, same_part
-from hpsearch.errors import UsageError, require
+from hpsearch.errors import UsageError, no_exit, require
 
 GROUPS = {  # the module that makes a group's table
     "architecture": "hpsearch.components.architecture.options",
@@ -143,7 +143,8 @@ def build(registry: Mapping[str, Any], options: Mapping[str, Any], *first: Any, 
 def named_errors(group: str, name: str) -> Iterator[None]:
     """Inside, an error of a registered part becomes a UsageError with the part's name and the error's place."""
     try:
-        yield
+        with no_exit():
+            yield
     except UsageError:
         raise
     except Exception as error:

@@ -63,6 +63,9 @@ class ClassifierTrainer:
         self._fitted.append((index, result))
         return {index: result.history}
 
+    def save(self) -> None:
+        """A classifier has no epochs between which it could stop."""
+
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         """A classifier is finished after its only epoch."""
         fitted, self._fitted = self._fitted, []

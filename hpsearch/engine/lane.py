@@ -75,7 +75,8 @@ class Lane:
 
 
 def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
-    """A lane for a run that has not trained yet. Its weights are drawn from its own seed; its data go to the device."""
+    """A lane for a run that goes on from its checkpoint, or begins with weights from its own seed. Its data go to the
+    device."""
     with threads(1):  # LAPACK's blocking, in an orthogonal init, depends on their number
         initial = stack.model.tensors(spec.init, randomness.generator(spec.seed, "init"))
     tensors = {
@@ -88,7 +89,11 @@ def new_lane(index: int, spec: LaneSpec, stack: StackSpec) -> Lane:
     }
     data = stack.data if spec.data is None else spec.data.to(stack.device, stack.dtype)
     average = {name: t for name, t in tensors.items() if is_trained(name)} if spec.ema else {}
-    return Lane(index, spec, tensors, state, randomness.order(spec.seed, 0, len(data.train)), data, average)
+    lane = Lane(index, spec, tensors, state, torch.empty(0), data, average)
+    if spec.checkpoint:
+        spec.checkpoint.read(lane)
+    lane.order = randomness.order(spec.seed, lane.epoch, len(data.train))
+    return lane
 
 
 def stacked(parts: list[Tensors]) -> Tensors:

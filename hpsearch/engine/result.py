@@ -12,10 +12,10 @@ class History:
     val_loss: list[float] = field(default_factory=list)
     val_metric: list[float] = field(default_factory=list)
 
-    @property
-    def last(self) -> tuple[float, ...]:
-        """The numbers of the last epoch."""
-        return self.train_loss[-1], self.val_loss[-1], self.val_metric[-1]
+    def since(self, epoch: int) -> "list[tuple[float, float, float]]":
+        """The numbers of each epoch after `epoch`; of the last one with -1."""
+        rows = zip(self.train_loss[epoch:], self.val_loss[epoch:], self.val_metric[epoch:], strict=True)
+        return list(rows)
 
     def add(self, train_loss: float, val_loss: float, val_metric: float) -> None:
         """Add the numbers of an epoch."""

@@ -21,6 +21,7 @@ from hpsearch.components.init import Init
 from hpsearch.components.metric import METRICS, Metric
 from hpsearch.components.optimizer import Optimizer
 from hpsearch.components.schedule import Schedule
+from hpsearch.engine.checkpoint import Checkpoint
 
 # Keys that a lane holds for itself. Every other key splits the stack, also one that is not known here, because runs
 # grouped by too few keys would train with each other's settings.
@@ -43,6 +44,7 @@ class LaneSpec:
     ema: the decay of the averaged weights, which are judged instead of the last ones; 0: no average.
     patience: the epochs without a better validation metric after which the run stops; None: it does not.
     decay_biases: False to keep the optimizer's weight decay from biases.
+    checkpoint: the file that keeps its training; None: none does.
     """
 
     seed: int
@@ -60,6 +62,7 @@ class LaneSpec:
     ema: float = 0.0
     patience: int | None = None
     decay_biases: bool = True
+    checkpoint: Checkpoint | None = None
 
     @property
     def kind(self) -> Hashable:

@@ -16,6 +16,7 @@ from hpsearch.engine.spec import LaneSpec, StackSpec
 from hpsearch.engine.stack import Stack
 from hpsearch.engine.stack_size import StackSize
 from hpsearch.engine.threads import threads_for
+from hpsearch.errors import no_exit
 
 
 class Trainer(Protocol):
@@ -33,6 +34,9 @@ class Trainer(Protocol):
 
     def epoch(self, resting: Collection[int] = ()) -> dict[int, History]:
         """Train an epoch of all runs but those `resting`; the histories so far of the runs that took part."""
+
+    def save(self) -> None:
+        """Write the checkpoints of the runs. Raises OSError."""
 
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         """Remove the runs that are finished, have diverged or are `pruned`; their results, or errors of their tests."""
@@ -80,6 +84,11 @@ class StackTrainer:
             lane.lanes = max(lane.lanes, lanes)
         return {lane.index: lane.history for lane in training}
 
+    def save(self) -> None:
+        for lane in self._lanes:
+            if lane.spec.checkpoint and lane.epoch:
+                lane.spec.checkpoint.write(lane)
+
     def leave(self, pruned: Collection[int] = ()) -> list[tuple[int, Result | Exception]]:
         leaving: list[tuple[Lane, str, str | None]] = []
         for lane in self._lanes:
@@ -107,7 +116,8 @@ class StackTrainer:
     def _test(self, lanes: list[Lane], results: dict[int, Result]) -> dict[int, Exception]:
         """Test finished lanes together, and one by one if that raises. The errors, by the numbers of the runs."""
         try:
-            test(lanes, self._spec, [results[lane.index] for lane in lanes])
+            with no_exit():
+                test(lanes, self._spec, [results[lane.index] for lane in lanes])
         except Exception as error:  # the failure of a run is its own
             if len(lanes) == 1:
                 return {lanes[0].index: error}

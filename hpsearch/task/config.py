@@ -62,6 +62,7 @@ class Config:
     mc_dropout: int = 0
     lanes_together: Any = "auto"
     weights: str = "winner"
+    checkpoint: float | None = 60.0
     precision: str = MISSING
     device: str = MISSING
     name: str = MISSING
@@ -132,6 +133,8 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         require(cfg.patience is None or cfg.patience >= 1, "patience", cfg.patience, "at least 1 epoch, or null")
     with faults:
         require(cfg.class_weights in (None, "balanced"), "class_weights", cfg.class_weights, "balanced or null")
+    with faults:
+        require(cfg.checkpoint is None or cfg.checkpoint >= 0, "checkpoint", cfg.checkpoint, "seconds, or null")
     with faults:
         require(cfg.weights in WEIGHTS, "weights", cfg.weights, f"one of {', '.join(WEIGHTS)}")
     optimizer = faults.build("optimizer", OPTIMIZERS, config["optimizer"])

@@ -13,7 +13,8 @@ from hpsearch.record.folders import Folders
 from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.fingerprint import fingerprint
 
-NOT_IDENTITY = ("hydra", "name", "report", "confirm", "retrain", "device", "plan", "trial", "weights", "plugins")
+SWEEPS = ("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins")
+NOT_IDENTITY = (*SWEEPS, "device")
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 
 

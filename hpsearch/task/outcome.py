@@ -10,7 +10,7 @@ from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.errors import reason_of
 from hpsearch.record.file import SCHEMA, Record, number, write_record
 from hpsearch.task import environment, weights
-from hpsearch.workers.run import Outcome, Run
+from hpsearch.workers.run import CHECKPOINT, Outcome, Run
 
 LOG = "hpsearch.log"
 
@@ -32,6 +32,7 @@ def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
         weights.save(folder, run, outcome.weights, keep)
         outcome.weights = None
     write_record(folder, record_of(run, outcome))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def record_of(run: Run, outcome: Outcome) -> Record:

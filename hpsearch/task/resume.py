@@ -8,7 +8,7 @@ from hpsearch.record.file import Record
 from hpsearch.record.folders import Folders
 from hpsearch.task.candidates import Candidates
 from hpsearch.task.outcome import result_of
-from hpsearch.workers.run import Outcome, Run, RunSource
+from hpsearch.workers.run import CHECKPOINT, Outcome, Run, RunSource
 
 
 class ResumedSource:
@@ -40,10 +40,11 @@ class ResumedSource:
             elif run.key in self._training:
                 self._training[run.key][1].append(number)
             else:
-                self._training[run.key] = run, [number]
+                kept = run.kept_in(self.folder(number))
+                self._training[run.key] = kept, [number]
                 if self._candidates:
-                    self._candidates.begins(run)
-                new.append((number, run))
+                    self._candidates.begins(kept)
+                new.append((number, kept))
         done = sum(isinstance(run, Result) for _, run in new)
         if done and not self.adaptive:
             print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
@@ -65,6 +66,7 @@ class ResumedSource:
         name, record = self._folders.find(key, number)
         if earlier := earlier_result(record, self.adaptive):
             self._done[key] = earlier
+            (self._sweep / name / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed then
             return self._sweep / name
         return self._folders.make(key, number)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hpsearch.errors import write_errors
@@ -9,7 +10,7 @@ from hpsearch.task import outcome as outcomes
 from hpsearch.task.candidates import Candidates
 from hpsearch.task.resume import ResumedSource
 from hpsearch.workers import scheduler
-from hpsearch.workers.pool import MachinePool, OpenPool
+from hpsearch.workers.pool import MachinePool, OpenPool, Processes
 from hpsearch.workers.run import Outcome, Run, RunList, RunSource
 
 
@@ -23,12 +24,15 @@ class EndedRun:
     trained: bool
 
 
-def train(run: Run, folder: Path, keep: str, source: RunSource | None = None) -> Outcome:
+def train(
+    run: Run, folder: Path, keep: str, checkpoint: float | None = None, source: RunSource | None = None
+) -> Outcome:
     """Train one run and write its record and weights into `folder`.
 
-    keep: the value of ``weights=``. source: has this run alone, and may prune it.
+    keep, checkpoint: the values of ``weights=`` and ``checkpoint=``. source: has this run alone, and may prune it.
     """
-    ((_, outcome),) = scheduler.train(source or RunList([(0, run)]), lanes=1)
+    open_pool = partial(MachinePool, given=Processes(checkpoint=checkpoint))
+    ((_, outcome),) = scheduler.train(source or RunList([(0, run)]), lanes=1, open_pool=open_pool)
     with write_errors(folder):
         outcomes.write(folder, run, outcome, keep)
     return outcome

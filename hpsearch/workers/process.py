@@ -4,13 +4,18 @@ Processes, because PyTorch's threads share one operation and meet after each: th
 costs many times the work itself where other programs use the cores, too. Python's threads wait for each other's lock.
 """
 
+import faulthandler
+import math
 import multiprocessing
+import os
 import pickle
 import signal
+import tempfile
 import warnings
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
+from time import monotonic
 from typing import Any
 
 import torch
@@ -18,31 +23,44 @@ import torch
 from hpsearch.components.registry import plugin_parts
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.memory import keep_freed_memory
-from hpsearch.workers.remote import RemoteWorker, WorkerLost, answer_of
+from hpsearch.workers.remote import RemoteTraceback, RemoteWorker, WorkerHangs, WorkerLost, answer_of
 from hpsearch.workers.worker import Round
+
+SECONDS_FOR_TRACEBACK = 0.5
 
 
 class ProcessWorker(RemoteWorker):
     """Trains in another process.
 
-    threads: of its operations. device: the number of the CUDA device that it trains on; None: none.
+    threads: of its operations. device: the number of the CUDA device that it trains on; None: none. timeout: seconds
+    in which it must answer. checkpoint: as of `LocalWorker`.
 
     A process of one thread is forked and has the data sets of this one. Neither CUDA nor OpenMP's threads outlive a
     fork, so that one with a device or with more threads is spawned and loads them.
     """
 
-    def __init__(self, threads: int = 1, device: int | None = None) -> None:
+    def __init__(
+        self,
+        threads: int = 1,
+        device: int | None = None,
+        timeout: float = math.inf,
+        checkpoint: float | None = None,
+    ) -> None:
         super().__init__()
-        self._threads, self._device = threads, device
+        self._threads, self._device, self._timeout, self._checkpoint = threads, device, timeout, checkpoint
+        self._asked_at = math.inf
         self._start()
 
     def _start(self) -> None:
+        self._overdue = False
+        self._traceback = tempfile.TemporaryFile()  # noqa: SIM115  # of a crash; open as long as the process
         forks = self._threads == 1 and self._device is None
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()
         other_end = self.connection if forks else None
         parts = [] if forks else sorted({part.part.__module__ for part in plugin_parts()} - {"__main__"})
-        serving = (theirs, other_end, self._threads, self._device, parts)
+        fatal = self._traceback.fileno() if forks else None
+        serving = (theirs, other_end, fatal, self._threads, self._device, self._checkpoint, parts)
         self._process = context.Process(target=_serve, args=serving, daemon=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
@@ -50,6 +68,7 @@ class ProcessWorker(RemoteWorker):
         theirs.close()
 
     def _ask(self, question: str, argument: object) -> None:
+        self._asked_at = monotonic()
         with suppress(ConnectionError):  # the answer tells
             self.connection.send_bytes(pickle.dumps((question, argument)))
 
@@ -63,25 +82,60 @@ class ProcessWorker(RemoteWorker):
     def answered(self) -> bool:
         return bool(self.connection.poll())
 
+    @property
+    def seconds_left(self) -> float:
+        """The time in which it has to answer."""
+        return self._asked_at + self._timeout - monotonic()
+
+    def end_overdue(self) -> None:
+        """Kill the process because it has not answered in time. The answer to the round tells."""
+        self._overdue = True
+        os.kill(self._process.pid, signal.SIGUSR1)  # its traceback
+        self._process.join(SECONDS_FOR_TRACEBACK)
+        self._process.kill()
+        self._process.join()
+
     def _lost(self, error: WorkerLost) -> Round:
         """The process was killed, or a run has ended it; another one starts."""
-        self.close()
-        reason = WorkerLost(f"its process ended with code {self._process.exitcode}")
+        self._end()
+        code = self._process.exitcode or 0
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        reason = WorkerLost(f"its process {how}")
+        if self._overdue:
+            reason = WorkerHangs(f"no answer in hydra.launcher.timeout={self._timeout:g} s")
+        self._traceback.seek(0)
+        if text := self._traceback.read().decode(errors="replace"):
+            reason.__cause__ = RemoteTraceback(text)
+        self._traceback.close()
         self._start()
         return Round(lost=reason)
 
     def close(self) -> None:
+        self._end()
+        self._traceback.close()
+
+    def _end(self) -> None:
         self._process.kill()  # it may ignore SIGTERM
         self._process.join()
         self.connection.close()
 
 
 def _serve(
-    connection: Connection, other_end: Connection | None, threads: int, device: int | None, modules: list[str]
+    connection: Connection,
+    other_end: Connection | None,
+    fatal: int | None,
+    threads: int,
+    device: int | None,
+    checkpoint: float | None,
+    modules: list[str],
 ) -> None:
-    """Answer until the other end is gone. modules: those whose parts a spawned process does not know yet."""
+    """Answer until the other end is gone. fatal: the file for the traceback of a crash. modules: those whose parts a
+    spawned process does not know yet."""
     if other_end is not None:
         other_end.close()  # a copy here would keep it open when the other process is killed
+    if fatal is not None:
+        faulthandler.enable(fatal, all_threads=False)
+        faulthandler.register(signal.SIGUSR1, fatal, all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
     for number in (signal.SIGTERM, signal.SIGUSR2):  # so is a cluster's signal, which goes to both
         if callable(signal.getsignal(number)):
@@ -92,7 +146,7 @@ def _serve(
     for module in modules:
         import_module(module)
     keep_freed_memory()
-    worker = LocalWorker()
+    worker = LocalWorker(checkpoint)
     with suppress(EOFError, ConnectionError):
         while True:
             question, argument = pickle.loads(connection.recv_bytes())

@@ -3,7 +3,7 @@
 import pickle
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,10 @@ from hpsearch.workers.worker import Entering, Left, Round
 
 class WorkerLost(Exception):
     """The process of a worker has ended, or does not answer."""
+
+
+class WorkerHangs(WorkerLost):
+    """A worker has not answered in time, so that one of its runs is suspected at once."""
 
 
 class RemoteWorker(ABC):
@@ -44,9 +48,10 @@ class RemoteWorker(ABC):
         except WorkerLost as error:
             self._histories = {}
             return self._lost(error)
-        for index, numbers in sent.epoch.items():
-            self._histories[index].add(*numbers)
-        histories = {index: self._histories[index] for index in sent.epoch}
+        for index, epochs in sent.epochs.items():
+            for numbers in epochs:
+                self._histories[index].add(*numbers)
+        histories = {index: self._histories[index] for index in sent.epochs}
         raised = [(stack, error.received()) for stack, error in sent.raised]
         return Round(histories, self._received(sent.left), raised)
 
@@ -67,7 +72,8 @@ def answer_of(worker: LocalWorker, question: str, argument: Any) -> object:
     """The answer to a question of a `RemoteWorker`, in the other process."""
     if question == "round":
         worker.ask_round(*argument)
-        return _Sent.of(worker.round())
+        entering: Sequence[Entering] = argument[0]
+        return _Sent.of(worker.round(), {index for _, _, runs in entering for index, _ in runs})
     return _left_sent(worker.prune(argument))
 
 
@@ -110,14 +116,14 @@ def _left_sent(left: Left) -> _LeftSent:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A `Round` on its way between processes: with the numbers of the epoch alone, because whole histories would grow
-    with the square of the epochs."""
+    """A `Round` on its way between processes: with the numbers of the last epoch alone, because whole histories would
+    grow with the square of the epochs. A run that has entered may bring earlier epochs from its checkpoint."""
 
-    epoch: dict[int, tuple[float, ...]]
+    epochs: dict[int, list[tuple[float, float, float]]]
     left: _LeftSent
     raised: list[tuple[Hashable, _Raised]]
 
     @classmethod
-    def of(cls, answer: Round) -> "_Sent":
-        epoch = {index: history.last for index, history in answer.histories.items()}
-        return cls(epoch, _left_sent(answer.left), [(stack, _Raised.of(error)) for stack, error in answer.raised])
+    def of(cls, answer: Round, entered: Set[int]) -> "_Sent":
+        epochs = {index: each.since(0 if index in entered else -1) for index, each in answer.histories.items()}
+        return cls(epochs, _left_sent(answer.left), [(stack, _Raised.of(error)) for stack, error in answer.raised])

@@ -1,17 +1,20 @@
 """A run, ready to train, and the sources that runs come from."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.metric import Metric
+from hpsearch.engine.checkpoint import Checkpoint
 from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSpec
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.trainer import Trainer
 
 Outcome = Result | Exception  # an exception: the run failed
+CHECKPOINT = "checkpoint.safetensors"  # in a run's folder, until it has ended
 SMALLEST = 10_000  # parameters: smaller nets take as long, because of the launches
 
 
@@ -30,6 +33,12 @@ class Run:
     lane: LaneSpec | ClassifierSpec
     stack: StackSpec | ClassifierStackSpec
     trainer: Callable[[], Trainer]
+
+    def kept_in(self, folder: Path) -> "Run":
+        """This run with a checkpoint in a folder; a classifier has none."""
+        if not isinstance(self.lane, LaneSpec):
+            return self
+        return replace(self, lane=replace(self.lane, checkpoint=Checkpoint(folder / CHECKPOINT, self.key)))
 
     @property
     def metric(self) -> Metric:

@@ -7,6 +7,7 @@ a stack to end, or for the slowest worker.
 Long, because the loop and the lanes that it shares out are read together.
 """
 
+import itertools
 import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence, Set
@@ -15,8 +16,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from hpsearch.engine.result import History, Result
+from hpsearch.formatting import count
 from hpsearch.workers.pool import MachinePool, OpenPool, Pool
 from hpsearch.workers.progress import TrainingProgress
+from hpsearch.workers.remote import WorkerHangs
 from hpsearch.workers.run import Outcome, Run, RunSource
 from hpsearch.workers.worker import Entering, Worker
 
@@ -100,6 +103,8 @@ class Scheduler:
         self._busy: list[Worker] = []  # in a round
         self._pruned: set[int] = set()  # that leave when their worker has answered
         self._losses: Counter[int] = Counter()  # workers that were lost with a run
+        self._halves: dict[int, int] = {}  # of runs one of which ends its workers: the number of their half
+        self._numbers = itertools.count()
         self._most_lanes: Counter[int] = Counter()  # of a run whose stack has several workers: as `Result.lanes`
         self._ended: list[tuple[int, Outcome]] = []
 
@@ -190,32 +195,45 @@ class Scheduler:
             free -= takes[key]
         entering: dict[Worker, list[Entering]] = {}
         loads: dict[Worker, float] = defaultdict(float)
+        halves: dict[Worker, int | None] = {}  # of the workers that have runs; None: not suspected
         shares: dict[tuple[Worker, ...], float] = defaultdict(float)  # of the cost, by the workers that may have it
         for key, queue in self._queues.items():
             workers = tuple(self._pool.workers_for(queue.example))
             for index, worker in queue.lanes.items():
                 loads[worker] += self._runs[index].cost
+                halves[worker] = self._halves.get(index)
             now = [*queue.lanes, *islice(queue.waiting, takes[key])]
             shares[workers] += sum(self._runs[index].cost for index in now) / max(1, len(workers))
-        for key, queue in sorted(self._queues.items(), key=lambda each: -each[1].example.cost):
+        for key, queue in sorted(self._queues.items(), key=self._turn):
             workers = tuple(self._pool.workers_for(queue.example))
             idle = [worker for worker in workers if worker not in self._busy]
             for worker in sorted(idle, key=lambda each: loads[each]):
                 taken: list[int] = []
                 while takes[key] and loads[worker] < shares[workers]:
+                    half = halves.setdefault(worker, self._halves.get(queue.waiting[0]))
+                    fits = next((run for run in queue.waiting if self._halves.get(run) == half), None)
+                    if fits is None:
+                        break
                     takes[key] -= 1
-                    taken.append(queue.waiting.popleft())
-                    loads[worker] += self._runs[taken[-1]].cost
+                    taken.append(fits)
+                    queue.waiting.remove(fits)
+                    loads[worker] += self._runs[fits].cost
                 if taken:
                     queue.lanes |= dict.fromkeys(taken, worker)
                     runs = [(index, self._runs[index].lane) for index in taken]
                     entering.setdefault(worker, []).append((key, queue.example.trainer, runs))
         return entering
 
+    def _turn(self, each: tuple[Hashable, StackQueue]) -> tuple[bool, float]:
+        """The place of a stack among those that get lanes: suspected runs first, because they need an empty worker."""
+        _, queue = each
+        return not any(index in self._halves for index in queue.waiting), -queue.example.cost
+
     def _left(self, left: Sequence[tuple[int, Outcome]]) -> None:
         """Runs have ended. A result is as of the whole stack, because a worker knows only its own lanes."""
         for index, outcome in left:
             del self._losses[index]
+            self._halves.pop(index, None)
             key = self._runs.pop(index).stack_key
             queue, most = self._queues[key], self._most_lanes.pop(index, 0)
             queue.lanes.pop(index, None)
@@ -238,18 +256,28 @@ class Scheduler:
             self._again(queue, worker)
 
     def _lost(self, worker: Worker, error: Exception) -> None:
-        """A worker is lost with its runs, which begin again. If that happens to a run too often, one of them may be the
-        reason: its stack is halved, as if it had raised, until that run is alone."""
-        count = 0
-        for key, queue in list(self._queues.items()):
-            indices = [index for index, its in queue.lanes.items() if its is worker]
-            count += len(indices)
-            self._losses.update(indices)
-            if any(self._losses[index] > self._pool.retries for index in indices):
-                self._raised(key, worker, error)
-            else:
-                self._again(queue, worker)
-        print(f"a worker was lost with {count} runs, which begin again: {error}", file=sys.stderr, flush=True)
+        """A worker is lost with its runs, which begin again.
+
+        If that happens to a run too often, one of the worker's runs may be the reason. They are halved, each half on a
+        worker without other runs, until that run is alone: then it fails.
+        """
+        lost = [index for queue in self._queues.values() for index, its in queue.lanes.items() if its is worker]
+        self._losses.update(lost)
+        if isinstance(error, WorkerHangs):
+            self._losses.update(dict.fromkeys(lost, self._pool.retries))
+        suspected = any(self._losses[index] > self._pool.retries for index in lost)
+        if suspected and len(lost) == 1:
+            self._halves.clear()  # the others are innocent
+            self._losses.clear()
+            print(f"a run has ended its worker and fails: {error}", file=sys.stderr, flush=True)
+            self._left([(index, error) for index in lost])
+            return
+        print(f"a worker was lost with {count(len(lost), 'run')}, to begin again: {error}", file=sys.stderr, flush=True)
+        for half in (lost[::2], lost[1::2]) if suspected else ():
+            self._halves |= dict.fromkeys(half, next(self._numbers))
+            self._losses |= dict.fromkeys(half, self._pool.retries if len(half) > 1 else 0)
+        for queue in self._queues.values():
+            self._again(queue, worker)
 
     def _again(self, queue: StackQueue, worker: Worker) -> None:
         """Let the runs of a stack on a worker wait for another lane."""

@@ -119,7 +119,7 @@ def test_a_run_that_diverges_is_marked_and_the_others_are_untouched(tmp_path: Pa
     assert [entry["history"] for entry in calm] == [entry["history"] for entry in found[:2]]
 
 
-@pytest.mark.parametrize("n_threads", [1, 2], ids=["in this process", "in forked processes"])
+@pytest.mark.parametrize("n_threads", [1, 2], ids=["in one process", "in two processes"])
 def test_an_exception_costs_one_run_whose_log_has_the_traceback_and_it_is_tried_again(
     tmp_path: Path, n_threads: int, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +135,7 @@ def test_an_exception_costs_one_run_whose_log_has_the_traceback_and_it_is_tried_
     (log,) = tmp_path.glob("*/hpsearch.log")
     assert log.parent == runs[2].folder
     assert "in enter\n" in log.read_text()  # the function that raised
-    assert ("RemoteTraceback" in log.read_text()) == (n_threads == 2)
+    assert "RemoteTraceback" in log.read_text()
     assert log.read_text().endswith("MemoryError: no memory for this one\n")
     runs = sweep(tmp_path, jobs)
     assert [run.trained for run in runs] == [False, False, True, False, False]

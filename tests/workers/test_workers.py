@@ -5,6 +5,7 @@ import pickle
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -126,26 +127,59 @@ def test_runs_of_a_process_that_is_killed_begin_again(tmp_path: Path, threads: C
 
 
 class Deadly(Weighing):
-    """Run 4 ends its process in its second epoch."""
+    """Run 4 does something fatal in its second epoch."""
+
+    fatal = os.abort
 
     def epoch(self, resting: Any = ()) -> Any:
         if any(lane.index == 4 and lane.epoch == 1 for lane in self._lanes):
-            os._exit(3)
+            type(self).fatal()
         return super().epoch(resting)
 
 
+class Exits(Deadly):
+    fatal = partial(os._exit, 3)
+
+
+class Crashes(Deadly):
+    fatal = partial(signal.raise_signal, signal.SIGSEGV)
+
+
+class Hangs(Deadly):
+    fatal = partial(time.sleep, 1000)
+
+
+class Quits(Deadly):
+    fatal = partial(sys.exit, 5)
+
+
+DEADLY = [
+    (Deadly, "its process was ended by SIGABRT", "in epoch"),
+    (Exits, "its process ended with exit code 3", ""),
+    (Crashes, "its process was ended by SIGSEGV", "in epoch"),
+    (Hangs, "no answer in hydra.launcher.timeout=0.8 s", "in epoch"),
+    (Quits, "sys.exit(5) was called", "in epoch"),
+]
+
+
+@pytest.mark.parametrize(("trainer", "reason", "log"), DEADLY, ids=[each[0].__name__ for each in DEADLY])
 def test_a_run_that_ends_its_process_fails_alone(
-    threads: Callable[[int], None], capfd: pytest.CaptureFixture[str]
+    threads: Callable[[int], None], trainer: Any, reason: str, log: str
 ) -> None:
     threads(2)
-    on = program(dataset())
-    results = dict(scheduler.train(Listed(THESE, on, lambda index, history: False, Deadly), 9))
+    one, other = program(dataset()), program(dataset(), widths=(5,))
+    source = Listed(THESE, one, lambda index, history: False, trainer)
+    innocent = [replace(ready(each, other, Weighing), stack_key=("other", CPU)) for each in THESE[:3]]
+    source._runs = [*source._runs, *enumerate(innocent, start=9)]  # beside it on its worker
+    open_pool = partial(pool.MachinePool, given=pool.Processes(timeout=0.8))
+    results = dict(scheduler.train(source, 12, open_pool=open_pool))
     bad = results.pop(4)
-    assert (type(bad).__name__, str(bad)) == ("WorkerLost", "its process ended with code 3")
-    assert sorted(results) == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert str(bad) == reason
+    assert log in "".join(traceback.format_exception(bad))
+    assert sorted(results) == [0, 1, 2, 3, *range(5, 12)]
+    alone = train(THESE, one, 9) + train(THESE[:3], other, 3)
     for index, result in results.items():
-        assert_same(result, train([THESE[index]], on, 1)[0])
-    assert "a worker was lost with " in capfd.readouterr().err
+        assert_same(result, alone[index])
 
 
 class Unpicklable(Exception):
@@ -178,13 +212,12 @@ def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:
     assert moved.train.x.dtype == torch.float64
 
 
-def test_a_single_run_and_fewer_runs_than_cores_stay_in_this_process(threads: Callable[[int], None]) -> None:
-    threads(2)
+def test_a_single_run_stays_in_this_process_and_several_do_not(threads: Callable[[int], None]) -> None:
     one = ready(THESE[0], program(dataset()))
-    for cores, runs in ((2, 1), (1, 9)):
+    for cores, runs, kinds in ((2, 1, [LocalWorker]), (1, 9, [ProcessWorker]), (2, 9, [ProcessWorker] * 2)):
         threads(cores)
         with closing(pool.MachinePool(9, runs, [one])) as machine:
-            assert [type(worker) for worker in machine.workers_for(one)] == [LocalWorker]
+            assert [type(worker) for worker in machine.workers_for(one)] == kinds
 
 
 class Tight(StackTrainer):
@@ -261,7 +294,7 @@ def test_a_stack_that_does_not_fit_trains_in_fewer_lanes(threads: Callable[[int]
 class Started:
     """In place of a `ProcessWorker`, with how it was started."""
 
-    def __init__(self, threads: int = 1, device: int | None = None) -> None:
+    def __init__(self, threads: int = 1, device: int | None = None, **given: Any) -> None:
         self.threads, self.device, self.connection = threads, device, object()
 
     def close(self) -> None: ...
@@ -270,7 +303,7 @@ class Started:
 def started(monkeypatch: pytest.MonkeyPatch, these: list[Any], **options: Any) -> list[tuple[int, int | None]]:
     """Threads and device of each process that may train the first of these runs."""
     monkeypatch.setattr(pool, "ProcessWorker", Started)
-    workers = pool.MachinePool(48, len(these), these, **options).workers_for(these[0])
+    workers = pool.MachinePool(48, len(these), these, pool.Processes(**options)).workers_for(these[0])
     return [(worker.threads, worker.device) for worker in workers if isinstance(worker, Started)]
 
 
@@ -282,7 +315,8 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch, threads: Cal
     assert started(monkeypatch, nine) == [(1, None)] * 8
     assert started(monkeypatch, [ready(each, large) for each in THESE[:3]]) == [(2, None)] * 3
     assert started(monkeypatch, nine, count=3, threads=2) == [(2, None)] * 3
-    assert started(monkeypatch, nine, count=1) == []  # this process
+    assert started(monkeypatch, nine, count=1) == [(1, None)]
+    assert started(monkeypatch, [ready(each, large) for each in THESE[:3]], count=1) == []  # this process
 
 
 def test_every_gpu_gets_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
