@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from hpsearch.errors import UsageError, require
-from hpsearch.shell import one_line_errors
+from hpsearch.shell import door
 
 HOST = "127.0.0.1"
 
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--storage", help="URL of a study's own storage (sqlite:///<folder>/hpsearch.db)")
     parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 (8080)")
     options = parser.parse_args()
-    with one_line_errors():
+    with door("the dashboard has ended"):
         serve(options.folder, options.storage, options.port)
 
 

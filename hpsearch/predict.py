@@ -37,8 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Write predictions. Exit code 1: they cannot be written. Exit code 2: wrong usage."""
-    shell.begin()
-    with shell.one_line_errors():
+    with shell.door():
         options = _parser().parse_args()
         output = options.output or _beside(options.rows)
         require(options.rows.is_file(), "rows", options.rows, "a file that exists")

@@ -1,24 +1,117 @@
-"""How a command begins and ends: streams, garbage collection, one line for an error, an exit code."""
+"""How a command begins and ends: streams, signals, garbage collection, one line for an error, an exit code."""
 
 import atexit
+import errno
 import gc
+import io
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
 
 from hpsearch.errors import FaultError, UsageError
 
+GOES_ON = "interrupted; the same command goes on from there"
+INTERRUPTED, TERMINATED = 130, 143
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
-def begin() -> None:
-    """Prepare this process for a command.
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, or the terminal was closed."""
+
+
+@contextmanager
+def door(goes_on: str = GOES_ON, lasts: bool = True) -> Iterator[None]:
+    """A command, from its first to its last line. goes_on: the line after Ctrl-C or SIGTERM. lasts: False for a command
+    that is of no use without a reader.
+
+    Ends the process: with exit code 2 for wrong usage, 1 for a failure later on, also if the output could not be
+    printed, 130 after Ctrl-C, 143 after SIGTERM or SIGHUP.
+    """
+    _begin(lasts)
+    code = 0
+    try:
+        with _signals_raise() as received, one_line_errors():
+            try:
+                yield
+            except Exception as error:
+                if received:  # in the middle of a library, which has made another error of it
+                    raise _interrupt(received[-1]) from error
+                raise
+    except KeyboardInterrupt as stop:
+        if line := str(stop) or goes_on:
+            print(line, file=sys.stderr)
+        code = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    _ignore_signals()  # the command has done all that it does
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():  # after an interrupt in the middle of training
+            child.kill()
+    with suppress(OSError):
+        sys.stdout.flush()
+    lost = getattr(sys.stdout, "lost", None)
+    if lost is not None and lost.errno != errno.EPIPE:  # a reader like head has seen enough
+        print(f"error: the output could not be printed ({lost.strerror}); the files are written", file=sys.stderr)
+    if code or lost:
+        raise SystemExit(code or 1)
+
+
+def _begin(lasts: bool) -> None:
+    """Prepare this process.
 
     Garbage is collected rarely, because the objects of imported modules live as long as the process: collecting among
     them took a tenth of a report's time.
     """
     gc.set_threshold(200_000)
     atexit.register(gc.freeze)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without ± still shows the rest
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if lasts and stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, LastingStream(stream))
+        else:
+            stream.reconfigure(errors="replace")
+
+
+class LastingStream(io.TextIOWrapper):
+    """A stream that training outlives: a pipe or a terminal that was closed, or a full disk, swallows the rest.
+
+    lost: the first error. A terminal without ± still shows the other characters.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        buffer, encoding, line_buffering = stream.buffer, stream.encoding, stream.line_buffering
+        super().__init__(buffer, encoding, "replace", line_buffering=line_buffering, write_through=stream.write_through)
+        self.lost: OSError | None = None
+        self._replaced = stream  # kept, because it would close the buffer
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        if self.lost is None:
+            self.lost = error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+        with suppress(OSError):
+            super().flush()
 
 
 @contextmanager
@@ -30,3 +123,29 @@ def one_line_errors() -> Iterator[None]:
         for fault in error.faults:
             print(f"error: {fault}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+
+
+@contextmanager
+def _signals_raise() -> Iterator[list[int]]:
+    """Inside, Ctrl-C, SIGTERM and SIGHUP raise, and are listed. One that is ignored, as by nohup, stays ignored."""
+    received: list[int] = []
+
+    def act(number: int, frame: FrameType | None) -> NoReturn:
+        received.append(number)
+        raise _interrupt(number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, *ENDING):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, act)
+    yield received
+
+
+def _ignore_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, *ENDING):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(number: int) -> KeyboardInterrupt:
+    return Terminated() if number in ENDING else KeyboardInterrupt()

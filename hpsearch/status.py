@@ -12,8 +12,6 @@ from hpsearch.cli.sweep_status import SweepStatus
 from hpsearch.errors import UsageError
 from hpsearch.report import progress_text
 
-INTERRUPTED = 130
-
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -30,9 +28,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the progress. Exit code 2: wrong usage. Exit code 130: Ctrl-C."""
-    shell.begin()
     try:
-        with shell.one_line_errors():
+        with shell.door("", lasts=False):
             options = _parser().parse_args()
             with closing(SweepStatus(options.folder, options.storage)) as status:
                 if not options.watch:
@@ -41,8 +38,6 @@ def main() -> None:
                     _watch_on_a_terminal(status)
                 else:
                     _watch_in_a_pipe(status)
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
 

@@ -99,9 +99,10 @@ class Callbacks(Callback):
             return _remove_if_without_runs(Path(config.hydra.sweep.dir))
         from hpsearch.cli import sweep_end
 
-        sweep_end.results(config)
+        with interrupt.listening("the results"):
+            sweep_end.results(config)
         if interrupt.asked():
-            raise KeyboardInterrupt(f"interrupted; to go on: {sweep_end.resume_command(config)}")
+            raise interrupt.stop(f"interrupted; to go on: {sweep_end.resume_command(config)}")
 
 
 def is_part(config: DictConfig) -> bool:

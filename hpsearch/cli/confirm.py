@@ -9,10 +9,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from hpsearch.cli import interrupt
 from hpsearch.errors import SweepError
 from hpsearch.formatting import count
 from hpsearch.record.commands import override
@@ -21,14 +23,14 @@ from hpsearch.report import confirmation, retraining
 from hpsearch.report.analysis import Findings
 
 OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights)=")
+SECONDS_BETWEEN_LOOKS = 0.2  # for a signal
 LAUNCHER = re.compile(r"\+*hydra[./]launcher")
 
 
 def confirm(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
     """Train the winner of each data set on `hydra_cfg.confirm` fresh seeds, into the sweep's ``confirm/``.
 
-    The seeds follow the largest that the sweep used. Raises SweepError if it fails, KeyboardInterrupt if it was
-    interrupted.
+    The seeds follow the largest that the sweep used. Raises SweepError if it fails.
     """
     first = int(found.runs.frame.seed.max()) + 1
     for winner in found.table.index[found.table.best]:
@@ -72,8 +74,12 @@ def arguments(
 
 def _run(key: str, given: list[str]) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    code = subprocess.run([sys.executable, "-m", "hpsearch", *given], env=environment, check=False).returncode
-    if code == 130:
-        raise KeyboardInterrupt
-    if code:
+    with subprocess.Popen([sys.executable, "-m", "hpsearch", *given], env=environment) as process:
+        while process.poll() is None and not interrupt.asked():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_BETWEEN_LOOKS)
+        if interrupt.asked():
+            process.terminate()  # Ctrl-C may have reached this process alone; its runs that have ended are kept
+    code = process.returncode
+    if code and not interrupt.asked():
         raise SweepError([f"{key}: the runs ended with exit code {code}"])

@@ -1,4 +1,4 @@
-"""Ctrl-C in a command: the first lets the epoch end and the results be written, the second stops at once.
+"""Ctrl-C and SIGTERM in a command: the first lets the epoch end and the results be written, the second stops at once.
 
 A task of a cluster listens to the cluster's signals instead.
 """
@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-EXIT_CODE = 130
+from hpsearch.shell import ENDING, Terminated
+
 _listened: Collection[int] = ()
 _received: set[int] = set()
 
@@ -25,8 +26,13 @@ def received() -> Collection[int]:
     return frozenset(_received)
 
 
+def stop(how_to_go_on: str) -> KeyboardInterrupt:
+    """The exception that ends a sweep which was asked to stop."""
+    return (Terminated if _received.intersection(ENDING) else KeyboardInterrupt)(how_to_go_on)
+
+
 @contextmanager
-def enabled(signals: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
+def enabled(signals: Collection[int] = (signal.SIGINT, *ENDING)) -> Iterator[None]:
     """Inside, `listening` takes these signals. A Python session does not enable it: there KeyboardInterrupt stays
     Python's."""
     global _listened
@@ -39,21 +45,21 @@ def enabled(signals: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
 
 
 @contextmanager
-def listening() -> Iterator[None]:
-    """Inside, a signal only makes `asked` true; the second Ctrl-C is Python's KeyboardInterrupt again."""
+def listening(until: str) -> Iterator[None]:
+    """Inside, a signal only makes `asked` true, and the second one acts as outside. until: the end of what is let end,
+    for the user. An ignored signal stays ignored."""
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
         return
 
     def first(number: int, frame: FrameType | None) -> None:
         _received.add(number)
-        again = ""
-        if number == signal.SIGINT:
-            signal.signal(number, before[number])
-            again = "; Ctrl-C again stops now"
-        print(f"stopping after this epoch{again}", file=sys.stderr, flush=True)
+        signal.signal(number, before[number])
+        again = "; Ctrl-C again stops now" if number == signal.SIGINT else ""
+        print(f"stopping after {until}{again}", file=sys.stderr, flush=True)
 
-    before = {number: signal.signal(number, first) for number in _listened}
+    listened = [number for number in _listened if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, first) for number in listened}
     try:
         yield
     finally:

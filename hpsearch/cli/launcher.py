@@ -133,7 +133,7 @@ class StackedLauncher(Launcher):
             if self.hydra_cfg.hydra.output_subdir is not None:
                 self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
-        with interrupt.listening():
+        with interrupt.listening("this epoch"):
             for ended in train_all(
                 source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record, self.open_pool
             ):

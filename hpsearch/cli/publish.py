@@ -33,7 +33,8 @@ def publish(found: Findings, sweep: Path, report: Path, url: str, name: str, com
 def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
     """The study of a search as it is, or the study of a grid, rebuilt from its records."""
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(storage.rdb)}
-    if name in studies and MADE_OF not in studies[name].user_attrs:
+    # one without trials: a kill has come before its mark
+    if name in studies and MADE_OF not in studies[name].user_attrs and studies[name].n_trials:
         return optuna.load_study(study_name=name, storage=storage.rdb)
     if name in studies:
         optuna.delete_study(study_name=name, storage=storage.rdb)

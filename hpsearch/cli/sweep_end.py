@@ -49,7 +49,7 @@ def results(hydra_cfg: DictConfig) -> None:
     if not (sweep / commands.MULTIRUN).exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
             OmegaConf.save(hydra_cfg, sweep / commands.MULTIRUN)
-    if hydra_cfg.report:
+    if hydra_cfg.report and not interrupt.asked():
         output = write.place([sweep])
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second
 

@@ -31,8 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print and write a report. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
-    shell.begin()
-    with shell.one_line_errors():
+    with shell.door():
         options = _parser().parse_args()
         from rich.console import Console
 
@@ -44,7 +43,7 @@ def main() -> None:
         write.show(found, Console())
         with write_errors(output):
             write.write(found, output, winner_sections.sections(found))
-    print(f"report: {output / 'index.html'}")
+        print(f"report: {output / 'index.html'}")
 
 
 if __name__ == "__main__":

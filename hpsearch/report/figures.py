@@ -22,6 +22,7 @@ from hpsearch.report.figure_style import STYLE
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
 from hpsearch.report.section import Section
+from hpsearch.shell import ENDING
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
@@ -84,7 +85,10 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
     draw, numbers = partial(_draw, folder), range(len(drawings))
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
-        with warnings.catch_warnings(), ProcessPoolExecutor(cores, get_context("fork"), _ignore_ctrl_c) as pool:
+        with (
+            warnings.catch_warnings(),
+            ProcessPoolExecutor(cores, get_context("fork"), _leave_signals) as pool,
+        ):
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads; the children use none
             names = list(pool.map(draw, numbers))
     else:
@@ -103,5 +107,7 @@ def _draw(folder: Path, number: int) -> list[str]:
     return list(drawn)
 
 
-def _ignore_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
+def _leave_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)

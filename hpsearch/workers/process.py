@@ -2,6 +2,8 @@
 
 Processes, because PyTorch's threads share one operation and meet after each: that gains nothing for small nets and
 costs many times the work itself where other programs use the cores, too. Python's threads wait for each other's lock.
+
+Long, because both sides of the pipe are read together.
 """
 
 import faulthandler
@@ -21,6 +23,7 @@ from typing import Any
 import torch
 
 from hpsearch.components.registry import plugin_parts
+from hpsearch.shell import ENDING
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.memory import keep_freed_memory
 from hpsearch.workers.remote import RemoteTraceback, RemoteWorker, WorkerHangs, WorkerLost, answer_of
@@ -137,7 +140,7 @@ def _serve(
         faulthandler.enable(fatal, all_threads=False)
         faulthandler.register(signal.SIGUSR1, fatal, all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
-    for number in (signal.SIGTERM, signal.SIGUSR2):  # so is a cluster's signal, which goes to both
+    for number in (*ENDING, signal.SIGUSR2):  # so are the signals of a closed terminal and a cluster, which go to both
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)

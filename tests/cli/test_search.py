@@ -13,6 +13,7 @@ from hpsearch.cli.command import CONF
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.record.folders import run_folders
 from hpsearch.search import storage
+from hpsearch.workers import pool
 from tests.cli import TINY, Cli, Shown, records
 from tests.searching import COMPLETE, PRUNED, SEARCH, SPACE, by_point, trials_of
 from tests.task.test_train import break_runs
@@ -210,6 +211,7 @@ def test_a_storage_that_fails_costs_no_run_and_the_same_command_goes_on(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "processes", lambda runs: 0)  # this one trains, and locks
     locks: list[sqlite3.Connection] = []
 
     def lock(run: LaneSpec) -> bool:
