@@ -108,12 +108,16 @@ class OptunaSweeper(Sweeper):
             raise SweepError([f"{self.name}: {failed} trials failed; hydra.sweeper.retry_failed={retries} tries again"])
 
     def _train(self, search: "Search") -> "Search":
-        with after_training_began(), closing(search):
-            if self.stacks:
-                for ended, _ in self.launcher.train(search, search.overrides):
-                    search.ended(ended.number, ended.outcome)
-            else:
-                self._in_batches(search)
+        try:
+            with after_training_began(), closing(search):
+                if self.stacks:
+                    for ended, _ in self.launcher.train(search, search.overrides):
+                        search.ended(ended.number, ended.outcome)
+                else:
+                    self._in_batches(search)
+        finally:
+            if not search.mirror.saved:
+                self.claim.abandon()
         return search
 
     def _train_away(self, search: "Search", found: "Settings", made_with: dict[str, Any]) -> "Search":

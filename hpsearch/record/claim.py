@@ -59,6 +59,12 @@ class Claim:
         self.close()
         _held.remove(self)
 
+    def abandon(self) -> None:
+        """Unlock the claim and leave its file, which tells other processes that this one has ended."""
+        if self in _held:
+            self.close()
+            _held.remove(self)
+
     def close(self) -> None:
         """Close the file, which unlocks it unless another process has a copy of the descriptor."""
         os.close(self._descriptor)

@@ -125,6 +125,7 @@ class Search:
             print(f"waiting for the trials of {', '.join(doubtful)}, {LEASE_SECONDS:.0f} s if it has ended", flush=True)
             self._waited = True
         sleep(1)
+        self.mirror.look()
         return True
 
     def _may_begin(self) -> bool:

@@ -169,6 +169,11 @@ class MirroredStudy:
             self._changed.clear()
             self._saved = monotonic()
 
+    @property
+    def saved(self) -> bool:
+        """True if the storage has all changes."""
+        return not self._changed
+
     def counted(self) -> list[FrozenTrial]:
         """The trials that count for ``n_trials``, also those that failed."""
         trials = self.study.get_trials(deepcopy=False)
