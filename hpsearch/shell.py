@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hpsearch.errors import FaultError, UsageError
+from hpsearch.formatting import inert
 
 
 def begin() -> None:
@@ -28,5 +29,5 @@ def one_line_errors() -> Iterator[None]:
         yield
     except FaultError as error:
         for fault in error.faults:
-            print(f"error: {fault}", file=sys.stderr)
+            print(f"error: {inert(fault)}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None

@@ -19,11 +19,11 @@ from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count
-from hpsearch.record.commands import MULTIRUN
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
+from hpsearch.record.multirun import MULTIRUN
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare, warn
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from hpsearch.errors import SweepError
 from hpsearch.formatting import count
 from hpsearch.record.commands import override
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
 from hpsearch.report.analysis import Findings
 

@@ -27,9 +27,11 @@ from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.task_function import STORAGE, overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
-from hpsearch.record.commands import MULTIRUN, dashboard_command
+from hpsearch.record.commands import dashboard_command
+from hpsearch.record.file import write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import DEFAULT
+from hpsearch.record.multirun import MULTIRUN
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
 from hpsearch.task.prepare import prepare
 
@@ -84,7 +86,7 @@ class OptunaSweeper(Sweeper):
             if not self.stacks or self.launcher.part is None:
                 with write_errors(self.folder):
                     self.folder.mkdir(parents=True, exist_ok=True)
-                    OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
+                    write_text(self.folder / MULTIRUN, OmegaConf.to_yaml(self.hydra_cfg))
             if search is None or settings is None:
                 for returned in self._launch(grid, 0):
                     _ = returned.return_value  # raises the failure of the run

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hpsearch.record.file import Record
-
-MULTIRUN = "multirun.yaml"  # Hydra's file in a sweep's folder
+from hpsearch.formatting import inert
+from hpsearch.record.multirun import is_searched, read_multirun
+from hpsearch.record.shape import Record
 
 
 def flags(hydra: Any) -> list[str]:
@@ -37,23 +35,6 @@ def of_sweep(sweep: Path) -> Origin | None:
     overrides = hydra["overrides"]
     given = [line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)]
     return Origin(command("-m", *flags(hydra), *given), is_searched(cfg))
-
-
-def read_multirun(sweep: Path) -> dict[str, Any] | None:
-    """The configuration of a sweep's last command, not resolved; None without a whole ``multirun.yaml`` of Hydra."""
-    try:
-        cfg = yaml.safe_load((sweep / MULTIRUN).read_text(encoding="utf-8"))
-        hydra = cfg["hydra"]
-        lines = [*hydra["overrides"]["task"], *hydra["overrides"]["hydra"], *flags(hydra)]
-        valid = isinstance(cfg, dict) and all(isinstance(line, str) for line in lines)
-        return cfg if valid and isinstance(hydra["sweeper"]["_target_"], str) else None
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def is_searched(cfg: dict[str, Any]) -> bool:
-    """True if a sampler chose the configurations, False for a grid. cfg: of `read_multirun`."""
-    return not cfg["hydra"]["sweeper"]["_target_"].endswith(".BasicSweeper")
 
 
 def resume_command(cfg: Any, name: str) -> str:
@@ -92,7 +73,15 @@ def dashboard_command(folder: Path, storage: str | None = None) -> str:
 
 def command(*arguments: str) -> str:
     """The command line, quoted for a shell."""
-    return shlex.join(("python", "-m", "hpsearch", *map(_without_password, map(str, arguments))))
+    return " ".join(("python", "-m", "hpsearch", *(_quoted(_without_password(str(each))) for each in arguments)))
+
+
+def _quoted(argument: str) -> str:
+    """An argument for a shell. A control character is written as bash reads it, because a terminal would obey it."""
+    if inert(argument) == argument:
+        return shlex.quote(argument)
+    plain = argument.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if inert(c) == c else inert(c) for c in plain) + "'"
 
 
 def _without_password(argument: str) -> str:

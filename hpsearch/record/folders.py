@@ -25,8 +25,15 @@ def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
 
 
 def run_folders(sweep: Path) -> list[str]:
-    """The names of the runs' folders in a sweep's folder, by number."""
-    return sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
+    """The names of the runs' folders in a sweep's folder, by number. A file or link of such a name is none."""
+    with os.scandir(sweep) as entries:
+        names = [each.name for each in entries if FOLDER.fullmatch(each.name) and each.is_dir(follow_symlinks=False)]
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def other_names(sweep: Path) -> list[str]:
+    """The names of runs' folders that are no folder but a file or link: nothing is read or written there."""
+    return sorted({name for name in os.listdir(sweep) if FOLDER.fullmatch(name)} - set(run_folders(sweep)))
 
 
 def fault_of_sweep(sweep: Path) -> str | None:
@@ -49,10 +56,12 @@ class Folders:
     def __init__(self, sweep: Path) -> None:
         self._by_hash: dict[str, str] = {}
         self._numbers: set[int] = set()
+        folders = set(run_folders(sweep)) if sweep.is_dir() else set()
         for name in os.listdir(sweep) if sweep.is_dir() else ():
             if match := FOLDER.fullmatch(name):
-                self._by_hash[match["hash"]] = name
                 self._numbers.add(int(match["number"]))
+                if name in folders:
+                    self._by_hash[match["hash"]] = name
 
     def name(self, key: str, number: int) -> str:
         """The folder of the run `key`. A new folder takes `number`, or the next free one if that is taken."""
