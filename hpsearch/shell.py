@@ -5,9 +5,11 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from hpsearch.errors import FaultError, UsageError
 from hpsearch.formatting import inert
+from hpsearch.passwords import without_passwords
 
 
 def begin() -> None:
@@ -20,6 +22,18 @@ def begin() -> None:
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without ± still shows the rest
+        _mask(stream)
+
+
+def _mask(stream: Any) -> None:
+    """Let a stream show no password, whoever writes to it: Hydra, a sweeper, a traceback."""
+    if getattr(stream.write, "__name__", "") != "masked":
+        write = stream.write
+
+        def masked(text: str) -> int:
+            return int(write(without_passwords(text)))
+
+        stream.write = masked
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch.cli import interrupt, task_function
+from hpsearch.cli import interrupt, storage_url, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.cli.slurm_options import SlurmLauncherConf
@@ -113,6 +113,7 @@ def _begin(config: DictConfig) -> Path:
     fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
+    storage_url.hide(config)
     plugins.check(config, config.hydra.overrides.task)
     last_sweep = Path(config.hydra.sweep.dir)
     return last_sweep

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hydra
 
-from hpsearch.cli import task_function
+from hpsearch.cli import storage_url, task_function
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.errors import NothingStarted, UsageError
 from hpsearch.task import plugins
@@ -30,6 +30,7 @@ def run(arguments: Sequence[str]) -> None:
     ``HYDRA_FULL_ERROR=1``, the exceptions of Hydra and OmegaConf pass as they are.
     """
     full_errors = os.environ.get(FULL_ERROR) == "1"
+    arguments = storage_url.hidden(arguments)
     with _one_at_a_time, _hydra_raises(arguments):
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from hpsearch.cli import confirm, interrupt, winner_files
-from hpsearch.cli.task_function import STORAGE
+from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record import commands
 from hpsearch.record.file import read_record, write_text

@@ -19,13 +19,14 @@ from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt
+from hpsearch.cli import interrupt, storage_url
 from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
-from hpsearch.cli.task_function import STORAGE, overrides_of
+from hpsearch.cli.storage_url import STORAGE
+from hpsearch.cli.task_function import overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
 from hpsearch.record.commands import dashboard_command
 from hpsearch.record.file import write_text
@@ -61,7 +62,7 @@ class OptunaSweeper(Sweeper):
             self.url = _url_of_task()
         else:
             self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
-            _hide_password(config, self.url)
+            storage_url.hide(config)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -318,18 +319,3 @@ def _url_of_task() -> str:
     if STORAGE not in os.environ:
         raise UsageError([f"{STORAGE}: not in the environment of this task; sbatch must hand the environment on"])
     return os.environ[STORAGE]
-
-
-def _hide_password(config: DictConfig, url: str) -> None:
-    """Mask the storage's password in the configuration, because that is saved and printed."""
-    from hpsearch.search.storage import masked
-
-    shown = masked(url)
-    if shown == url:
-        return
-    with read_write(config.hydra.sweeper), read_write(config.hydra.overrides.hydra):
-        if not OmegaConf.is_interpolation(config.hydra.sweeper, "storage"):
-            config.hydra.sweeper.storage = shown
-        typed = config.hydra.overrides.hydra
-        for place, line in enumerate(typed):
-            typed[place] = line.replace(url, shown)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.formatting import inert
+from hpsearch.passwords import without_passwords
 from hpsearch.record.multirun import is_searched, read_multirun
 from hpsearch.record.shape import Record
 
@@ -73,7 +74,7 @@ def dashboard_command(folder: Path, storage: str | None = None) -> str:
 
 def command(*arguments: str) -> str:
     """The command line, quoted for a shell."""
-    return " ".join(("python", "-m", "hpsearch", *(_quoted(_without_password(str(each))) for each in arguments)))
+    return " ".join(("python", "-m", "hpsearch", *(_quoted(without_passwords(str(each))) for each in arguments)))
 
 
 def _quoted(argument: str) -> str:
@@ -82,9 +83,3 @@ def _quoted(argument: str) -> str:
         return shlex.quote(argument)
     plain = argument.replace("\\", "\\\\").replace("'", "\\'")
     return "$'" + "".join(c if inert(c) == c else inert(c) for c in plain) + "'"
-
-
-def _without_password(argument: str) -> str:
-    """An argument in which *** stands for the password of a URL."""
-    shown = re.sub(r"(://[^:@/]*:).*@", r"\1***@", argument)
-    return re.sub(r"(?i)([?&][^=&]*passw[^=&]*=)[^&']*", r"\1***", shown) if "://" in shown else shown

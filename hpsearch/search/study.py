@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.errors import UsageError
 from hpsearch.search.bulk import AGAIN, REPEATS, BulkStorage, counting
+from hpsearch.search.rows import without_pickles
 
 WORKER = "worker"  # user attribute of a trial: the process that evaluates it
 ATTEMPT = "attempt"  # user attribute of a trial: how many times its point had failed before
@@ -80,6 +81,7 @@ class MirroredStudy:
                 trial.user_attrs.setdefault(AGAIN, "failed")  # in memory: a trial that has ended is not written
 
     def _add(self, id: int, trial: FrozenTrial) -> None:
+        trial.system_attrs = without_pickles(trial.system_attrs)
         known = self.memory.create_new_trial(self.memory.get_study_id_from_name(self.study.study_name), trial)
         self._ids[self.memory.get_trial_number_from_id(known)] = id
         if not trial.state.is_finished():
