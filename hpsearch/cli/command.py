@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
+from hydra.errors import HydraException
 
-from hpsearch.cli import storage_url, task_function
+from hpsearch.cli import storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.errors import NothingStarted, UsageError
 from hpsearch.task import plugins
@@ -19,7 +20,7 @@ CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if 
 COMPLETED = "COMP_LINE"  # the line that a shell completes
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
 
-_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task_function.run)
+_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=trusted.TARGETS)(task_function.run)
 _one_at_a_time = threading.RLock()  # Hydra keeps its state in singletons
 
 
@@ -34,6 +35,7 @@ def run(arguments: Sequence[str]) -> None:
     with _one_at_a_time, _hydra_raises(arguments):
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
+            trusted.check_search_path(arguments)
             plugins.load(plugins.named(typed), Path.cwd())
             _main()
         except NothingStarted:
@@ -42,9 +44,24 @@ def run(arguments: Sequence[str]) -> None:
             if full_errors:
                 raise
             raise UsageError([line_of(error)]) from error
+        except (RuntimeError, ValueError) as error:
+            reason = _hydras(error)
+            if full_errors or reason is None:
+                raise
+            raise UsageError([line_of(reason)]) from error
         except Carried as carrier:
+            if isinstance(carrier.error, FOUND) and not full_errors:
+                raise UsageError([line_of(carrier.error)]) from carrier.error
             if not isinstance(carrier.error, NothingStarted):
                 raise carrier.error from None
+
+
+def _hydras(error: BaseException) -> BaseException | None:
+    """The part of an error that Hydra raised: for a class that is no plugin, or, inside of logging's own error, for one
+    that must not be called."""
+    if str(error).startswith("Unknown plugin class") or isinstance(error, HydraException):
+        return error
+    return None if error.__cause__ is None else _hydras(error.__cause__)
 
 
 @contextmanager

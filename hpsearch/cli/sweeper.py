@@ -21,7 +21,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt, storage_url
+from hpsearch.cli import interrupt, storage_url, trusted
 from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
@@ -56,6 +56,7 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
+        trusted.check(config)  # also if a configuration has left out the callbacks
         self.folder = Path(config.hydra.sweep.dir)
         self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
         if config.hydra.launcher.get("part"):  # a task, whose arguments must not hold a password
