@@ -22,10 +22,10 @@ def begin() -> None:
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without ± still shows the rest
-        _mask(stream)
+        mask(stream)
 
 
-def _mask(stream: Any) -> None:
+def mask(stream: Any) -> None:
     """Let a stream show no password, whoever writes to it: Hydra, a sweeper, a traceback."""
     if getattr(stream.write, "__name__", "") != "masked":
         write = stream.write

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from hpsearch.cli import storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
-from hpsearch.errors import NothingStarted, UsageError
+from hpsearch.errors import GOES_ON, NothingStarted, SweepError, UsageError
 from hpsearch.task import plugins
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -44,6 +44,10 @@ def run(arguments: Sequence[str]) -> None:
             if full_errors:
                 raise
             raise UsageError([line_of(error)]) from error
+        except OSError as error:  # of a file that Hydra writes by itself
+            if full_errors or error.filename is None:
+                raise
+            raise SweepError([f"{error.filename}: {error.strerror}{GOES_ON}"]) from error
         except (RuntimeError, ValueError) as error:
             reason = _hydras(error)
             if full_errors or reason is None:

@@ -19,6 +19,7 @@ from hpsearch.record.multirun import LARGEST_YAML
 TARGETS = ("hpsearch.cli.callbacks.Callbacks",)  # for `_target_`, beside launchers and sweepers, which are plugins
 OPTION = re.compile(r"--(config-dir|config-path|config-name)(?:=(.*))?|-(cd|cp|cn)(?:=(.*))?", re.DOTALL)
 SHORT = {"cd": "config-dir", "cp": "config-path", "cn": "config-name"}
+OURS = "hpsearch.cli.sweeper.OptunaSweeper"
 SPACE = "hydra.sweeper.custom_search_space"
 
 
@@ -65,6 +66,10 @@ def check(config: DictConfig) -> None:
     module = str(named).rpartition(".")[0]
     must = f"typed on the command line, or a function of a plugin that plugins=[…] names: it imports {module or named}"
     require(named is None or SPACE in typed or module in modules, SPACE, named, must)
+    sampler = OmegaConf.select(hydra.sweeper, "sampler._target_", default="")
+    pickled = "CmaEs" in str(sampler) and hydra.sweeper._target_ != OURS and hydra.sweeper.get("storage") is not None
+    must = "left out with hydra/sweeper=optuna, which loads it from there as a pickle; hydra/sweeper=hpsearch does not"
+    require(not pickled, "hydra/sweeper/sampler", "cmaes", must)
     if "hydra.job.env_set" not in {".".join(key.split(".")[:3]) for key in typed}:
         must = "empty unless it is typed on the command line: it changes what other programs do"
         require(not hydra.job.env_set, "hydra.job.env_set", dict(hydra.job.env_set), must)

@@ -21,7 +21,7 @@ from hpsearch.record.file import write_whole
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
 from hpsearch.report.analysis import Findings
-from hpsearch.report.figure_style import STYLE
+from hpsearch.report.figure_style import STYLE, plain_logarithms
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
 from hpsearch.report.section import Section
@@ -101,6 +101,7 @@ def _draw(folder: Path, number: int) -> list[str]:
         made = _drawings[number]().items()
         drawn = {re.sub(r"[^\w.+-]", "_", name)[:150]: figure for name, figure in made if figure is not None}
         for name, figure in drawn.items():
+            plain_logarithms(figure)
             box = None if figure.get_layout_engine() else "tight"  # Optuna's figures have no layout engine
             for suffix, about in (("pdf", {"CreationDate": None}), ("png", {})):
                 buffer = BytesIO()

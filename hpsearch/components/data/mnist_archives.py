@@ -2,6 +2,8 @@
 
 A broken archive is an error if the user provided it. If hpsearch downloaded it, according to the list `OURS` beside the
 archives, it is downloaded again.
+
+Long, because each state of the files has its own answer.
 """
 
 import gzip

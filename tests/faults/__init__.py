@@ -1,0 +1,1 @@
+"""Faults that a stranger would cause: damaged files, foreign ones, full disks."""
