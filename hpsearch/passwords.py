@@ -11,7 +11,7 @@ def without_passwords(text: str) -> str:
     """The text with *** for the password of each URL in it."""
     if "://" not in text and not _known:
         return text
-    for secret in _known:
+    for secret in sorted(_known, key=len, reverse=True):  # one may be part of another
         text = text.replace(secret, "***")
     return QUERY.sub(r"\1***", USER.sub(r"\1***@", text)) if "://" in text else text
 

@@ -13,13 +13,14 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.errors import UsageError, require
-from hpsearch.record.file import links_in, read_plain
+from hpsearch.record.file import links_out, read_plain
 from hpsearch.record.multirun import LARGEST_YAML
 
 TARGETS = ("hpsearch.cli.callbacks.Callbacks",)  # for `_target_`, beside launchers and sweepers, which are plugins
 OPTION = re.compile(r"--(config-dir|config-path|config-name)(?:=(.*))?|-(cd|cp|cn)(?:=(.*))?", re.DOTALL)
 SHORT = {"cd": "config-dir", "cp": "config-path", "cn": "config-name"}
 OURS = "hpsearch.cli.sweeper.OptunaSweeper"
+NAMED = "the name of a folder, without /, or null"
 SPACE = "hydra.sweeper.custom_search_space"
 
 
@@ -73,7 +74,8 @@ def check(config: DictConfig) -> None:
     if "hydra.job.env_set" not in {".".join(key.split(".")[:3]) for key in typed}:
         must = "empty unless it is typed on the command line: it changes what other programs do"
         require(not hydra.job.env_set, "hydra.job.env_set", dict(hydra.job.env_set), must)
-    require(_inside(hydra.output_subdir), "hydra.output_subdir", hydra.output_subdir, "a folder within that of a run")
+    subdir = hydra.output_subdir
+    require(_inside(subdir) and "/" not in (subdir or ""), "hydra.output_subdir", subdir, NAMED)
     subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
     require(_inside(subdir), "hydra.sweep.subdir", subdir, "a folder within that of the sweep")
     for key in ("job_logging", "hydra_logging"):
@@ -101,10 +103,10 @@ def _log_files(logging_cfg: Any) -> Iterator[Any]:
 
 
 def check_links(folder: Path) -> None:
-    """Raise UsageError if something in a folder is a symbolic link, because files would be written elsewhere.
+    """Raise UsageError if a symbolic link leads out of a folder, because files would be written elsewhere.
 
     The folder itself may be one: where a sweep lies is the user's choice.
     """
-    link = next(links_in(folder), None)
+    link = next(links_out(folder), None)
     if link is not None:
-        raise UsageError([f"{link}: is a symbolic link, and nothing is written through one; remove it"])
+        raise UsageError([f"{link}: is a symbolic link that leads out of the sweep; remove it"])

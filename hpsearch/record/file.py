@@ -89,13 +89,14 @@ def read_plain(path: Path, longest: int = 2**28) -> bytes:
         return file.read(found.st_size)
 
 
-def links_in(folder: Path) -> Iterator[Path]:
-    """The symbolic links below a folder, which may be a link itself."""
+def links_out(folder: Path) -> Iterator[Path]:
+    """The symbolic links below a folder that lead out of it. The folder may be a link itself."""
+    inside = os.path.realpath(folder)
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = Path(parent, name)
-            if path.is_symlink():
-                yield path
+            path = os.path.join(parent, name)
+            if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(inside):
+                yield Path(path)
 
 
 def _finite(value: Any) -> Any:
