@@ -114,10 +114,11 @@ def _predicted(net: "Predictor", rows: Any) -> Any:
 
 def _as_csv(frame: Any) -> str:
     """The frame with a ' before class names that a spreadsheet takes for a formula; numbers such as -1 are none."""
-    texts = frame.map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
-    if not texts.equals(frame):
+    texts = frame.select_dtypes(exclude="number")
+    marked = texts.map(spreadsheet_text)
+    if (marked != texts).any(axis=None):
         print("note: a ' stands before class names that a spreadsheet would take for a formula", file=sys.stderr)
-    return str(texts.rename(columns=spreadsheet_text).to_csv(index=False))
+    return str(frame.assign(**marked).rename(columns=spreadsheet_text).to_csv(index=False))
 
 
 def _write(frame: Any, output: Path) -> None:
