@@ -5,11 +5,17 @@ import os
 import socket
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from hpsearch.errors import UsageError, require
 from hpsearch.shell import door
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
 HOST = "127.0.0.1"
+LOCAL = (HOST, "localhost")  # any port, because ssh -L may use another one
 
 
 def main() -> None:
@@ -25,9 +31,10 @@ def main() -> None:
 
 def serve(folder: Path, url: str | None, port: int) -> None:
     """Serve a storage. Raises UsageError if there is nothing to show."""
+    import bottle
     import optuna
     from optuna.artifacts import FileSystemArtifactStore
-    from optuna_dashboard import run_server
+    from optuna_dashboard import wsgi
 
     from hpsearch.cli.publish import ARTIFACTS
     from hpsearch.search.storage import Storage
@@ -47,7 +54,27 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
     print(f"http://{HOST}:{port}  (from another machine: ssh -L {port}:{HOST}:{port} {os.uname().nodename})")
     with closing(storage):
-        run_server(storage.rdb, HOST, port, FileSystemArtifactStore(folder / ARTIFACTS))
+        app = wsgi(storage.rdb, FileSystemArtifactStore(folder / ARTIFACTS))
+        bottle.run(guarded(app), host=HOST, port=port)
+
+
+def guarded(app: "WSGIApplication") -> "WSGIApplication":
+    """Answer only what a page of this machine asks for.
+
+    Another page could otherwise read and delete studies in the user's browser, by a name that leads here: hence Host.
+    Or it could send a form: hence Origin.
+    """
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        hosts = [urlsplit(f"//{environ.get('HTTP_HOST', '')}")]
+        if "HTTP_ORIGIN" in environ:
+            hosts.append(urlsplit(environ["HTTP_ORIGIN"]))
+        if all(host.hostname in LOCAL for host in hosts):
+            return app(environ, start)
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"only for pages of this machine\n"]
+
+    return answer
 
 
 if __name__ == "__main__":

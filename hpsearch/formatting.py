@@ -1,5 +1,7 @@
-"""Write numbers for people. Numbers in percent are fractions here."""
+"""Write numbers and texts for people. Numbers in percent are fractions here."""
 
+import re
+import unicodedata
 from math import floor, isfinite, isnan, log10
 
 MISSING = "-"
@@ -75,3 +77,28 @@ def duration(seconds: float) -> str:
 def count(number: float, thing: str) -> str:
     """1, "seed" -> "1 seed"; 5, "seed" -> "5 seeds". number: whole, of any numeric type."""
     return f"{int(number):,} {thing}" + ("" if number == 1 else "s")
+
+
+def inert(text: str) -> str:
+    """The text in one line without characters that a terminal obeys: each becomes its escape, as in Python."""
+    if text.isprintable():
+        return text
+    obeyed = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    return "".join(ascii(c)[1:-1] if c in obeyed else c for c in text)
+
+
+def markdown_text(text: str) -> str:
+    """The text for Markdown that shows it as it is: no HTML, no link, no image."""
+    return re.sub(r"([\\`*_\[\]<>!#|&~$])", r"\\\1", inert(text))
+
+
+def markdown_code(text: str) -> str:
+    """The text as a block of code in Markdown."""
+    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 0)
+    return f"{fence}\n{inert(text)}\n{fence}"
+
+
+def spreadsheet_text(text: str) -> str:
+    """The text for a cell of a CSV file: a ' stands before one that a spreadsheet would take for a formula."""
+    formula = text[:1] in tuple("=+-@\t\r") and not re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?|-", text)
+    return f"'{text}" if formula else text

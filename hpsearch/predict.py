@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from hpsearch import shell
 from hpsearch.errors import UsageError, require, write_errors
-from hpsearch.formatting import count
+from hpsearch.formatting import count, spreadsheet_text
 from hpsearch.record.file import write_whole
 
 if TYPE_CHECKING:
@@ -111,20 +111,19 @@ def _predicted(net: "Predictor", rows: Any) -> Any:
     return pd.concat([pd.Series(net.predict(rows), name="prediction").astype(object), probabilities], axis=1)
 
 
-def _inert(frame: Any) -> Any:
+def _as_csv(frame: Any) -> str:
     """The frame with a ' before class names that a spreadsheet takes for a formula; numbers such as -1 are none."""
-    if "prediction" not in frame or frame.prediction.dtype != object:
-        return frame
-    formula = frame.prediction.str.match(r"[=+@\t\r-]") & ~frame.prediction.str.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?")
-    if formula.any():
+    texts = frame.select_dtypes(exclude="number")
+    marked = texts.map(spreadsheet_text)
+    if (marked != texts).any(axis=None):
         print("note: a ' stands before class names that a spreadsheet would take for a formula", file=sys.stderr)
-    return frame.assign(prediction=frame.prediction.mask(formula, "'" + frame.prediction))
+    return str(frame.assign(**marked).rename(columns=spreadsheet_text).to_csv(index=False))
 
 
 def _write(frame: Any, output: Path) -> None:
     try:
         parquet = output.suffix in PARQUET
-        content = frame.to_parquet(index=False) if parquet else _inert(frame).to_csv(index=False).encode()
+        content = frame.to_parquet(index=False) if parquet else _as_csv(frame).encode()
     except ImportError as error:
         raise UsageError([f"--output={output}: a Parquet file needs pyarrow; name a .csv file"]) from error
     write_whole(output, content)

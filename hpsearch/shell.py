@@ -11,9 +11,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hpsearch.errors import FaultError, UsageError
+from hpsearch.formatting import inert
+from hpsearch.passwords import without_passwords
 
 GOES_ON = "interrupted; the same command goes on from there"
 INTERRUPTED, TERMINATED = 130, 143
@@ -77,6 +79,18 @@ def _begin(lasts: bool) -> None:
             setattr(sys, name, LastingStream(stream))
         else:
             stream.reconfigure(errors="replace")
+        mask(getattr(sys, name))
+
+
+def mask(stream: Any) -> None:
+    """Let a stream show no password, whoever writes to it: Hydra, a sweeper, a traceback."""
+    if getattr(stream.write, "__name__", "") != "masked":
+        write = stream.write
+
+        def masked(text: str) -> int:
+            return int(write(without_passwords(text)))
+
+        stream.write = masked
 
 
 class LastingStream(io.TextIOWrapper):
@@ -121,7 +135,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except FaultError as error:
         for fault in error.faults:
-            print(f"error: {fault}", file=sys.stderr)
+            print(f"error: {inert(fault)}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
 
 

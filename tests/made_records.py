@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpsearch.record.file import Record, key_of, write_record
+from hpsearch.record.file import key_of, write_record
 from hpsearch.record.measure import ACCURACY
+from hpsearch.record.shape import Record
 
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits"},
@@ -36,7 +37,7 @@ def entry(
     accuracy = test if val is None else val
     right = 0 if test is None else round(test * images)
     correct = [] if test is None else [right // 4] * 3 + [right - 3 * (right // 4)]
-    curve = [0.5 * (accuracy or 0.1), 0.8 * (accuracy or 0.1), accuracy or math.nan]
+    curve = [0.5 * (accuracy or 0.1), 0.8 * (accuracy or 0.1), math.nan if accuracy is None else accuracy]
     return {
         "schema": 1,
         "status": status,
@@ -73,7 +74,8 @@ def scored(
     """A record of schema 2 with another metric. test, val: its values; further: of more metrics, by their keys."""
     made = entry(None, **options)
     value = test if val is None else val
-    curve = [3 * (value or 1.0), 2 * (value or 1.0), value or math.nan]
+    worse = (0.5, 0.8) if unit == "%" else (3, 2)
+    curve = [*(times * (value or 1.0) for times in worse), math.nan if value is None else value]
     return made | {
         "schema": 2,
         "metric": {"name": name, "maximize": maximize, "unit": unit},

@@ -15,19 +15,19 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch.cli import interrupt, task_function
+from hpsearch.cli import interrupt, storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
-from hpsearch.formatting import count
+from hpsearch.formatting import count, inert
 from hpsearch.record.claim import Claim, release_all
-from hpsearch.record.commands import MULTIRUN, is_searched
 from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
+from hpsearch.record.multirun import MULTIRUN, is_searched
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare, warn
 
@@ -124,10 +124,14 @@ def _begin(config: DictConfig) -> Path:
     global last_sweep
     warn.cache_clear()
     name = config.name
-    fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    fits = len(name.encode("utf-8", "replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    fits = fits and inert(name) == name  # a newline in a name would end a line of what is printed
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
+    storage_url.hide(config)
     plugins.check(config, config.hydra.overrides.task)
+    trusted.check(config)
+    trusted.check_links(Path(config.hydra.sweep.dir))
     last_sweep = Path(config.hydra.sweep.dir)
     return last_sweep
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
+from hydra.errors import HydraException
 
-from hpsearch.cli import task_function
+from hpsearch.cli import storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
-from hpsearch.errors import NothingStarted, UsageError
+from hpsearch.errors import GOES_ON, NothingStarted, SweepError, UsageError
 from hpsearch.record.claim import release_all
 from hpsearch.task import plugins
 
@@ -20,7 +21,7 @@ CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if 
 COMPLETED = "COMP_LINE"  # the line that a shell completes
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
 
-_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=("hpsearch.*",))(task_function.run)
+_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=trusted.TARGETS)(task_function.run)
 _one_at_a_time = threading.RLock()  # Hydra keeps its state in singletons
 
 
@@ -31,9 +32,11 @@ def run(arguments: Sequence[str]) -> None:
     ``HYDRA_FULL_ERROR=1``, the exceptions of Hydra and OmegaConf pass as they are.
     """
     full_errors = os.environ.get(FULL_ERROR) == "1"
+    arguments = storage_url.hidden(arguments)
     with _one_at_a_time, _hydra_raises(arguments):
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
+            trusted.check_search_path(arguments)
             plugins.load(plugins.named(typed), Path.cwd())
             _main()
         except NothingStarted:
@@ -42,11 +45,30 @@ def run(arguments: Sequence[str]) -> None:
             if full_errors:
                 raise
             raise UsageError([line_of(error)]) from error
+        except OSError as error:  # of a file that Hydra writes by itself
+            if full_errors or error.filename is None:
+                raise
+            raise SweepError([f"{error.filename}: {error.strerror}{GOES_ON}"]) from error
+        except (RuntimeError, ValueError) as error:
+            reason = _hydras(error)
+            if full_errors or reason is None:
+                raise
+            raise UsageError([line_of(reason)]) from error
         except Carried as carrier:
+            if isinstance(carrier.error, FOUND) and not full_errors:
+                raise UsageError([line_of(carrier.error)]) from carrier.error
             if not isinstance(carrier.error, NothingStarted):
                 raise carrier.error from None
         finally:
             release_all()
+
+
+def _hydras(error: BaseException) -> BaseException | None:
+    """The part of an error that Hydra raised: for a class that is no plugin, or, inside of logging's own error, for one
+    that must not be called."""
+    if str(error).startswith("Unknown plugin class") or isinstance(error, HydraException):
+        return error
+    return None if error.__cause__ is None else _hydras(error.__cause__)
 
 
 @contextmanager

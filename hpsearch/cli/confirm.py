@@ -18,11 +18,12 @@ from hpsearch.cli import interrupt
 from hpsearch.errors import SweepError
 from hpsearch.formatting import count
 from hpsearch.record.commands import override
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
 from hpsearch.report.analysis import Findings
 
-OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights)=")
+OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights|plugins)=")
+PLUGINS = re.compile(r"\+*plugins=")
 SECONDS_BETWEEN_LOOKS = 0.2  # for a signal
 LAUNCHER = re.compile(r"\+*hydra[./]launcher")
 
@@ -61,6 +62,7 @@ def arguments(
     return [
         "-m",
         *(o for o in record["overrides"] if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
+        *(line for line in hydra_cfg.hydra.overrides.task if PLUGINS.match(line)),  # never those that a record names
         *(line for line in hydra_cfg.hydra.overrides.hydra if LAUNCHER.match(line)),
         *(["hydra.launcher.wait=true"] if "wait" in hydra_cfg.hydra.launcher else []),
         *changes,

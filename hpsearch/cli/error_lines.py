@@ -1,7 +1,6 @@
 """Faults that Hydra and OmegaConf find in a command, as one line without the storage's password."""
 
 import re
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from hpsearch.passwords import without_passwords
+
 FOUND = (HydraException, OmegaConfBaseException)
-STORAGE = "sweeper.storage"
 AROUND = re.compile(r"Error when parsing index|Error parsing override|See https://")  # lines without information
 
 
@@ -39,8 +39,6 @@ def line_of(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, OverrideParseException):
-        if STORAGE in error.override.partition("=")[0]:
-            return f"hydra.{STORAGE}=***: must be in quotes, as \"hydra.{STORAGE}='postgresql+psycopg://…'\""
         reason = " ".join(line for line in lines if not AROUND.match(line))
         line = f"{error.override}: {re.sub(r'^[A-Za-z]+ while evaluating .*?: ', '', reason)}"
     elif isinstance(error, MissingConfigException) and error.options:
@@ -51,15 +49,4 @@ def line_of(error: BaseException) -> str:
         line = f"{merged if merged != lines[0] else cause.full_key}: {str(cause).splitlines()[0]}"
     else:
         line = " ".join(lines).partition(" Config search path:")[0]
-    return _without_password(line)
-
-
-def _without_password(line: str) -> str:
-    for argument in sys.argv[1:]:
-        key, _, value = argument.partition("=")
-        if key.endswith(STORAGE):
-            from hpsearch.search.storage import masked
-
-            url = value.strip("'\"")
-            line = line.replace(url, masked(url))
-    return line
+    return without_passwords(line)

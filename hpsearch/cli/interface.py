@@ -11,8 +11,8 @@ import pandas as pd
 from hpsearch.cli import callbacks, command
 from hpsearch.errors import UsageError
 from hpsearch.record.commands import override
-from hpsearch.record.file import Record
 from hpsearch.record.frame import run_table
+from hpsearch.record.shape import Record
 from hpsearch.report import analysis
 from hpsearch.report.analysis import Findings
 from hpsearch.report.tables import unrounded

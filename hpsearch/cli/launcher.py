@@ -26,7 +26,7 @@ from hpsearch.cli.compose import Composer, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, SweepError, reason_of, require
-from hpsearch.record.file import configuration_key
+from hpsearch.record.file import configuration_key, write_text
 from hpsearch.record.implied import DEFAULT
 from hpsearch.task.prepare import prepare
 
@@ -166,8 +166,9 @@ class StackedLauncher(Launcher):
         """Write the files that Hydra writes into a job's ``.hydra``; ``multirun.yaml`` has Hydra's own part."""
         folder.mkdir(exist_ok=True)
         config = self.compose(number, overrides)
-        OmegaConf.save(task_part(config) if "hydra" in config else config, folder / "config.yaml")
-        (folder / "overrides.yaml").write_text(yaml.safe_dump(overrides, allow_unicode=True), encoding="utf-8")
+        task = task_part(config) if "hydra" in config else config
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(task))
+        write_text(folder / "overrides.yaml", yaml.safe_dump(overrides, allow_unicode=True))
 
     def _run_job(self, number: int, overrides: list[str]) -> JobReturn:
         """Run a job of another task function, as Hydra's basic launcher does."""

@@ -1,5 +1,6 @@
 """Enter a sweep into the dashboard: a grid becomes a study; every study gets a note and the report's figures."""
 
+import re
 import statistics
 import warnings
 from contextlib import closing
@@ -11,6 +12,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna_dashboard import save_note
 
+from hpsearch.formatting import markdown_code, markdown_text
+from hpsearch.record.file import write_whole
 from hpsearch.report import search_figures
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
@@ -26,7 +29,8 @@ def publish(found: Findings, sweep: Path, report: Path, url: str, name: str, com
         warnings.simplefilter("ignore")  # some of these functions of Optuna are experimental
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = _study(found, storage, name)
-        save_note(study, "\n\n".join([*found.paragraphs, f"`{command}`", f"Records and report: `{sweep}`"]))
+        note = [*map(markdown_text, found.paragraphs), markdown_code(command), "Records and report:"]
+        save_note(study, "\n\n".join([*note, markdown_code(str(sweep))]))
         _upload(study, report, sweep.parent / ARTIFACTS)
 
 
@@ -68,7 +72,7 @@ def _upload(study: Study, report: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     store, known = FileSystemArtifactStore(folder), {meta.filename: meta for meta in get_all_artifact_meta(study)}
     for picture in sorted(report.glob("*.png")):
-        if picture.name in known:
-            (folder / known[picture.name].artifact_id).write_bytes(picture.read_bytes())
+        if picture.name in known and re.fullmatch(r"[\w-]+", known[picture.name].artifact_id):  # no path elsewhere
+            write_whole(folder / known[picture.name].artifact_id, picture.read_bytes())
         else:
             upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=study)

@@ -22,7 +22,7 @@ from hpsearch.cli.launcher import StackedLauncher, is_ours, job_return
 from hpsearch.cli.task_function import failure
 from hpsearch.errors import NothingStarted, SweepError, UsageError, write_errors
 from hpsearch.formatting import count
-from hpsearch.record.file import configuration_key, read_record
+from hpsearch.record.file import configuration_key, read_record, write_text
 from hpsearch.record.folders import Folders, run_folders
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class SlurmLauncher(StackedLauncher):
         with write_errors(self.sweep):
             if not (self.sweep / "multirun.yaml").exists():  # Optuna's stock sweeper writes none
                 self.sweep.mkdir(parents=True, exist_ok=True)
-                OmegaConf.save(self.hydra_cfg, self.sweep / "multirun.yaml")
+                write_text(self.sweep / "multirun.yaml", OmegaConf.to_yaml(self.hydra_cfg))
             folder = submission.new_folder(self.sweep)
             parameters = slurm_options.parameters(self.options, self.sweep.name)
             tasks = submission.submit(folder, self.options.executor, parameters, parts(folder))

@@ -9,12 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from hpsearch.cli import confirm, interrupt, winner_files
-from hpsearch.cli.task_function import STORAGE
+from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record import commands
-from hpsearch.record.file import read_record
+from hpsearch.record.file import read_record, write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
+from hpsearch.record.multirun import MULTIRUN
 from hpsearch.report import analysis, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
@@ -46,9 +47,9 @@ def results(hydra_cfg: DictConfig) -> None:
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)
     winner_files.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
-    if not (sweep / commands.MULTIRUN).exists():  # Optuna's stock sweeper writes none
+    if not (sweep / MULTIRUN).exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
-            OmegaConf.save(hydra_cfg, sweep / commands.MULTIRUN)
+            write_text(sweep / MULTIRUN, OmegaConf.to_yaml(hydra_cfg))
     if hydra_cfg.report and not interrupt.asked():
         output = write.place([sweep])
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import UsageError
-from hpsearch.record import commands
+from hpsearch.record import commands, multirun
 from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.progress import Progress, Trials
 from hpsearch.record.reader import Job, RunReader, Runs, unbegun
@@ -44,7 +44,7 @@ class SweepStatus:
         The study is read before the records, because the record of a run comes before the end of its trial.
         """
         try:
-            started = _time_of(self._folder / commands.MULTIRUN)
+            started = _time_of(self._folder / multirun.MULTIRUN)
             if started is None and (fault := fault_of_sweep(self._folder)):
                 raise UsageError([fault])
             cfg, notes = self._command(started), list[str]()
@@ -53,7 +53,7 @@ class SweepStatus:
         except OSError as error:
             raise UsageError([f"{self._folder}: cannot be read ({error.strerror}); name a sweep's folder"]) from error
         if started is not None and cfg is None:
-            notes.append(f"{self._folder / commands.MULTIRUN}: cannot be read, so what is to come is not known")
+            notes.append(f"{self._folder / multirun.MULTIRUN}: cannot be read, so what is to come is not known")
         ended = self._end(cfg, runs, started)
         return Progress(
             self._folder,
@@ -76,8 +76,8 @@ class SweepStatus:
     def _command(self, started: float | None) -> dict[str, Any] | None:
         """The configuration of the sweep's last command, read again when its file has changed."""
         if started != self._read_at:
-            self._read_at, self._cfg, self._jobs = started, commands.read_multirun(self._folder), None
-            if self._cfg and not commands.is_searched(self._cfg):
+            self._read_at, self._cfg, self._jobs = started, multirun.read_multirun(self._folder), None
+            if self._cfg and not multirun.is_searched(self._cfg):
                 from hpsearch.cli import grid
 
                 hydra = self._cfg["hydra"]
@@ -86,7 +86,7 @@ class SweepStatus:
 
     def _unbegun(self, cfg: dict[str, Any], runs: Runs, started: float | None, ended: float | None) -> int | None:
         """The number of runs of a grid without a folder; None if that is not known, as of a search."""
-        if commands.is_searched(cfg) or self._jobs is None:
+        if multirun.is_searched(cfg) or self._jobs is None:
             return None
         hydra = cfg["hydra"]
         at_once = hydra["launcher"]["_target_"] == STACKED and hydra["sweeper"].get("max_batch_size") is None
@@ -101,7 +101,7 @@ class SweepStatus:
     def _end(self, cfg: dict[str, Any] | None, runs: Runs, started: float | None) -> float | None:
         """The time at which the last command wrote its results; None if it has not."""
         written = _time_of(self._folder / "runs.csv")
-        stock = cfg is not None and commands.is_searched(cfg) and cfg["hydra"]["sweeper"]["_target_"] != OURS
+        stock = cfg is not None and multirun.is_searched(cfg) and cfg["hydra"]["sweeper"]["_target_"] != OURS
         after = [run.time for run in runs.recorded]
         if started is not None and not stock:  # Optuna's stock sweeper writes no multirun.yaml at its start
             after.append(started)

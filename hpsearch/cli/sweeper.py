@@ -19,18 +19,21 @@ from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt
+from hpsearch.cli import interrupt, storage_url, trusted
 from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
-from hpsearch.cli.task_function import STORAGE, overrides_of
+from hpsearch.cli.storage_url import STORAGE
+from hpsearch.cli.task_function import overrides_of
 from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
 from hpsearch.record.claim import Claim, release_all
-from hpsearch.record.commands import MULTIRUN, dashboard_command
+from hpsearch.record.commands import dashboard_command
+from hpsearch.record.file import write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import DEFAULT
+from hpsearch.record.multirun import MULTIRUN
 from hpsearch.search.config import SweeperConf  # noqa: F401  # importing it registers the configuration
 from hpsearch.task.prepare import prepare
 
@@ -54,13 +57,14 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
+        trusted.check(config)  # also if a configuration has left out the callbacks
         self.folder = Path(config.hydra.sweep.dir)
         self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
         if config.hydra.launcher.get("part"):  # a task, whose arguments must not hold a password
             self.url = _url_of_task()
         else:
             self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
-            _hide_password(config, self.url)
+            storage_url.hide(config)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -95,7 +99,7 @@ class OptunaSweeper(Sweeper):
             if not part:
                 with write_errors(self.folder):
                     self.folder.mkdir(parents=True, exist_ok=True)
-                    OmegaConf.save(self.hydra_cfg, self.folder / MULTIRUN)
+                    write_text(self.folder / MULTIRUN, OmegaConf.to_yaml(self.hydra_cfg))
             if search is None or settings is None:
                 for returned in self._launch(grid, 0):
                     _ = returned.return_value  # raises the failure of the run
@@ -334,18 +338,3 @@ def _url_of_task() -> str:
     if STORAGE not in os.environ:
         raise UsageError([f"{STORAGE}: not in the environment of this task; sbatch must hand the environment on"])
     return os.environ[STORAGE]
-
-
-def _hide_password(config: DictConfig, url: str) -> None:
-    """Mask the storage's password in the configuration, because that is saved and printed."""
-    from hpsearch.search.storage import masked
-
-    shown = masked(url)
-    if shown == url:
-        return
-    with read_write(config.hydra.sweeper), read_write(config.hydra.overrides.hydra):
-        if not OmegaConf.is_interpolation(config.hydra.sweeper, "storage"):
-            config.hydra.sweeper.storage = shown
-        typed = config.hydra.overrides.hydra
-        for place, line in enumerate(typed):
-            typed[place] = line.replace(url, shown)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import SweepError, reason_of
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
@@ -15,8 +16,6 @@ from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
     from hpsearch.workers.run import Run, RunSource
-
-STORAGE = "HPSEARCH_STORAGE"  # environment variable: the storage's URL, because its password is in no configuration
 
 
 def run(cfg: DictConfig) -> float:

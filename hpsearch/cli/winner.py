@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hpsearch.errors import UsageError, require
 from hpsearch.record.commands import command, override
-from hpsearch.record.file import FILE, Record, Unreadable, load_record
+from hpsearch.record.file import FILE, load_record
+from hpsearch.record.shape import Record, Unreadable
 from hpsearch.report import analysis
 from hpsearch.report.analysis import Findings
 

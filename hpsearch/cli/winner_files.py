@@ -6,8 +6,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli.winner import Winner, again_command, has_weights, is_net, seeds_of, winners
 from hpsearch.errors import UsageError, write_errors
-from hpsearch.record.file import Record
 from hpsearch.record.predictions import FILE as PREDICTIONS
+from hpsearch.record.shape import Record
 from hpsearch.report.analysis import Findings
 
 

@@ -6,7 +6,7 @@ Long, because to register a part, to choose it and to name it in a fault all rea
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -172,3 +172,8 @@ def _check_types(function: Any, options: Mapping[str, Any]) -> None:
         require(hint is not float or number, key, value, "a number")
         require(hint is not int or (number and value == int(value)), key, value, "a whole number")
         require(hint is not bool or isinstance(value, bool), key, value, "true or false")
+        text = isinstance(value, str) or (value is None and hint == (str | None))
+        require(hint not in (str, str | None) or text, key, value, f"a text{'' if hint is str else ', or null'}")
+        texts = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+        listed = texts or (value is None and hint == (Sequence[str] | None))
+        require(hint not in (Sequence[str], Sequence[str] | None) or listed, key, value, "a list of texts")

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.errors import UsageError, write_errors
+from hpsearch.record.file import sweep_up
 
 if sys.platform != "win32":
     import fcntl
@@ -48,14 +49,17 @@ class Claim:
                         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def release(self) -> None:
-        """Give the claim up, and remove those of processes that have ended."""
+        """Give the claim up. The last one of a folder removes what killed processes have left."""
         if self not in _held:
             return
         _released.add(self.token)
         with suppress(OSError), locked(self._sweep):  # a folder that was removed has no claims
-            for file, _, token in _claims(self._sweep):
-                if token == self.token or _is_locked(file) is False:
-                    file.unlink(missing_ok=True)
+            others = [file for file, _, token in _claims(self._sweep) if token != self.token]
+            living = [file for file in others if _is_locked(file) is not False]
+            for file in {self._file, *others} - {*living}:
+                file.unlink(missing_ok=True)
+            if not living:
+                sweep_up(self._sweep)
         self.close()
         _held.remove(self)
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hpsearch.record.file import Record
-
-MULTIRUN = "multirun.yaml"  # Hydra's file in a sweep's folder
+from hpsearch.formatting import inert
+from hpsearch.passwords import without_passwords
+from hpsearch.record.multirun import is_searched, read_multirun
+from hpsearch.record.shape import Record
 
 
 def flags(hydra: Any) -> list[str]:
@@ -37,23 +36,6 @@ def of_sweep(sweep: Path) -> Origin | None:
     overrides = hydra["overrides"]
     given = [line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)]
     return Origin(command("-m", *flags(hydra), *given), is_searched(cfg))
-
-
-def read_multirun(sweep: Path) -> dict[str, Any] | None:
-    """The configuration of a sweep's last command, not resolved; None without a whole ``multirun.yaml`` of Hydra."""
-    try:
-        cfg = yaml.safe_load((sweep / MULTIRUN).read_text(encoding="utf-8"))
-        hydra = cfg["hydra"]
-        lines = [*hydra["overrides"]["task"], *hydra["overrides"]["hydra"], *flags(hydra)]
-        valid = isinstance(cfg, dict) and all(isinstance(line, str) for line in lines)
-        return cfg if valid and isinstance(hydra["sweeper"]["_target_"], str) else None
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def is_searched(cfg: Any) -> bool:
-    """True if a sampler chose the configurations, False for a grid. cfg: with Hydra's part, or of `read_multirun`."""
-    return not cfg["hydra"]["sweeper"]["_target_"].endswith(".BasicSweeper")
 
 
 def resume_command(cfg: Any, name: str) -> str:
@@ -92,10 +74,12 @@ def dashboard_command(folder: Path, storage: str | None = None) -> str:
 
 def command(*arguments: str) -> str:
     """The command line, quoted for a shell."""
-    return shlex.join(("python", "-m", "hpsearch", *map(_without_password, map(str, arguments))))
+    return " ".join(("python", "-m", "hpsearch", *(_quoted(without_passwords(str(each))) for each in arguments)))
 
 
-def _without_password(argument: str) -> str:
-    """An argument in which *** stands for the password of a URL."""
-    shown = re.sub(r"(://[^:@/]*:).*@", r"\1***@", argument)
-    return re.sub(r"(?i)([?&][^=&]*passw[^=&]*=)[^&']*", r"\1***", shown) if "://" in shown else shown
+def _quoted(argument: str) -> str:
+    """An argument for a shell. A control character is written as bash reads it, because a terminal would obey it."""
+    if inert(argument) == argument:
+        return shlex.quote(argument)
+    plain = argument.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if inert(c) == c else inert(c) for c in plain) + "'"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 
 
 def names_of(records: Sequence[Record]) -> list[str]:

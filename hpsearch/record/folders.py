@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hpsearch.errors import write_errors
 from hpsearch.record.claim import locked
-from hpsearch.record.file import FILE, Record, read_record
+from hpsearch.record.file import FILE, read_record
+from hpsearch.record.shape import Record
 
 FOLDER = re.compile(r"(?P<number>\d{3,})_(?P<hash>[0-9a-f]{8})")
 BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs take 30 KiB
@@ -27,8 +28,15 @@ def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
 
 
 def run_folders(sweep: Path) -> list[str]:
-    """The names of the runs' folders in a sweep's folder, by number."""
-    return sorted((name for name in os.listdir(sweep) if FOLDER.fullmatch(name)), key=lambda n: (len(n), n))
+    """The names of the runs' folders in a sweep's folder, by number. A file or link of such a name is none."""
+    with os.scandir(sweep) as entries:
+        names = [each.name for each in entries if FOLDER.fullmatch(each.name) and each.is_dir(follow_symlinks=False)]
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def other_names(sweep: Path) -> list[str]:
+    """The names of runs' folders that are no folder but a file or link: nothing is read or written there."""
+    return sorted({name for name in os.listdir(sweep) if FOLDER.fullmatch(name)} - set(run_folders(sweep)))
 
 
 def fault_of_sweep(sweep: Path) -> str | None:
@@ -62,6 +70,8 @@ class Folders:
         self._numbers: set[int] = set()
         for name in run_folders(self._sweep) if self._sweep.is_dir() else ():
             self._note(name)
+        for name in other_names(self._sweep) if self._sweep.is_dir() else ():
+            self._numbers.add(int(name.partition("_")[0]))
 
     def _note(self, name: str) -> None:
         number, _, short = name.partition("_")

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpsearch.formatting import count
+from hpsearch.formatting import count, inert, spreadsheet_text
 from hpsearch.record.data_set import names_of
-from hpsearch.record.file import Record, Unreadable, load_record, number, write_whole
-from hpsearch.record.folders import run_folders
+from hpsearch.record.file import load_record, number, write_text
+from hpsearch.record.folders import other_names, run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
-from hpsearch.record.shape import check
+from hpsearch.record.shape import Record, Unreadable
 from hpsearch.record.swept import configuration_of, flattened, swept_keys
 
 SHOWN_NOTES = 10
@@ -60,6 +60,7 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     missing: list[str] = []
     notes: list[str] = []
     for sweep in sorted({sweep.resolve() for sweep in sweeps}, key=lambda path: (path.name, str(path))):
+        notes += [f"{sweep.name}/{name}: left out: is no folder" for name in other_names(sweep)]
         for folder in run_folders(sweep):
             where = f"{sweep.name}/{folder}"
             try:
@@ -80,17 +81,18 @@ def gather(sweeps: Sequence[Path]) -> Runs:
         notes = [*notes[:SHOWN_NOTES], f"and {len(notes) - SHOWN_NOTES} more records were left out"]
     kept, measure, others = _of_one_metric([*found.values()])
     records = [record for _, record in kept]
-    names = names_of(records)
+    names = [inert(name) for name in names_of(records)]
     rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
     flats = [flattened(completed(record["config"])) for record in records]
     for flat, name in zip(flats, names, strict=True):
         if flat.pop("data.fingerprint", None):
             flat["data.path"] = name
-    swept = swept_keys(flats)
+    swept = {key: inert(name) for key, name in swept_keys(flats).items()}
     frame = pd.DataFrame([row | {"configuration": numbers[row["configuration"]]} for row in rows])
     for key, name in swept.items():
-        frame[name] = pd.Series([flat.get(key) for flat in flats], dtype=object).infer_objects()
+        values = [inert(value) if isinstance(value := flat.get(key), str) else value for flat in flats]
+        frame[name] = pd.Series(values, dtype=object).infer_objects()
     return Runs(frame, records, list(swept.values()), measure, _further(records, measure), missing, [*notes, *others])
 
 
@@ -124,7 +126,7 @@ def _of_one_metric(
 
 def _further(records: list[Record], measure: Measure) -> list[str]:
     """The names of the metrics beside the one that selects and the losses."""
-    parts = [key.partition("_") for record in records for key in record["metrics"] or {}]
+    parts = [key.partition("_") for record in records for key in record["metrics"]]
     names = dict.fromkeys(name for part, _, name in parts if part in ("val", "test"))
     return [name for name in names if name not in (measure.name, "loss")]
 
@@ -139,7 +141,13 @@ def run_table(runs: Runs) -> pd.DataFrame:
 
 def write_runs(sweep: Path, runs: Runs) -> None:
     """Write ``runs.csv`` into the sweep's folder, whole or not at all."""
-    write_whole(sweep / "runs.csv", run_table(runs).to_csv(index=False).encode())
+    write_csv(sweep / "runs.csv", run_table(runs))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, whole or not at all. A spreadsheet takes no text in it for a formula."""
+    texts = table.map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
+    write_text(path, texts.rename(columns=lambda name: spreadsheet_text(str(name))).to_csv(index=False))
 
 
 def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:
@@ -148,8 +156,8 @@ def batch_std(correct: Sequence[int], total: Sequence[int]) -> float:
 
 
 def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
-    """The run's row of the frame. Raises Unreadable if a value of the record has another type, length or range."""
-    measure, metrics = check(record), record["metrics"] or {}
+    """The run's row of the frame."""
+    measure, metrics = Measure.of(record), record["metrics"]
     correct, total = record["test_batches"]["correct"], record["test_batches"]["total"]
     names = dict.fromkeys([*measure.columns, *metrics])
     row = {
@@ -164,6 +172,6 @@ def _row(sweep: str, folder: str, record: Record) -> dict[str, Any]:
         "test_samples": record["test_samples"],
         "batch_std": batch_std(correct, total) if total else math.nan,
         "seconds": number(record["seconds"]),
-        "reason": record["reason"],
+        "reason": record["reason"] and inert(record["reason"]),
     }
     return row

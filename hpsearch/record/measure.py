@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from hpsearch.formatting import decimals, number_text, percent, points
+from hpsearch.formatting import decimals, inert, number_text, percent, points
 
 TITLES = {  # of metrics whose name is an abbreviation
     "f1": "F1",
@@ -33,7 +33,8 @@ class Measure:
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Measure":
         """The metric that selects among runs such as this one."""
-        return cls(**record["metric"], target=record["target"]["name"] or "")
+        metric = record["metric"]
+        return cls(metric["name"], metric["maximize"], metric["unit"], inert(record["target"]["name"] or ""))
 
     @classmethod
     def further(cls, name: str) -> "Measure":

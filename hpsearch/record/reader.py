@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from hpsearch.record.data_set import mark_of
-from hpsearch.record.file import FILE, Record, Unreadable, load_record, number
+from hpsearch.record.file import FILE, load_record, number, read_plain
 from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import Measure
-from hpsearch.record.shape import check
+from hpsearch.record.multirun import LARGEST_YAML
+from hpsearch.record.shape import Record, Unreadable
 from hpsearch.record.swept import configuration_of, flattened
 
 Job = frozenset[str]  # the overrides of a run, in any order
@@ -36,11 +37,10 @@ class RecordedRun:
 
     @classmethod
     def of(cls, folder: str, time: float, record: Record) -> "RecordedRun":
-        """Raises Unreadable for a record of another shape."""
-        measure = check(record)
+        measure = Measure.of(record)
         values = flattened(completed(record["config"]))
         values.pop("data.fingerprint", None)
-        value = number((record["metrics"] or {}).get(measure.val))
+        value = number(record["metrics"][measure.val])
         told = record["status"], record["reason"], record["overrides"], configuration_of(record)
         return cls(folder, time, *told, values, mark_of(record), measure, value)
 
@@ -110,7 +110,7 @@ def unbegun(jobs: Set[Job], runs: Runs, sweep: Path) -> int:
 def _overrides(folder: Path) -> list[str]:
     """The overrides of a run that is no record yet, if a launcher has written them."""
     try:
-        lines = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+        lines = yaml.safe_load(read_plain(folder / ".hydra" / "overrides.yaml", LARGEST_YAML))
         return [line for line in lines if isinstance(line, str)]
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError):
         return []

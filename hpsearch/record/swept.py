@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hpsearch.errors import typed
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 
 
 def configuration_of(record: Record) -> str:

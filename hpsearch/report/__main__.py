@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpsearch import shell
-from hpsearch.errors import UsageError, write_errors
+from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import SPREADS
 
 
@@ -40,6 +40,8 @@ def main() -> None:
         rows = [key for key in options.rows.split(",") if key]
         found = analysis.read(options.sweeps, rows, options.columns, options.spread)
         output = options.output or write.place(found.sweeps)
+        own = options.output is not None or not output.is_symlink()
+        require(own, "--output", output, "given, because the folder for the report is a symbolic link")
         write.show(found, Console())
         with write_errors(output):
             write.write(found, output, winner_sections.sections(found))

@@ -1,5 +1,6 @@
 """The software and hardware that the runs were computed with."""
 
+from hpsearch.formatting import inert
 from hpsearch.record.frame import Runs
 
 
@@ -14,5 +15,5 @@ def environments(runs: Runs) -> dict[str, str]:
             "threads": environment["threads"],
         }
         for name, value in flat.items():
-            found.setdefault(name, {})[str(value)] = None
+            found.setdefault(name, {})[inert(str(value))] = None
     return {name: ", ".join(values) for name, values in found.items()}

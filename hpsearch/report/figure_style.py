@@ -4,11 +4,13 @@ Widths are those of a two-column page, so that a 7-point label has 7 points in a
 colour-blind safe palette of Okabe and Ito), in dashes and in markers.
 """
 
+import re
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation, PercentFormatter
 from numpy.typing import ArrayLike
 
 from hpsearch.record.measure import Measure
@@ -37,7 +39,28 @@ STYLE: Any = {  # Any, because the type of mpl.rc_context's keys lists 300 liter
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "hatch.linewidth": 0.5,
+    "text.parse_math": False,  # a value may hold a $, as a class "$50k to $100k"
 }
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class PowerFormatter(LogFormatterSciNotation):
+    """Labels a logarithmic axis with 10⁻², which needs no parsing of mathematics."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label = super().__call__(x, pos).replace(r"\times", "×")
+        label = re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(SUPERSCRIPTS), label)
+        return re.sub(r"\\mathdefault|[${}]", "", label).replace("−", "-")
+
+
+def plain_logarithms(figure: Figure) -> None:
+    """Give the logarithmic axes of a figure labels without mathematics."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for which in ("major", "minor"):
+                before = getattr(axis, f"get_{which}_formatter")()
+                if isinstance(before, LogFormatterMathtext):
+                    getattr(axis, f"set_{which}_formatter")(PowerFormatter(labelOnlyBase=before.labelOnlyBase))
 
 
 def line_style(i: int) -> dict[str, Any]:

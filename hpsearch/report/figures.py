@@ -2,12 +2,14 @@
 
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,10 +17,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hpsearch.record.file import write_whole
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
 from hpsearch.report.analysis import Findings
-from hpsearch.report.figure_style import STYLE
+from hpsearch.report.figure_style import STYLE, plain_logarithms
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
 from hpsearch.report.section import Section
@@ -99,11 +102,15 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
 def _draw(folder: Path, number: int) -> list[str]:
     """Draw and save; return the names of the figures with data."""
     with mpl.rc_context(STYLE):
-        drawn = {name: figure for name, figure in _drawings[number]().items() if figure is not None}
+        made = _drawings[number]().items()
+        drawn = {re.sub(r"[^\w.+-]", "_", name)[:150]: figure for name, figure in made if figure is not None}
         for name, figure in drawn.items():
+            plain_logarithms(figure)
             box = None if figure.get_layout_engine() else "tight"  # Optuna's figures have no layout engine
-            figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
-            figure.savefig(folder / f"{name}.png", bbox_inches=box)
+            for suffix, about in (("pdf", {"CreationDate": None}), ("png", {})):
+                buffer = BytesIO()
+                figure.savefig(buffer, format=suffix, metadata=about, bbox_inches=box)
+                write_whole(folder / f"{name}.{suffix}", buffer.getvalue())
     return list(drawn)
 
 

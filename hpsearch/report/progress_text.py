@@ -5,7 +5,7 @@ import statistics
 from collections import defaultdict
 from math import nan
 
-from hpsearch.formatting import count, duration
+from hpsearch.formatting import count, duration, inert
 from hpsearch.record.progress import Progress
 from hpsearch.report.best_so_far import Best, best
 
@@ -26,7 +26,7 @@ def lines(progress: Progress) -> list[str]:
     if progress.command and (progress.left or progress.failed or progress.runs.damaged):
         found.append(("to go on", progress.command))
     width = max((len(name) for name, _ in found), default=0)
-    return [headline(progress), *(f"{name:{width}}  {text}" for name, text in found)]
+    return [headline(progress), *(f"{name:{width}}  {inert(text)}" for name, text in found)]
 
 
 def headline(progress: Progress) -> str:

@@ -9,8 +9,8 @@ from math import sqrt
 from pathlib import Path
 
 from hpsearch.formatting import count
-from hpsearch.record.file import Record
 from hpsearch.record.frame import Runs, gather
+from hpsearch.record.shape import Record
 from hpsearch.record.swept import values_of
 from hpsearch.report import stats
 

@@ -71,6 +71,7 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
     searched, drawn = study(runs, table), {}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # because Optuna's plots set a style
+        mpl.rcParams["text.parse_math"] = False
         warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
         for name, picture in PICTURES.items():
             axes = picture(searched, target_name=f"validation {runs.measure.title}")

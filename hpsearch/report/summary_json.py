@@ -1,15 +1,17 @@
 """Write the results for programs: ``summary.json``, and ``best.yaml``, which runs the winner."""
 
 import json
-from copy import deepcopy
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from hpsearch.formatting import inert
 from hpsearch.record.commands import command, configuration_command
-from hpsearch.record.file import STATUSES, write_whole
+from hpsearch.record.file import write_whole
+from hpsearch.record.shape import STATUSES
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 
@@ -23,7 +25,8 @@ def write(findings: Findings, sweep: Path) -> None:
     files = {SUMMARY: json.dumps(_summary(findings, winners), indent=1, allow_nan=False) + "\n"}
     for winner in winners:
         data = findings.table.data_set[winner]
-        files[BEST if len(winners) == 1 else f"best-{data}.yaml"] = _configuration(findings, sweep, winner)
+        plain = re.sub(r"[^\w.-]", "_", data)
+        files[BEST if len(winners) == 1 else f"best-{plain}.yaml"] = _configuration(findings, sweep, winner)
     for name, content in files.items():
         write_whole(sweep / name, content.encode())
 
@@ -71,15 +74,25 @@ def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
     typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
     config = record["config"].items()
     groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
-    choices = [{f"override /{group}": typed.get(group, name)} for group, name in groups.items()]
-    values = {"defaults": ["config", *choices, "_self_"], **deepcopy(record["config"])}
+    known = {group: typed.get(group, name) for group, name in groups.items()}
+    choices = [{f"override /{g}": name if re.fullmatch(r"[\w-]+", name) else groups[g]} for g, name in known.items()]
+    values = {"defaults": ["config", *choices, "_self_"], **_literal(record["config"])}
     for group, option in FILES:
         if values.get(group, {}).pop("fingerprint", None) and (path := typed.get(f"{group}.{option}")):
             values[group][option] = yaml.safe_load(path)
     values["name"] = f"{findings.title}-best"
     plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
-        f"# The winner of {findings.title}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
+        f"# The winner of {inert(findings.title)}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
         f"# {command('--config-dir', str(sweep), '--config-name', 'best', *plugins)}\n"
         f"{yaml.safe_dump(values, sort_keys=False)}"
     )
+
+
+def _literal(value: Any) -> Any:
+    """A copy of a value in which OmegaConf takes no text for an interpolation."""
+    if isinstance(value, dict):
+        return {key: _literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_literal(inner) for inner in value]
+    return value.replace("${", r"\${") if isinstance(value, str) else value

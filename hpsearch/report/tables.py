@@ -3,6 +3,7 @@
 Long, because all readers get the same layout.
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,7 +16,8 @@ from rich.text import Text
 
 from hpsearch.errors import UsageError
 from hpsearch.formatting import MISSING, SPREADS, count
-from hpsearch.record.frame import Runs
+from hpsearch.record.file import write_text
+from hpsearch.record.frame import Runs, write_csv
 from hpsearch.record.measure import Measure
 from hpsearch.report.summary_table import (
     OF_ACCURACY,
@@ -143,10 +145,10 @@ def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) 
 
 def write(folder: Path, shown: Display, table: pd.DataFrame, runs: Runs) -> None:
     """Write table.csv, .md, .tex and .html into a folder."""
-    unrounded(table, runs).to_csv(folder / "table.csv", index=False)
-    (folder / "table.md").write_text(markdown(shown), encoding="utf-8")
-    (folder / "table.tex").write_text(latex(shown), encoding="utf-8")
-    (folder / "table.html").write_text(html(shown, page=True), encoding="utf-8")
+    write_csv(folder / "table.csv", unrounded(table, runs))
+    write_text(folder / "table.md", markdown(shown))
+    write_text(folder / "table.tex", latex(shown))
+    write_text(folder / "table.html", html(shown, page=True))
 
 
 def unrounded(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
@@ -156,10 +158,17 @@ def unrounded(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
 
 def markdown(shown: Display) -> str:
     """A pipe table below its caption."""
-    cells = shown.cells.map(lambda cell: cell.replace("|", "\\|"))
-    cells = cells.mask(shown.bold, "**" + cells + "**")
+    cells = shown.cells.map(_for_markdown).rename(columns=_for_markdown)
+    bold = shown.bold.set_axis(cells.columns, axis=1)
+    cells = cells.mask(bold, "**" + cells + "**")
     align = ["left" if i < shown.names else "right" for i in range(len(cells.columns))]
-    return f"{shown.caption}\n\n{cells.to_markdown(index=False, disable_numparse=True, colalign=align)}\n"
+    return (
+        f"{_for_markdown(shown.caption)}\n\n{cells.to_markdown(index=False, disable_numparse=True, colalign=align)}\n"
+    )
+
+
+def _for_markdown(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "\\<")
 
 
 def _styled(shown: Display, target: str, bold: str) -> Any:  # a Styler, whose import takes a tenth of a second
@@ -168,18 +177,16 @@ def _styled(shown: Display, target: str, bold: str) -> Any:  # a Styler, whose i
 
 
 def latex(shown: Display) -> str:
-    """A document that compiles on its own; a paper can also \\input it (package standalone)."""
+    """A table that a paper can \\input, with the package booktabs alone.
+
+    An empty group stands before a cell that begins with a bracket or a star: at the beginning of a row, LaTeX would
+    take it for an argument of the command before.
+    """
     align = "l" * shown.names + "r" * (len(shown.cells.columns) - shown.names)
     tabular = _styled(shown, "latex", "textbf:--rwrap").to_latex(hrules=True, column_format=align)
+    tabular = re.sub(r"^(?=[\[*])", "{}", tabular, flags=re.MULTILINE)
     tabular = tabular.replace("±", r"$\pm$").replace("≈", r"$\approx$").rstrip()
-    return rf"""% {shown.caption}
-% In a paper: \usepackage{{booktabs,standalone}} and \input{{table}} inside a table environment.
-\documentclass{{standalone}}
-\usepackage{{booktabs}}
-\begin{{document}}
-{tabular}
-\end{{document}}
-"""
+    return f"% {shown.caption}\n% In a paper: \\usepackage{{booktabs}} and \\input{{table}}.\n{tabular}\n"
 
 
 def html(shown: Display, page: bool = False) -> str:

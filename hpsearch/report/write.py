@@ -6,6 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hpsearch.formatting import inert
+from hpsearch.record.file import write_text
+from hpsearch.record.frame import write_csv
 from hpsearch.report import tables
 from hpsearch.report.analysis import Findings
 from hpsearch.report.section import Section
@@ -28,7 +31,7 @@ def show(findings: Findings, console: Console) -> None:
         findings.size,
     ]
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        console.print(inert(line), markup=False, highlight=False)
 
 
 def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
@@ -41,12 +44,12 @@ def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) ->
         old.unlink()
     for section in sections:
         if section.table is not None:
-            section.table.to_csv(folder / f"{section.name}.csv", index=False)
-    (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
+            write_csv(folder / f"{section.name}.csv", section.table)
+    write_text(folder / "verdict.md", _verdict(findings))
     images = figures.write(
         folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]
     )
-    (folder / "index.html").write_text(html_page.render(findings, images, sections), encoding="utf-8")
+    write_text(folder / "index.html", html_page.render(findings, images, sections))
 
 
 def _verdict(findings: Findings) -> str:
@@ -57,7 +60,7 @@ def _verdict(findings: Findings) -> str:
         if len(verdict.others):
             shown = comparisons(verdict, findings.runs)
             parts += [shown.to_markdown(index=False, disable_numparse=True), explanation(findings.runs.measure)]
-    return "\n\n".join([*parts, findings.size]) + "\n"
+    return "\n\n".join([*parts, findings.size]).replace("<", "\\<") + "\n"
 
 
 def place(sweeps: Sequence[Path]) -> Path:

@@ -18,7 +18,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.search.rows import KEYS, STATE, Row, Rows, rows_of, trial_of
+from hpsearch.search.rows import KEYS, STATE, Row, Rows, rows_of, trial_of, without_pickles
 from hpsearch.search.storage import Storage
 
 POINT = "configuration"  # user attribute of a trial: its overrides; no two live trials have the same
@@ -276,7 +276,7 @@ class _Methods:
         for key, attribute in trial.user_attrs.items():
             if (key, attribute) not in before.user_attrs.items():
                 self._storage.set_trial_user_attr(id, key, attribute)
-        for key, attribute in trial.system_attrs.items():
+        for key, attribute in without_pickles(trial.system_attrs).items():
             if (key, attribute) not in before.system_attrs.items():
                 self._storage.set_trial_system_attr(id, key, attribute)
         if before.state is not trial.state:

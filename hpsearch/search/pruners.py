@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from typing import Any
 
+import optuna
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner
@@ -12,7 +13,11 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.errors import require
 
-CLASSES = ("optuna.pruners.*", "hpsearch.search.pruners.*")  # that a configuration may name
+CLASSES = (  # that a configuration may name
+    *(f"optuna.pruners.{name}" for name in optuna.pruners.__all__),
+    "hpsearch.search.pruners.OneEpochPruner",
+    "hpsearch.search.pruners.SynchronousHalvingPruner",
+)
 LARGEST_COHORT = 27  # trials, if a configuration gives no size
 COHORT = "cohort"  # user attribute: the name of a trial's cohort; without names, consecutive trials form a cohort
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
@@ -18,6 +20,7 @@ KEYS = {  # table: the column in which the rows of one trial differ
     "trial_user_attributes": "key",
     "trial_system_attributes": "key",
 }
+STATE_OF_A_SAMPLER = re.compile(r"\w*cma\w*:.*optimizer")
 Row = dict[str, Any]
 Rows = dict[tuple[str, Any], Row]  # by table and key; without the trial's id
 STATE = ("trials", None)
@@ -38,9 +41,17 @@ def rows_of(trial: FrozenTrial) -> Rows:
         rows["trial_intermediate_values", step] = row
     for key, attribute in trial.user_attrs.items():
         rows["trial_user_attributes", key] = {"value_json": json.dumps(attribute)}
-    for key, attribute in trial.system_attrs.items():
+    for key, attribute in without_pickles(trial.system_attrs).items():
         rows["trial_system_attributes", key] = {"value_json": json.dumps(attribute)}
     return rows
+
+
+def without_pickles(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The system attributes of a trial without the state of a sampler, which Optuna keeps as a pickle and would load.
+
+    CMA-ES follows again from the values of the trials: a generation with each trial that ends.
+    """
+    return {key: value for key, value in attributes.items() if not STATE_OF_A_SAMPLER.match(key)}
 
 
 def _time(time: datetime | None) -> datetime | None:

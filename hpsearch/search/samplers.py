@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import optuna
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.errors import UsageError
 
-SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*", "hpsearch.search.samplers.auto_sampler")
+SAMPLERS = (  # that a configuration may name
+    *(f"optuna.samplers.{name}" for name in optuna.samplers.__all__),
+    "hydra_plugins.hydra_optuna_sweeper.*",  # Hydra refuses what that package only imports
+    "hpsearch.search.samplers.auto_sampler",
+)
 
 
 def auto_sampler(seed: int | None = None) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy as sql
@@ -87,6 +88,8 @@ class Storage:
             yield
         except ImportError as error:
             raise self.fault(f"its driver is missing; {self._driver(error)}") from error
+        except (ValueError, TypeError) as error:
+            raise self.fault(f"holds a row that cannot be read ({str(error).partition(chr(10))[0]})") from error
         except (sql.exc.SQLAlchemyError, StorageInternalError, sqlite3.Error, OSError, RuntimeError) as error:
             cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
             reason = str(getattr(cause, "orig", cause)).partition("\n")[0]
@@ -158,6 +161,7 @@ def _open(url: str) -> RDBStorage:
         if parsed.get_driver_name() in ("psycopg", "psycopg2") and "connect_timeout" not in parsed.query:
             options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     if file:
+        _require_ours(file)
         _prepare(file)
     for left in reversed(range(TRIES_TO_OPEN)):
         try:
@@ -184,6 +188,17 @@ def file_of(url: URL) -> Path | None:
     name = url.database or ""
     in_file = url.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
     return Path(name) if in_file else None
+
+
+def _require_ours(file: Path) -> None:
+    """Raise sqlite3.Error for a database of somebody else, before anything in it changes."""
+    if not file.is_file() or not file.stat().st_size:
+        return
+    with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    written = file.with_name(f"{file.name}-wal")  # tables that are made may stand there alone
+    if tables and not {"studies", "trials"} <= tables and not (written.exists() and written.stat().st_size):
+        raise sqlite3.DatabaseError("has tables of another program and is not a database of studies")
 
 
 def _prepare(file: Path) -> None:

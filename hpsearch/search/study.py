@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from hpsearch.errors import UsageError
 from hpsearch.search.bulk import AGAIN, REPEATS, BulkStorage, counting
 from hpsearch.search.owners import Owners
+from hpsearch.search.rows import without_pickles
 
 ATTEMPT = "attempt"  # user attribute of a trial: how many times its point had failed before
 CONFIGURATION = "everything else"  # user attribute of a study: the values of a run that are not searched
@@ -79,6 +80,7 @@ class MirroredStudy:
         return ids
 
     def _add(self, id: int, trial: FrozenTrial) -> None:
+        trial.system_attrs = without_pickles(trial.system_attrs)
         known = self.memory.create_new_trial(self.memory.get_study_id_from_name(self.study.study_name), trial)
         self._ids[self.memory.get_trial_number_from_id(known)] = id
         if not trial.state.is_finished():

@@ -7,9 +7,10 @@ from statistics import fmean
 
 from hpsearch.engine.result import Result
 from hpsearch.record.data_set import mark_of
-from hpsearch.record.file import Record, number, read_record
+from hpsearch.record.file import number, read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.measure import Measure
+from hpsearch.record.shape import Record
 from hpsearch.record.swept import configuration_of
 from hpsearch.task import weights
 from hpsearch.workers.run import Outcome, Run
@@ -58,7 +59,7 @@ class Candidates:
 
     def _note_record(self, folder: Path, record: Record) -> None:
         measure, config = Measure.of(record), record["config"]
-        value = number((record["metrics"] or {}).get(measure.val))
+        value = number(record["metrics"][measure.val])
         name = configuration_of(record)
         self._ended.setdefault(name, {})[config["seed"]] = record["status"], value
         if (folder / weights.WEIGHTS).exists():

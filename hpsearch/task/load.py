@@ -12,7 +12,7 @@ from hpsearch.components.architecture.options import ARCHITECTURES
 from hpsearch.components.dropout import dropout_of
 from hpsearch.components.normalization import NORMALIZATIONS
 from hpsearch.errors import UsageError
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 from hpsearch.task.net import Net
 from hpsearch.task.weights import NoWeights, stored
 

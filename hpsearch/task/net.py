@@ -18,8 +18,8 @@ from hpsearch.engine.evaluate import Predict, by_forward, by_passes, predicted, 
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.engine.threads import threads_for
 from hpsearch.errors import UsageError
-from hpsearch.record.file import Record
 from hpsearch.record.implied import ADDED
+from hpsearch.record.shape import Record
 from hpsearch.task.inputs import Inputs, Rows
 from hpsearch.task.weights import Stored
 

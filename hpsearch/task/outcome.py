@@ -8,7 +8,8 @@ from typing import Any
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.errors import reason_of
-from hpsearch.record.file import SCHEMA, Record, number, write_record
+from hpsearch.record.file import number, write_record, write_text
+from hpsearch.record.shape import SCHEMA, Record
 from hpsearch.task import environment, weights
 from hpsearch.workers.run import CHECKPOINT, Outcome, Run
 
@@ -18,9 +19,9 @@ LOG = "hpsearch.log"
 def write_log(folder: Path, outcome: Outcome) -> None:
     """Write a run's log, if there is something to log."""
     if isinstance(outcome, Exception):
-        (folder / LOG).write_text("".join(traceback.format_exception(outcome)), encoding="utf-8")
+        write_text(folder / LOG, "".join(traceback.format_exception(outcome)))
     elif outcome.reason and outcome.status != "pruned":
-        (folder / LOG).write_text(f"{outcome.status}: {outcome.reason}\n", encoding="utf-8")
+        write_text(folder / LOG, f"{outcome.status}: {outcome.reason}\n")
 
 
 def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:

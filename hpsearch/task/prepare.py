@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from hpsearch.record.folders import fault_of_folder
+from hpsearch.record.shape import fault_of_run
 from hpsearch.task import config, plugins
 from hpsearch.task.faults import Faults
 
@@ -31,6 +32,8 @@ def prepare(
             plugins.check(cfg, overrides)
             found.append(config.read(cfg, overrides, faults))
             config.check_finite(found[-1].config, faults)
+            if fault := fault_of_run(found[-1].config, overrides):
+                faults.lines.append(fault)
     if folder is not None and (fault := fault_of_folder(folder, len(found))):
         faults.lines.append(fault)
     faults.end()

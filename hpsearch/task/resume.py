@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
 
 from hpsearch.engine.result import History, Result
-from hpsearch.record.file import Record
 from hpsearch.record.folders import Folders
+from hpsearch.record.shape import Record
 from hpsearch.task.candidates import Candidates
 from hpsearch.task.outcome import result_of
 from hpsearch.workers.run import CHECKPOINT, Outcome, Run, RunSource

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from hpsearch import __main__
-from hpsearch.record.file import Record, read_record
+from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
+from hpsearch.record.shape import Record
 
 TINY = ("data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "report=false")
 

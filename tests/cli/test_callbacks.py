@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from hpsearch.cli.callbacks import Callbacks
 from hpsearch.cli.error_lines import Carried
 from hpsearch.errors import UsageError
-from hpsearch.record.file import Record, write_record
+from hpsearch.record.file import write_record
+from hpsearch.record.shape import Record
 from tests.cli import TINY
 from tests.composing import run_cfg, sweep_cfg
 from tests.made_records import entry, scored
@@ -83,13 +84,19 @@ def test_a_sweep_that_names_no_seeds_trains_all_folds(
     assert list(cfg.hydra.overrides.task) == [*typed, *added]
 
 
+def stopped_early(record: Record) -> Record:
+    """The record as of a run whose second epoch is kept."""
+    history = {name: [1.5, values[-1], 2.0] for name, values in record["history"].items()}
+    return record | {"epoch": 2, "history": history}
+
+
 @pytest.mark.parametrize(
     ("record", "line"),
     [
         (entry(0.875, val=0.9), "validation 90.00%, test 87.50% accuracy after 3 epochs, 2.0 s of training"),
         (scored(4.9, val=4.83), "validation 4.830, test 4.900 RMSE of strength after 3 epochs, 2.0 s of training"),
         (
-            scored(4.9, val=4.83) | {"epoch": 2},
+            stopped_early(scored(4.9, val=4.83)),
             "validation 4.830, test 4.900 RMSE of strength after 3 epochs (epoch 2 is kept), 2.0 s of training",
         ),
     ],

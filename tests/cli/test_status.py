@@ -16,7 +16,7 @@ import yaml
 
 from hpsearch import status
 from hpsearch.cli import grid, sweep_status
-from hpsearch.record import commands
+from hpsearch.record import multirun
 from hpsearch.record.file import FILE
 from hpsearch.record.reader import job_of
 from tests.cli import TINY, Cli, Shown
@@ -58,7 +58,7 @@ def write_multirun(
         "runtime": {"config_sources": [], "cwd": str(folder)},
         "job": {"config_name": "config"},
     }
-    (folder / commands.MULTIRUN).write_text(yaml.safe_dump({"hydra": parts, "name": "${now:%Y}"}))
+    (folder / multirun.MULTIRUN).write_text(yaml.safe_dump({"hydra": parts, "name": "${now:%Y}"}))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_a_sweep_that_has_just_begun_counts_its_jobs(tmp_path: Path, typed: Type
 @pytest.mark.parametrize("content", ["", "hydra:", "hydra: [", "\0", "hydra: {overrides: {task: [1], hydra: []}}", "3"])
 def test_a_torn_multirun_yaml_is_a_note(tmp_path: Path, typed: Typed, content: str) -> None:
     folder = sweep(tmp_path / "s", seeds([0.9, 0.8]))
-    (folder / commands.MULTIRUN).write_text(content)
+    (folder / multirun.MULTIRUN).write_text(content)
     shown = typed(folder)
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(f"{folder}: 2 runs ended, last record ")
-    assert f"note         {folder / commands.MULTIRUN}: cannot be read" in shown.out
+    assert f"note         {folder / multirun.MULTIRUN}: cannot be read" in shown.out
 
 
 def test_a_single_run_is_a_sweep_of_one(tmp_path: Path, typed: Typed) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hpsearch.components.data import mnist_archives
 from hpsearch.components.data.mnist_archives import OURS
@@ -29,19 +30,21 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A mirror with a small MNIST of 20 + 10 images; yields the folder that it serves."""
     served = tmp_path / "served"
     served.mkdir()
-    resources = []
+    resources, unpacked = [], {}
     for name in NAMES:
         n = 20 if name.startswith("train") else 10
         shape = (n, 28, 28) if "images" in name else (n,)
         values = np.arange(np.prod(shape)) % 10
         raw = struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape) + values.astype(np.uint8).tobytes()
         (served / name).write_bytes(gzip.compress(raw))
+        unpacked[name.removesuffix(".gz")] = hashlib.sha256(raw).hexdigest()
         resources.append((name, hashlib.md5((served / name).read_bytes()).hexdigest()))
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(served)))
     thread = threading.Thread(target=httpd.serve_forever)
     thread.start()
     mnist = mnist_archives.torchvision_datasets().MNIST
     monkeypatch.setattr(mnist, "resources", resources)
+    monkeypatch.setitem(mnist_archives.UNPACKED, "MNIST", unpacked)
     monkeypatch.setattr(mnist, "mirrors", [f"http://127.0.0.1:{httpd.server_port}/"])
     yield served
     httpd.shutdown()
@@ -92,6 +95,27 @@ def test_a_half_unpacked_file_is_unpacked_again(server: Path, tmp_path: Path) ->
     unpacked.write_bytes(whole[:100])
     mnist_archives.load("MNIST", tmp_path)
     assert unpacked.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unpacked_file_of_the_right_length_is_verified(server: Path, tmp_path: Path, name: str) -> None:
+    mnist_archives.load("MNIST", tmp_path)
+    unpacked = raw(tmp_path) / name.removesuffix(".gz")
+    other = bytearray(unpacked.read_bytes())
+    other[-1] ^= 1
+    unpacked.write_bytes(other)
+    with pytest.raises(UsageError, match=f"^{unpacked}: not the official file .* delete it and run again"):
+        mnist_archives.load("MNIST", tmp_path)
+
+
+def test_only_verified_files_are_read(server: Path, tmp_path: Path) -> None:
+    """Old versions of torchvision kept tensors as pickles beside the archives."""
+    x = mnist_archives.load("MNIST", tmp_path)[0]
+    processed = tmp_path / "MNIST" / "processed"
+    processed.mkdir()
+    for name in ("training.pt", "test.pt"):
+        torch.save((torch.zeros(20, 28, 28), torch.zeros(20)), processed / name)
+    assert torch.equal(mnist_archives.load("MNIST", tmp_path)[0], x)
 
 
 @pytest.mark.parametrize("content", [b"", b"another file"])

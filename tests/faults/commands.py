@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.record.file import read_record
+from hpsearch.record.file import is_temporary, read_record
 from hpsearch.record.folders import run_folders
 
 SECONDS = 120  # that a command may take
 TINY = ("data=digits", "architecture.width=8", "batch_size=256", "name=s")
 OF_THE_TRAINING = ("seconds", "lanes", "environment")  # parts of a record that an interruption may change
-TEMPORARY = (".claim", ".record", ".multirun", ".runs", ".summary", "checkpoint.safetensors")
 
 
 @dataclass
@@ -88,7 +87,9 @@ def others(found: dict[str, Any], clean: dict[str, Any]) -> list[str]:
 
 def left_behind(folder: Path) -> list[str]:
     """A line for each temporary file."""
-    return [f"left behind: {path.name}" for path in folder.rglob("*") if path.name.startswith(TEMPORARY)]
+    names = [path.name for path in folder.rglob("*")]
+    left = [name for name in names if is_temporary(name) or name.startswith((".claim", "checkpoint"))]
+    return [f"left behind: {name}" for name in left]
 
 
 def twice(found: Sequence[Any]) -> list[str]:

@@ -5,21 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.record.file import FILE, Record, key_of, load_record, read_done, read_record, write_record
+from hpsearch.record.file import FILE, key_of, load_record, read_done, read_record, write_record
 from hpsearch.record.folders import Folders, fault_of_folder
+from hpsearch.record.shape import Record
+from tests import made_records
+from tests.made_records import scored
 
-CONFIG = {"lr": 0.1, "seed": 0, "optimizer": {"name": "sgd"}}
+CONFIG = {
+    "data": {"name": "digits"},
+    "architecture": {"name": "mlp"},
+    "optimizer": {"name": "sgd"},
+    "lr": 0.1,
+    "seed": 0,
+    "epochs": 3,
+}
 
 
 def entry(status: str = "finished", **config: object) -> Record:
-    resolved = CONFIG | config
-    return {
-        "schema": 2,
-        "status": status,
-        "key": key_of(resolved),
-        "config": resolved,
-        "metrics": {"val_loss": math.nan},
-    }
+    made, resolved = scored(None if status == "failed" else 0.5, status=status), CONFIG | config
+    return made | {"key": key_of(resolved), "config": resolved}
 
 
 def test_the_key_is_of_values_not_of_their_order() -> None:
@@ -28,8 +32,11 @@ def test_the_key_is_of_values_not_of_their_order() -> None:
 
 
 def test_what_is_written_is_read_and_what_is_not_finite_is_null(tmp_path: Path) -> None:
-    write_record(tmp_path, entry())
-    assert read_record(tmp_path) == entry() | {"metrics": {"val_loss": None}}
+    made = entry()
+    made["metrics"]["val_loss"] = made["history"]["val_loss"][-1] = math.nan
+    write_record(tmp_path, made)
+    made["metrics"]["val_loss"] = made["history"]["val_loss"][-1] = None
+    assert read_record(tmp_path) == made
     assert os.listdir(tmp_path) == ["record.json"]
 
 
@@ -48,9 +55,9 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path) -> None:
         "{",
         "[]",
         "null",
-        json.dumps(entry() | {"metrics": {}, "schema": 3}),
-        json.dumps(entry() | {"metrics": {}, "status": "running"}),
-        json.dumps(entry() | {"metrics": {}, "key": "0" * 64}),
+        json.dumps(entry() | {"schema": 3}),
+        json.dumps(entry() | {"status": "running"}),
+        json.dumps(entry() | {"key": "0" * 64}),
         json.dumps({"schema": 1, "status": "finished"}),
     ],
 )
@@ -60,18 +67,13 @@ def test_anything_else_is_no_record(tmp_path: Path, text: str) -> None:
 
 
 def test_a_record_of_schema_1_is_read_as_one_of_schema_2(tmp_path: Path) -> None:
-    old = entry() | {
-        "schema": 1,
-        "metrics": {"val_accuracy": 0.9, "test_accuracy": 0.8},
-        "history": {"train_loss": [2.0, 1.0], "val_loss": [2.0, 1.0], "val_accuracy": [0.5, 0.9]},
-        "test_batches": {"size": 256, "correct": [200, 40], "total": [256, 44]},
-    }
+    old = made_records.entry(0.8, val=0.9, images=300)
     write_record(tmp_path, old)
     assert load_record(tmp_path) == old | {
         "schema": 2,
         "metric": {"name": "accuracy", "maximize": True, "unit": "%"},
         "target": {"kind": "classification", "name": None, "classes": None},
-        "epoch": 2,
+        "epoch": 3,
         "test_samples": 300,
     }
 

@@ -204,7 +204,7 @@ def test_a_finished_run_without_its_metric_is_left_out(tmp_path: Path) -> None:
     record = load_record(run)
     write_record(run, record | {"metrics": record["metrics"] | {"test_rmse": math.inf}})
     (note,) = analysis.read([path]).runs.notes
-    assert note.endswith("left out: finished with test_rmse=nan, which is no number")
+    assert note.endswith("left out: metrics.test_rmse: must be a number of a finished run")
 
 
 def test_a_run_that_failed_may_have_no_metrics(tmp_path: Path) -> None:

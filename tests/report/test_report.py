@@ -115,21 +115,20 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
     good = seeds(HIGH)[5]
     broken(path, "002_00000000", '{"schema": 1, "sta')
     broken(path, "003_00000000", json.dumps(good | {"schema": 7}))
-    broken(path, "004_00000000", json.dumps(good | {"metrics": good["metrics"] | {"test_accuracy": math.nan}}))
+    broken(path, "004_00000000", json.dumps(good | {"metrics": good["metrics"] | {"test_accuracy": None}}))
     broken(path, "005_00000000", json.dumps({"loss": 3}))
     broken(path, "006_00000000", json.dumps({key: value for key, value in good.items() if key != "test_batches"}))
     broken(path, "007_00000000", json.dumps(seeds(HIGH[:2])[1]))
-    other = seeds(HIGH[:1])[0]
-    broken(path, "008_00000000", json.dumps(other | {"metrics": other["metrics"] | {"test_accuracy": 0.1}}))
+    broken(path, "008_00000000", json.dumps(seeds([0.1])[0]))
     (path / "009_abcdef01").mkdir()
     found = analysis.read([path])
     assert len(found.runs.frame) == 2
     expected = [
         "s/002_00000000: left out: not readable as JSON",
         "s/003_00000000: left out: schema=7, this version of hpsearch reads schema=1 and 2",
-        "s/004_00000000: left out: finished with test_accuracy=nan, which is no accuracy",
+        "s/004_00000000: left out: metrics.test_accuracy: must be a number of a finished run",
         "s/005_00000000: left out: not a record of hpsearch",
-        "s/006_00000000: left out: test_batches is not what schema=2 promises",
+        "s/006_00000000: left out: test_batches: is missing",
         "s/007_00000000: left out: the same configuration and seed as s/001_",
         "s/008_00000000: left out: the same configuration and seed as s/000_",
     ]
@@ -145,15 +144,21 @@ def test_what_cannot_be_used_is_named_in_one_line_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "value", "words"),
     [
-        ("metrics", {"val_accuracy": "0.9"}, "metrics.val_accuracy is not"),
-        ("history", {"train_loss": "abc", "val_accuracy": []}, "history.train_loss is not"),
-        ("history", {"train_loss": [{}], "val_accuracy": [0.1]}, "history.train_loss is not"),
-        ("history", {"train_loss": [1.0], "val_accuracy": []}, "its lists do not fit together"),
-        ("environment", None, "environment is not"),
-        ("overrides", "lr=0.1", "overrides is not"),
-        ("reason", [1], "reason is not"),
-        ("test_batches", {"correct": [0], "total": [0]}, "its lists do not fit together"),
-        ("test_batches", {"correct": [1, 2], "total": [3]}, "its lists do not fit together"),
+        ("metrics", {"val_accuracy": "0.9"}, "metrics.val_accuracy: must be float | null, got str"),
+        ("metrics", {"val_accuracy": 0.9}, "metrics.val_loss: is missing"),
+        ("history", {"train_loss": "abc"}, "history[...]: must be array, got str"),
+        ("history", {"train_loss": [1.0, {}]}, "history.train_loss[1]: must be float | null, got object"),
+        ("history", {"train_loss": [1.0]}, "metrics.train_loss: is not the value of epoch 1 in history.train_loss"),
+        ("environment", None, "environment: must be object, got null"),
+        ("overrides", "lr=0.1", "overrides: must be array, got str"),
+        ("overrides", ["lr=0.1", "hydra.sweep.dir=x"], "overrides[1]: is not allowed there"),
+        ("overrides", ["--multirun"], "overrides[0]: is not allowed there"),
+        ("overrides", ["lr=0.1\nname=x"], "overrides[0]: is not allowed there"),
+        ("reason", [1], "reason: must be str | null, got array"),
+        ("lanes", "x", "lanes: must be int, got str"),
+        ("seconds", -1.0, "seconds: must be float >= 0.0"),
+        ("test_batches", {"size": 256, "correct": [0], "total": [0]}, "test_batches.total[0]: must be int >= 1"),
+        ("test_batches", {"size": 256, "correct": [1, 2], "total": [3]}, "test_batches: its lists do not fit together"),
     ],
 )
 def test_parts_of_another_shape_are_named(tmp_path: Path, part: str, value: Any, words: str) -> None:
@@ -429,8 +434,8 @@ def test_the_csv_is_unrounded_and_has_the_promised_columns(tmp_path: Path) -> No
 def test_names_are_escaped_for_every_reader(tmp_path: Path) -> None:
     nasty = "<script>alert(1)</script>|a_b&%"
     entries = [
-        *seeds(HIGH[:2], optimizer=nasty),
-        *seeds(LOW[:2], optimizer="sgd", lr=0.2),
+        *seeds(HIGH[:2], optimizer={"name": "sgd", "note": nasty}),
+        *seeds(LOW[:2], optimizer={"name": "sgd", "note": "none"}, lr=0.2),
         *seeds(LOW[:2], lr=0.3, data="x"),
     ]
     write.write(analysis.read([sweep(tmp_path / "s", entries)]), tmp_path / "out")
@@ -531,7 +536,7 @@ def test_the_page_stands_alone_and_says_how_it_was_made(tmp_path: Path) -> None:
     (path / "multirun.yaml").write_text(
         "hydra:\n  overrides:\n    hydra: [hydra.mode=MULTIRUN, hydra.launcher.lanes=4]\n"
         "    task: [experiment=x, 'lr=0.1,0.01']\n  sweeper: {_target_: hydra.BasicSweeper}\n"
-        "  job: {config_name: config}\n  runtime: {config_sources: []}\n"
+        "  job: {config_name: config}\n  runtime: {config_sources: [], cwd: .}\n  launcher: {_target_: x}\n"
     )
     write.write(analysis.read([path]), tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()

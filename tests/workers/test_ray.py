@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.record.file import Record
+from hpsearch.record.shape import Record
 from tests.cli import TINY, Cli, records
 from tests.plugin_parts import HERE, Write
 

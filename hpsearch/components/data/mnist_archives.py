@@ -2,9 +2,12 @@
 
 A broken archive is an error if the user provided it. If hpsearch downloaded it, according to the list `OURS` beside the
 archives, it is downloaded again.
+
+Long, because each state of the files has its own answer.
 """
 
 import gzip
+import hashlib
 import math
 import shutil
 import struct
@@ -16,8 +19,23 @@ import torch
 from filelock import FileLock
 
 from hpsearch.errors import UsageError
+from hpsearch.record.file import read_plain
 
 OURS = "downloaded-by-hpsearch.txt"
+UNPACKED = {  # SHA-256 of the unpacked files; torchvision has the MD5 of the archives
+    "FashionMNIST": {
+        "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
+    "MNIST": {
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+}
 
 
 def torchvision_datasets() -> ModuleType:
@@ -65,7 +83,7 @@ def _unpack(archive: Path, target: Path) -> None:
 def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Training images and labels, test images and labels of `torchvision.datasets.<name>`.
 
-    Images are [n, 28, 28] uint8, labels [n] int64. Raises UsageError if an archive is broken or out of reach.
+    Images are [n, 28, 28] uint8, labels [n] int64. Raises UsageError if a file is not the official one.
     """
     dataset = getattr(torchvision_datasets(), name)
     folder = root / name / "raw"
@@ -74,14 +92,24 @@ def load(name: str, root: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / ".lock"):
                 _provide(dataset, folder)
-        train, test = (dataset(root, train=part) for part in (True, False))
+        x, y, x_test, y_test = (_verified(folder / file, sha256) for file, sha256 in UNPACKED[name].items())
     except OSError as error:
         fault = (
             f"data.root={root}: cannot be written ({error.strerror or error}); set data.root=… or $HPSEARCH_DATA to a "
             "folder that can, or use data=digits, which needs no download"
         )
         raise UsageError([fault]) from error
-    return train.data, train.targets, test.data, test.targets
+    return x, y.long(), x_test, y_test.long()
+
+
+def _verified(file: Path, sha256: str) -> torch.Tensor:
+    """The array in an idx file. Raises UsageError unless it is the official one: nothing else is read."""
+    content = read_plain(file)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UsageError([f"{file}: not the official file (its SHA-256 is not {sha256}); delete it and run again"])
+    axes = content[3]
+    shape = struct.unpack_from(f">{axes}I", content, 4)
+    return torch.frombuffer(bytearray(content[4 + 4 * axes :]), dtype=torch.uint8).reshape(shape)
 
 
 def _leave_nothing(folder: Path) -> None:
