@@ -1,21 +1,20 @@
-"""How a command begins and ends: streams, signals, garbage collection, one line for an error, an exit code."""
+"""How a command begins and ends: signals, garbage collection, one line for an error, an exit code."""
 
 import atexit
 import errno
 import gc
 import io
-import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hpsearch.errors import FaultError, UsageError
 from hpsearch.formatting import inert
-from hpsearch.passwords import without_passwords
+from hpsearch.streams import LastingStream, mask
 
 GOES_ON = "interrupted; the same command goes on from there"
 INTERRUPTED, TERMINATED = 130, 143
@@ -80,52 +79,6 @@ def _begin(lasts: bool) -> None:
         else:
             stream.reconfigure(errors="replace")
         mask(getattr(sys, name))
-
-
-def mask(stream: Any) -> None:
-    """Let a stream show no password, whoever writes to it: Hydra, a sweeper, a traceback."""
-    if getattr(stream.write, "__name__", "") != "masked":
-        write = stream.write
-
-        def masked(text: str) -> int:
-            return int(write(without_passwords(text)))
-
-        stream.write = masked
-
-
-class LastingStream(io.TextIOWrapper):
-    """A stream that training outlives: a pipe or a terminal that was closed, or a full disk, swallows the rest.
-
-    lost: the first error. A terminal without ± still shows the other characters.
-    """
-
-    def __init__(self, stream: io.TextIOWrapper) -> None:
-        buffer, encoding, line_buffering = stream.buffer, stream.encoding, stream.line_buffering
-        super().__init__(buffer, encoding, "replace", line_buffering=line_buffering, write_through=stream.write_through)
-        self.lost: OSError | None = None
-        self._replaced = stream  # kept, because it would close the buffer
-
-    def write(self, text: str) -> int:
-        try:
-            return super().write(text)
-        except OSError as error:
-            self._lose(error)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except OSError as error:
-            self._lose(error)
-
-    def _lose(self, error: OSError) -> None:
-        if self.lost is None:
-            self.lost = error
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
-        with suppress(OSError):
-            super().flush()
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from hpsearch.record.commands import command
 from hpsearch.record.frame import write_runs
 from hpsearch.report import analysis, summary_json, write
 from hpsearch.search.bulk import BulkStorage
+from hpsearch.search.owners import Owners
 from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import sampler_factory
 from hpsearch.search.storage import StorageError
@@ -77,7 +78,9 @@ def test_a_pickle_in_a_study_is_not_loaded(tmp_path: Path, name: str) -> None:
     for number in range(3):
         params = {"x": 0.2 * number, "y": 0.5}
         study.add_trial(create_trial(value=0.5, params=params, distributions=space, system_attrs=hostile))
-    mirror = MirroredStudy(BulkStorage(url), "s", ["minimize"], ["loss"], optuna.pruners.NopPruner())
+    mirror = MirroredStudy(
+        BulkStorage(url), "s", ["minimize"], ["loss"], optuna.pruners.NopPruner(), Owners(tmp_path, "here:1:a")
+    )
     options = {"use_separable_cma": name.startswith("sep"), "with_margin": name.startswith("cmawm")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental options
@@ -99,7 +102,9 @@ def test_cma_es_goes_on_from_the_trials(tmp_path: Path) -> None:
     space, url = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}, f"sqlite:///{tmp_path / 'a.db'}"
     drawn: list[float] = []
     for part in range(2):
-        mirror = MirroredStudy(BulkStorage(url), "s", ["minimize"], ["loss"], optuna.pruners.NopPruner())
+        mirror = MirroredStudy(
+            BulkStorage(url), "s", ["minimize"], ["loss"], optuna.pruners.NopPruner(), Owners(tmp_path, "here:1:a")
+        )
         mirror.study.sampler = optuna.samplers.CmaEsSampler(seed=part, warn_independent_sampling=False)
         for _ in range(30):
             trial = mirror.study.ask(space)  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 A claim is a file that its process keeps locked. The kernel gives the lock up with the process, however that ends: so a
 claim depends neither on the host's name, nor on process ids, nor on a clock. Where files cannot be locked, claims
 exclude nobody.
+
+Long, because taking, asking and giving up a claim are read together.
 """
 
 import os
