@@ -3,6 +3,7 @@
 import sys
 
 from hpsearch import shell
+from hpsearch.streams import transient
 
 GOES_ON = "interrupted: the same command, with its name=…, goes on from the runs that have a record"
 
@@ -10,6 +11,7 @@ GOES_ON = "interrupted: the same command, with its name=…, goes on from the ru
 def main() -> None:
     """Run the command line of this process. Exit codes: as of `shell.door`."""
     with shell.door(GOES_ON):
+        transient("starting")
         from hpsearch.cli import command, interrupt, new_project  # late, because Ctrl-C may come meanwhile
 
         with interrupt.enabled():

@@ -2,10 +2,14 @@
 
 import io
 import os
+import sys
 from contextlib import suppress
 from typing import Any
 
 from hpsearch.passwords import without_passwords
+
+CLEAR = "\r\x1b[2K"  # the line of the cursor
+_shown = False  # True while a transient line is on the terminal
 
 
 def mask(stream: Any) -> None:
@@ -17,6 +21,15 @@ def mask(stream: Any) -> None:
             return int(write(without_passwords(text)))
 
         stream.write = masked
+
+
+def transient(text: str) -> None:
+    """Show on a terminal what the command does, until the next output takes its place."""
+    global _shown
+    if isinstance(sys.stdout, LastingStream) and sys.stdout.isatty():
+        sys.stdout.write(f"{text} …")
+        sys.stdout.flush()
+        _shown = True
 
 
 class LastingStream(io.TextIOWrapper):
@@ -32,8 +45,10 @@ class LastingStream(io.TextIOWrapper):
         self._replaced = stream  # kept, because it would close the buffer
 
     def write(self, text: str) -> int:
+        global _shown
+        clear, _shown = CLEAR if _shown else "", False
         try:
-            return super().write(text)
+            return super().write(clear + text)
         except OSError as error:
             self._lose(error)
             return len(text)

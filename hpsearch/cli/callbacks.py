@@ -28,6 +28,7 @@ from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import MULTIRUN, is_searched
+from hpsearch.streams import transient
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare, warn
 
@@ -123,6 +124,7 @@ def _begin(config: DictConfig) -> Path:
     """Check the name of a run or sweep; returns its folder."""
     global last_sweep
     warn.cache_clear()
+    transient("checking the command")
     name = config.name
     fits = len(name.encode("utf-8", "replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     fits = fits and inert(name) == name  # a newline in a name would end a line of what is printed

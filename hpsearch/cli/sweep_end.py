@@ -19,6 +19,7 @@ from hpsearch.record.multirun import MULTIRUN
 from hpsearch.report import analysis, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
+from hpsearch.streams import transient
 
 
 def resume_command(hydra_cfg: DictConfig) -> str:
@@ -32,6 +33,7 @@ def results(hydra_cfg: DictConfig) -> None:
     sweep = Path(hydra_cfg.hydra.sweep.dir)
     if not sweep.is_dir() or not any(read_record(sweep / name) for name in run_folders(sweep)):
         return
+    transient("reading the records")
     found = analysis.read([sweep])
     write.show(found, Console())
     with write_errors(sweep):
@@ -51,6 +53,7 @@ def results(hydra_cfg: DictConfig) -> None:
         with write_errors(sweep):
             write_text(sweep / MULTIRUN, OmegaConf.to_yaml(hydra_cfg))
     if hydra_cfg.report and not interrupt.asked():
+        transient("drawing the figures")
         output = write.place([sweep])
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second
 

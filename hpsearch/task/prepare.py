@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.shape import fault_of_run
+from hpsearch.streams import transient
 from hpsearch.task import config, plugins
 from hpsearch.task.faults import Faults
 
@@ -37,6 +38,7 @@ def prepare(
     if folder is not None and (fault := fault_of_folder(folder, len(found))):
         faults.lines.append(fault)
     faults.end()
+    transient("loading PyTorch and the data")
     from hpsearch.task.build import Builder
 
     builder = Builder(faults, away)

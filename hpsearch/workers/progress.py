@@ -1,85 +1,78 @@
-"""Show the progress of training: a live bar on a terminal, plain lines elsewhere."""
+"""Show the progress of training: a live bar on a terminal, plain lines elsewhere, a last line on both."""
 
-from collections.abc import Collection
-from math import isfinite
+from collections.abc import Mapping
 from time import perf_counter
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from hpsearch.components.metric import Metric
 from hpsearch.engine.result import History
-from hpsearch.record.measure import title_of
+from hpsearch.formatting import duration
+from hpsearch.workers.run import Outcome, Run
+from hpsearch.workers.tally import Tally
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_UPDATES = 0.1
+BAR = 16  # characters
+KNOWN_AFTER = 0.02  # of the work: the time left is not known before
 
 
 class TrainingProgress:
-    """Counts epochs and runs. Use as a context manager.
+    """Shows a `Tally`. Use as a context manager. expected: the number of runs, as far as that is known."""
 
-    runs: the expected number. Runs that have not begun count with the mean epochs of the others.
-    """
-
-    def __init__(self, runs: int) -> None:
-        self.runs = runs
-        self.begun = self.runs_done = self.epochs_done = self._known = 0
-        self.best: float | None = None
-        self.metric: Metric | None = None
-        self.started = self.printed = perf_counter()
-        self.console = Console()
-        self._bar: Progress | None = None
-
-    @property
-    def epochs(self) -> int:
-        """The expected number of epochs of all runs."""
-        return round(self._known * max(self.runs, self.begun) / max(self.begun, 1))
+    def __init__(self, expected: int) -> None:
+        self.tally = Tally(expected)
+        self.started = perf_counter()
+        self._shown = self.started
+        self._console = Console()
+        self._live: Live | None = None
 
     def __enter__(self) -> "TrainingProgress":
-        if self.console.is_terminal:
-            left = TimeRemainingColumn(compact=True), TextColumn("left")
-            columns = TextColumn("{task.description}"), BarColumn(), *left
-            self._bar = Progress(*columns, console=self.console, transient=True)
-            self._task = self._bar.add_task(self._text(), total=self.epochs)
-            self._bar.start()
+        if self._console.is_terminal:
+            self._live = Live(Text("the first epoch"), console=self._console, transient=True)
+            self._live.start()
+        elif self.tally.runs > 1:
+            print(f"training {self.tally.runs} runs", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
+        if self.tally.runs > 1:
+            print(f"{self.tally.text}, {duration(perf_counter() - self.started)}", flush=True)
 
-    def begin(self, epochs: int, metric: Metric) -> None:
-        """Count a run of `epochs` epochs that `metric` judges."""
-        self.begun += 1
-        self.metric = metric
-        self._known += epochs
+    def begin(self, index: int, run: Run) -> None:
+        """Count a run that has to be trained."""
+        self.tally.begin(index, run)
 
-    def epoch(self, histories: Collection[History]) -> None:
-        """Count an epoch of each run, given the runs' histories."""
-        self.epochs_done += len(histories)
-        known = [] if self.best is None else [self.best]
-        values = [value for history in histories if isfinite(value := history.val_metric[-1])] + known
-        if values and self.metric is not None:
-            self.best = max(values) if self.metric.maximize else min(values)
+    def known(self, status: str) -> None:
+        """Count a run that had ended before."""
+        self.tally.known(status)
+
+    def epoch(self, histories: Mapping[int, History]) -> None:
+        """Note the histories so far of runs in training."""
+        self.tally.epoch(histories)
         self._show()
 
-    def run_done(self, skipped_epochs: int) -> None:
-        """Count a run that has ended, `skipped_epochs` before its last epoch."""
-        self.runs_done += 1
-        self._known -= skipped_epochs
+    def ended(self, index: int, outcome: Outcome) -> None:
+        """Count a run that has ended."""
+        self.tally.ended(index, outcome)
         self._show()
-
-    def _text(self) -> str:
-        best = ""
-        if self.best is not None and self.metric is not None:
-            value = f"{self.best:.2%}" if self.metric.unit == "%" else f"{self.best:.4g}"
-            best = f", best validation {title_of(self.metric.name)} {value}"
-        runs = f"{self.runs_done}/{max(self.runs, self.begun)} runs, " if self.runs > 1 else ""
-        return f"{runs}epoch {self.epochs_done}/{self.epochs}{best}"
 
     def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, description=self._text(), completed=self.epochs_done, total=self.epochs)
-        elif perf_counter() - self.printed > SECONDS_BETWEEN_LINES:
-            self.printed = perf_counter()
-            left = (self.printed - self.started) / max(self.epochs_done, 1) * (self.epochs - self.epochs_done)
-            print(f"{self._text()}, {left:.0f} s left", flush=True)
+        now = perf_counter()
+        if now - self._shown < (SECONDS_BETWEEN_LINES if self._live is None else SECONDS_BETWEEN_UPDATES):
+            return
+        self._shown, share = now, self.tally.share
+        left = (now - self.started) / share * (1 - share) if share > KNOWN_AFTER else None
+        time = "time left unknown" if left is None else f"{duration(max(1, round(left)))} left"
+        best = self.tally.best
+        if self._live is None:
+            print(", ".join([self.tally.text, time, *([best] if best else [])]), flush=True)
+        else:
+            line = Table.grid(padding=(0, 1))
+            line.add_row(self.tally.text, ProgressBar(1.0, share, BAR), f"{share:.0%}", time)
+            self._live.update(Group(line, Text(best or "", overflow="ellipsis", no_wrap=True)))

@@ -35,31 +35,36 @@ def train(
     stopped: asked after each round of a worker; True ends the training.
     open_pool: makes the workers.
     """
-    epochs: dict[int, int] = {}
     ended: deque[tuple[int, Outcome]] = deque()
     expected, asked = source.expected, source.next_runs(lanes)
+    known: list[str] = []  # the statuses of runs that had ended before
     while asked and all(isinstance(run, Result) for _, run in asked):  # workers may take long to start
-        yield from [(index, run) for index, run in asked if isinstance(run, Result)]
+        for index, run in asked:
+            if isinstance(run, Result):
+                known.append(run.status)
+                yield index, run
         asked = source.next_runs(lanes)
     first = [run for _, run in asked if isinstance(run, Run)]
     if not first:
         return
     with closing(open_pool(lanes, expected, first)) as pool, TrainingProgress(expected) as progress:
         scheduler = Scheduler(pool)
+        for status in known:
+            progress.known(status)
         while asked or scheduler:
             for index, run in asked:
                 if isinstance(run, Result):
+                    progress.known(run.status)
                     yield index, run
                 else:
                     scheduler.add(index, run)
-                    epochs[index] = run.lane.epochs
-                    progress.begin(epochs[index], run.metric)
+                    progress.begin(index, run)
             scheduler.begin_rounds(source.resting)
             while ended and not (scheduler.answered and len(ended) <= pool.lanes):
-                yield _ended(ended.popleft(), epochs, progress)  # records are written while workers train
+                yield _ended(ended.popleft(), progress)  # records are written while workers train
             histories = scheduler.end_round()
             if histories:
-                progress.epoch(histories.values())
+                progress.epoch(histories)
             ended += scheduler.leave(source.prune(histories, scheduler.training))
             if stopped():
                 while scheduler.busy:
@@ -67,16 +72,14 @@ def train(
                 ended += scheduler.leave(())
                 break
             while ended and source.adaptive:
-                yield _ended(ended.popleft(), epochs, progress)
+                yield _ended(ended.popleft(), progress)
             asked = source.next_runs(scheduler.free)
         while ended:
-            yield _ended(ended.popleft(), epochs, progress)
+            yield _ended(ended.popleft(), progress)
 
 
-def _ended(one: tuple[int, Outcome], epochs: dict[int, int], progress: TrainingProgress) -> tuple[int, Outcome]:
-    index, outcome = one
-    done = len(outcome.history.train_loss) if isinstance(outcome, Result) else 0
-    progress.run_done(epochs.pop(index) - done)
+def _ended(one: tuple[int, Outcome], progress: TrainingProgress) -> tuple[int, Outcome]:
+    progress.ended(*one)
     return one
 
 
