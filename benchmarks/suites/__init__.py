@@ -8,6 +8,7 @@ from benchmarks.suites.cuda import cuda
 from benchmarks.suites.digits import digits
 from benchmarks.suites.drivers import drivers
 from benchmarks.suites.fashion import fashion
+from benchmarks.suites.faults import faults
 from benchmarks.suites.folds import folds
 from benchmarks.suites.growth import growth
 from benchmarks.suites.jobs import jobs
@@ -38,4 +39,5 @@ SUITES: dict[str, Callable[[Options], Found]] = {
     "ray": ray,
     "scale": scale,
     "drivers": drivers,
+    "faults": faults,
 }

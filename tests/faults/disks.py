@@ -67,7 +67,8 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
 
 
 def can_mount(folder: Path) -> bool:
-    """True if this process may mount a file system."""
+    """True if this process may mount a file system below `folder`."""
+    folder.mkdir(exist_ok=True)
     try:
         with mounted(folder / "try", "size=1m"):
             return True
@@ -75,6 +76,7 @@ def can_mount(folder: Path) -> bool:
         return False
 
 
+MOUNTED = ("full", "read-only")  # need the right to mount a file system
 WAYS: dict[str, Callable[..., Ended]] = {
     "limited": limited,
     "deleted": deleted,
