@@ -2,11 +2,17 @@
 
 import atexit
 import gc
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hpsearch.errors import FaultError, UsageError
+from hpsearch.errors import FaultError, UsageError, reason_of
+
+FULL_ERROR = (
+    "HYDRA_FULL_ERROR"  # environment variable: with 1, a traceback is printed for an error that nobody expected
+)
 
 
 def begin() -> None:
@@ -23,10 +29,28 @@ def begin() -> None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on."""
+    """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on.
+
+    An exception that is no fault of the user's is a line, too, with its place in the program.
+    """
     try:
         yield
     except FaultError as error:
         for fault in error.faults:
-            print(f"error: {fault}", file=sys.stderr)
+            print(f"error: {printable(fault)}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get(FULL_ERROR) == "1":
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        reason = printable(reason_of(error))
+        print(f"error: {reason} ({place}); {FULL_ERROR}=1 shows the traceback", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def printable(text: str) -> str:
+    """A text as one line without control characters, which a value that was typed may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,7 @@
-"""Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end."""
+"""Hydra's callbacks: the checks before a run or a sweep leaves anything, the results at its end.
+
+Long, because the checks of both stand beside each other.
+"""
 
 import math
 import os
@@ -12,7 +15,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch.cli import interrupt, task_function
+from hpsearch.cli import checks, interrupt, task_function
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.cli.slurm_options import SlurmLauncherConf
@@ -25,9 +28,12 @@ from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.task import plugins
+from hpsearch.task.config import check_keys
 from hpsearch.task.prepare import prepare, warn
 
 PLANNING = (StackedLauncherConf._target_, SlurmLauncherConf._target_)  # launchers that know ``plan=true``
+TAKEN = ("hpsearch.db", "hpsearch.db-journal", "hpsearch.db-wal", "hpsearch.db-shm", "artifacts")  # beside the sweeps
+MOST_SEEDS = 10_000
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
 
@@ -41,7 +47,13 @@ class Callbacks(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check a single run, and say what it would do if that was asked."""
         sweep = _begin(config)
-        runs = prepare([(config, task_function.overrides_of(config.hydra, config.hydra.overrides.task))], sweep)
+        if fault := fault_of_folder(sweep, runs=1):
+            raise UsageError([fault])
+        checks.check_run(config)
+        overrides = task_function.overrides_of(config.hydra, config.hydra.overrides.task)
+        runs = prepare([(config, overrides)], sweep, complete=True)
+        if fault := fault_of_folder(Path(config.hydra.run.dir), runs=1):
+            raise UsageError([fault])
         if folds := folds_of(config.split):
             print(f"split=kfold: this run selects on fold {config.seed % folds} of {folds}; -m trains on all of them")
         if config.plan:
@@ -63,10 +75,12 @@ class Callbacks(Callback):
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
                 typed = config.hydra.overrides.hydra
                 config.hydra.overrides.hydra = [line for line in typed if not LAUNCHER.match(line)]
+        checks.check_sweep(config)
         fault = fault_of_folder(sweep, runs=1)
         if fault is not None:
             raise UsageError([fault])
         require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+        require(config.confirm <= MOST_SEEDS, "confirm", config.confirm, f"at most {MOST_SEEDS:,} seeds")
         mapping = config.retrain is None or OmegaConf.is_dict(config.retrain)
         require(mapping, "retrain", config.retrain, "keys with other values, such as {split.validation:0}, or null")
         folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
@@ -109,8 +123,11 @@ def _begin(config: DictConfig) -> Path:
     """Check the name of a run or sweep; returns its folder."""
     global last_sweep
     warn.cache_clear()
+    checks.check_hydra(config)
+    check_keys(config)
     name = config.name
-    fits = len(name.encode()) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    fits = len(name.encode(errors="replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
+    fits = fits and name.isprintable() and name not in TAKEN
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     plugins.check(config, config.hydra.overrides.task)

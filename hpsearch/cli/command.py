@@ -9,9 +9,9 @@ from pathlib import Path
 
 import hydra
 
-from hpsearch.cli import task_function
+from hpsearch.cli import callbacks, command_line, task_function
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
-from hpsearch.errors import NothingStarted, UsageError
+from hpsearch.errors import FaultError, NothingStarted, UsageError
 from hpsearch.task import plugins
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -27,23 +27,26 @@ def run(arguments: Sequence[str]) -> None:
     """Run what stands behind ``python -m hpsearch``.
 
     Raises UsageError, SweepError, and KeyboardInterrupt, whose message says how to go on. If the user has set
-    ``HYDRA_FULL_ERROR=1``, the exceptions of Hydra and OmegaConf pass as they are.
+    ``HYDRA_FULL_ERROR=1``, all other exceptions pass as they are; else those of Hydra and OmegaConf, and any that is
+    raised before the configuration is composed, become a UsageError.
     """
     full_errors = os.environ.get(FULL_ERROR) == "1"
+    callbacks.last_sweep = None
     with _one_at_a_time, _hydra_raises(arguments):
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             plugins.load(plugins.named(typed), Path.cwd())
+            if COMPLETED not in os.environ:
+                command_line.check(arguments, CONF)
             _main()
-        except NothingStarted:
-            pass
-        except FOUND as error:
-            if full_errors:
-                raise
+        except (Exception, Carried) as raised:
+            error = raised.error if isinstance(raised, Carried) else raised
+            composed = callbacks.last_sweep is not None
+            if isinstance(error, NothingStarted):
+                return
+            if full_errors or isinstance(error, FaultError) or (composed and not isinstance(error, FOUND)):
+                raise error from None
             raise UsageError([line_of(error)]) from error
-        except Carried as carrier:
-            if not isinstance(carrier.error, NothingStarted):
-                raise carrier.error from None
 
 
 @contextmanager

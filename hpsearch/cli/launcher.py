@@ -106,7 +106,7 @@ class StackedLauncher(Launcher):
         raises NothingStarted."""
         hydra = self.hydra_cfg.hydra
         composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in jobs.items())
-        runs = prepare(composed, self.sweep, self.away)
+        runs = prepare(composed, self.sweep, self.away, complete=self.part is None)
         if hydra.sweeper.get("max_batch_size", 1) is None and self.part is None:  # Hydra's own sweeper: all jobs
             _check_folds(runs)
         if self.hydra_cfg.plan:

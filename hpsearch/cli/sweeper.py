@@ -71,6 +71,7 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Raises UsageError before anything trains, SweepError if trials have failed."""
+        os.environ[STORAGE] = self.url
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             grid = self._grid(arguments)
@@ -235,7 +236,6 @@ class OptunaSweeper(Sweeper):
             mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))
         for point in found.points:
             mirror.study.enqueue_trial(point, skip_if_exists=True)
-        os.environ[STORAGE] = self.url
         return Search(
             mirror,
             found.draw,

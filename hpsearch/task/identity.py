@@ -62,7 +62,8 @@ def _leave_out(config: dict[str, Any], key: str, implied: Any) -> None:
         del config[key]
     elif isinstance(implied, dict) and isinstance(config.get(key), dict):
         for inner, value in implied.items():
-            _leave_out(config[key], inner, value)
+            if inner != "name":  # which chooses, so that the rest is read
+                _leave_out(config[key], inner, value)
 
 
 def _run_folder(*, _root_: DictConfig) -> str:
