@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hpsearch.workers.pool import Pool
     from hpsearch.workers.run import Outcome, Run, RunSource
 
+MOST_LANES = 100_000
+MOST_PROCESSES = 1024
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
 
@@ -75,8 +77,12 @@ class StackedLauncher(Launcher):
     def check(self) -> None:
         """Raise UsageError for an option that is out of range."""
         require(self.lanes >= 1, "hydra.launcher.lanes", self.lanes, "at least 1")
+        require(self.lanes <= MOST_LANES, "hydra.launcher.lanes", self.lanes, f"at most {MOST_LANES:,}")
         for key, value in (("processes", self.processes), ("threads", self.threads)):
             require(value is None or value >= 1, f"hydra.launcher.{key}", value, "at least 1, or null")
+            require(
+                value is None or value <= MOST_PROCESSES, f"hydra.launcher.{key}", value, f"at most {MOST_PROCESSES}"
+            )
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         """The workers of a sweep."""

@@ -199,6 +199,8 @@ class OptunaSweeper(Sweeper):
                 raise UsageError(
                     [f"split={split}: leaves no rows for validation, and the search goes by {validated[0]}"]
                 )
+            for objective in found.objectives:
+                _check_objective(objective, first_run)
             made_with[CONFIGURATION] = first_run.config
         return found, made_with
 
@@ -290,6 +292,7 @@ class OptunaSweeper(Sweeper):
                 ((self._compose(number, lines), overrides_of(self.hydra_cfg.hydra, lines)) for lines in jobs),
                 folder,
                 self.away,
+                complete=folder is not None,
             )
         except HydraException as error:
             raise UsageError([line_of(error)]) from error
@@ -331,3 +334,14 @@ def _hide_password(config: DictConfig, url: str) -> None:
         typed = config.hydra.overrides.hydra
         for place, line in enumerate(typed):
             typed[place] = line.replace(url, shown)
+
+
+def _check_objective(objective: str, run: "Run") -> None:
+    """Raise UsageError for an objective that a run has no value of."""
+    classifier = getattr(run.lane, "estimator", None)
+    if classifier is not None:
+        name = type(classifier).__name__
+        loss = objective != "val_loss" or hasattr(classifier, "predict_proba")
+        require(loss, "hydra.sweeper.objective", objective, f"another one: {name} has no probabilities and no loss")
+        must = f"another one: {name} is no net, whose parameters are counted"
+        require(objective != "parameters", "hydra.sweeper.objective", objective, must)

@@ -185,7 +185,7 @@ def _check_keys(function: Any, name: str, options: Mapping[str, Any], rules: Map
         return
     if any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
         return
-    own = {key: each for key, each in list(parameters.items())[rules.get("leading", 0) :]}
+    own = dict(list(parameters.items())[rules.get("leading", 0) :])
     own = {key: each for key, each in own.items() if key not in rules.get("given", ())}
     for key, value in options.items():
         has = f"it has {', '.join(own)}" if own else "it has none"
