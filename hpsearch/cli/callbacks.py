@@ -50,7 +50,7 @@ class Callbacks(Callback):
         if fault := fault_of_folder(sweep, runs=1):
             raise UsageError([fault])
         checks.check_run(config)
-        overrides = task_function.overrides_of(config.hydra, config.hydra.overrides.task)
+        overrides = task_function.overrides_of(config.hydra, task_function.typed_lines(config.hydra, "task"))
         runs = prepare([(config, overrides)], sweep, complete=True)
         if fault := fault_of_folder(Path(config.hydra.run.dir), runs=1):
             raise UsageError([fault])
@@ -73,7 +73,7 @@ class Callbacks(Callback):
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
-                typed = config.hydra.overrides.hydra
+                typed = task_function.typed_lines(config.hydra, "hydra")
                 config.hydra.overrides.hydra = [line for line in typed if not LAUNCHER.match(line)]
         checks.check_sweep(config)
         fault = fault_of_folder(sweep, runs=1)
@@ -83,6 +83,7 @@ class Callbacks(Callback):
         require(config.confirm <= MOST_SEEDS, "confirm", config.confirm, f"at most {MOST_SEEDS:,} seeds")
         mapping = config.retrain is None or OmegaConf.is_dict(config.retrain)
         require(mapping, "retrain", config.retrain, "keys with other values, such as {split.validation:0}, or null")
+        checks.check_retrain(config)
         folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
         if folds:
             must = f"0 or a multiple of {folds}, the folds of split=kfold"
@@ -112,11 +113,11 @@ class Callbacks(Callback):
 
 def _name_all_folds(hydra: Any, folds: int) -> None:
     """Let Hydra's own sweeper repeat each job on every fold, unless the command names seeds."""
-    typed = any(line.lstrip("+").startswith("seed=") for line in hydra.overrides.task)
+    typed = any(line.lstrip("+").startswith("seed=") for line in task_function.typed_lines(hydra, "task"))
     params = hydra.sweeper.get("params") or {}
     if hydra.sweeper._target_.endswith(".BasicSweeper") and not typed and "seed" not in params:
         with read_write(hydra), open_dict(hydra):
-            hydra.overrides.task = [*hydra.overrides.task, f"seed=range({folds})"]
+            hydra.overrides.task = [*task_function.typed_lines(hydra, "task"), f"seed=range({folds})"]
 
 
 def _begin(config: DictConfig) -> Path:
@@ -130,7 +131,7 @@ def _begin(config: DictConfig) -> Path:
     fits = fits and name.isprintable() and name not in TAKEN
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
-    plugins.check(config, config.hydra.overrides.task)
+    plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     last_sweep = Path(config.hydra.sweep.dir)
     return last_sweep
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import grid
+from hpsearch.cli import confirm, grid, mixing
 from hpsearch.cli.command_line import not_swept
 from hpsearch.cli.compose import Composer
-from hpsearch.cli.task_function import overrides_of
-from hpsearch.errors import UsageError, typed
+from hpsearch.cli.task_function import overrides_of, typed_lines
+from hpsearch.errors import UsageError, require, typed
+from hpsearch.task.config import read
+from hpsearch.task.faults import Faults
 from hpsearch.task.identity import NOT_IDENTITY
 from hpsearch.task.prepare import prepare
 
@@ -36,6 +39,12 @@ def check_hydra(config: DictConfig) -> None:
         if not isinstance(part, DictConfig):
             raise UsageError([f"hydra.{key}={typed(part)}: must be a mapping of its keys; hydra/{key}=… chooses one"])
     _raise(list(_unknown(config)))
+    subdir = config.hydra.output_subdir
+    inside = subdir is None or (subdir not in ("", ".", "..") and "/" not in subdir)
+    require(inside, "hydra.output_subdir", subdir, "the name of a folder, without /, or null")
+    for key in ("run", "sweep"):
+        folder = OmegaConf.to_container(config.hydra[key], resolve=False)["dir"]  # type: ignore[call-overload, index]
+        require(folder not in (None, ""), f"hydra.{key}.dir", folder, "a folder")
 
 
 def check_run(config: DictConfig) -> None:
@@ -69,9 +78,20 @@ def check_sweep(config: DictConfig) -> None:
         for key, value in space.items() if isinstance(space, Mapping) else ():
             if str(key).lstrip("+") in NOT_IDENTITY:
                 faults.append(not_swept(f"hydra.sweeper.params.{key}", value))
+    if "?" in str(Path(config.hydra.sweep.dir).parent):
+        faults.append(f"hydra.sweep.dir={config.hydra.sweep.dir}: must have no ? in the folder that holds the database")
     _raise(faults)
     if sweeper_cfg._target_.endswith(BASIC):
         _check_grid(config)
+
+
+def check_retrain(config: DictConfig) -> None:
+    """Raise UsageError for values of ``retrain=`` that no run could have."""
+    running = GlobalHydra.instance()
+    if config.retrain and running.is_initialized():
+        lines, faults = confirm.changes_of(config), Faults()
+        read(Composer(running.config_loader()).load_sweep_config(config, lines), lines, faults)
+        _raise([f"retrain: {fault}" for fault in faults.lines])
 
 
 def _check_grid(config: DictConfig) -> None:
@@ -80,11 +100,14 @@ def _check_grid(config: DictConfig) -> None:
     size = hydra.sweeper.max_batch_size
     if size is not None and size < 1 and size != -1:
         raise UsageError([f"hydra.sweeper.max_batch_size={size}: must be at least 1, or null"])
-    jobs = grid.job_lines(hydra.sweeper.params or {}, hydra.overrides.task, loader)
+    jobs = grid.job_lines(hydra.sweeper.params or {}, typed_lines(hydra, "task"), loader)
     if loader is None or hydra.launcher._target_.startswith("hpsearch."):
         return  # because our launchers check their jobs themselves
     composer = Composer(loader)
-    prepare(((composer.load_sweep_config(config, list(job)), overrides_of(hydra, job)) for job in jobs), complete=True)
+    runs = prepare(
+        ((composer.load_sweep_config(config, list(job)), overrides_of(hydra, job)) for job in jobs), complete=True
+    )
+    mixing.check(Path(hydra.sweep.dir), runs, _typed(config))
 
 
 def _faults_of_any(config: DictConfig) -> list[str]:
@@ -97,7 +120,7 @@ def _faults_of_any(config: DictConfig) -> list[str]:
 
 
 def _typed(config: DictConfig) -> list[str]:
-    return [*config.hydra.overrides.hydra, *config.hydra.overrides.task]
+    return [*typed_lines(config.hydra, "hydra"), *typed_lines(config.hydra, "task")]
 
 
 def _unknown(config: DictConfig) -> Iterator[str]:

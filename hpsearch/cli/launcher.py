@@ -20,9 +20,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt, task_function
+from hpsearch.cli import interrupt, mixing, task_function
 from hpsearch.cli.compose import Composer, set_number, task_part
-from hpsearch.cli.task_function import failure, overrides_of
+from hpsearch.cli.task_function import failure, overrides_of, typed_lines
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, SweepError, reason_of, require
 from hpsearch.record.file import configuration_key
@@ -115,6 +115,7 @@ class StackedLauncher(Launcher):
         runs = prepare(composed, self.sweep, self.away, complete=self.part is None)
         if hydra.sweeper.get("max_batch_size", 1) is None and self.part is None:  # Hydra's own sweeper: all jobs
             _check_folds(runs)
+            mixing.check(self.sweep, runs, [*typed_lines(hydra, "task"), *typed_lines(hydra, "hydra")])
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
@@ -193,11 +194,9 @@ def is_ours(function: TaskFunction) -> bool:
 
 def _check_job_settings(config: DictConfig) -> None:
     """Raise UsageError for settings that belong to a process, because stacked runs share one."""
-    job, subdir = config.hydra.job, config.hydra.output_subdir
+    job = config.hydra.job
     require(not job.env_set, "hydra.job.env_set", dict(job.env_set), f"empty {BY_ITSELF}")
     require(not job.chdir, "hydra.job.chdir", "true", f"false {BY_ITSELF}")
-    inside = subdir is None or (subdir not in ("", ".", "..") and "/" not in subdir)
-    require(inside, "hydra.output_subdir", subdir, "the name of a folder, without /, or null")
 
 
 def _check_folds(runs: "Sequence[Run]") -> None:

@@ -63,7 +63,7 @@ def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
     """Enter the sweep into the storage of its search, or into the one beside the sweeps. If that fails, say so: the
     results are written already."""
     from hpsearch.cli.publish import publish
-    from hpsearch.search.storage import StorageError
+    from hpsearch.search.storage import StorageError, masked
 
     sweep, sweeper_cfg = Path(hydra_cfg.hydra.sweep.dir), hydra_cfg.hydra.sweeper
     searched = sweeper_cfg._target_ == SweeperConf._target_
@@ -74,4 +74,5 @@ def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
     except StorageError as error:
         print(f"not in the dashboard: {error}", file=sys.stderr)
     else:
-        print("in the browser: python -m hpsearch.dashboard")
+        own = masked(url) if searched and sweeper_cfg.storage else None
+        print(f"in the browser: {commands.dashboard_command(sweep.parent, own)}")

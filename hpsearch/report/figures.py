@@ -25,9 +25,8 @@ from hpsearch.report.section import Section
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
-NAMES = ("curves", "heatmap", "seeds", "time", "slice", "history", "parallel", "importances", "winner")
 
-Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name, which begins with one of NAMES
+Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name
 
 _drawings: list[Drawing] = []  # a global, because the forked processes inherit it: closures cannot be pickled
 
@@ -73,13 +72,10 @@ def _of_search(runs: Runs, table: pd.DataFrame) -> Mapping[str, Figure]:
 
 
 def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
-    """Draw the figures and write them as PNG and PDF; return the PNGs by file name. Figures of an earlier report go.
+    """Draw the figures and write them as PNG and PDF; return the PNGs by file name.
 
     On Linux one process per core draws.
     """
-    for name in NAMES:
-        for old in (*folder.glob(f"{name}*.png"), *folder.glob(f"{name}*.pdf")):
-            old.unlink()
     _drawings[:] = drawings
     draw, numbers = partial(_draw, folder), range(len(drawings))
     if sys.platform == "linux":

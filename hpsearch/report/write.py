@@ -12,6 +12,7 @@ from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 
 SHOWN_LOST = 10
+WRITTEN = ".written"  # the figures and tables of a report, which the next one replaces
 
 
 def show(findings: Findings, console: Console) -> None:
@@ -37,16 +38,25 @@ def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) ->
 
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs)
-    for old in folder.glob("winner_*.csv"):
-        old.unlink()
-    for section in sections:
-        if section.table is not None:
-            section.table.to_csv(folder / f"{section.name}.csv", index=False)
+    _remove_earlier(folder)
+    tables_of = {f"{section.name}.csv": section.table for section in sections if section.table is not None}
+    for name, table in tables_of.items():
+        table.to_csv(folder / name, index=False)
     (folder / "verdict.md").write_text(_verdict(findings), encoding="utf-8")
     images = figures.write(
         folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]
     )
     (folder / "index.html").write_text(html_page.render(findings, images, sections), encoding="utf-8")
+    written = [*tables_of, *(f"{name}{suffix}" for name in images for suffix in (".png", ".pdf"))]
+    (folder / WRITTEN).write_text("\n".join(written), encoding="utf-8")
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the figures and tables that the last report listed as its own; files of the user's stay."""
+    listed = (folder / WRITTEN).read_text(encoding="utf-8").splitlines() if (folder / WRITTEN).is_file() else []
+    for name in listed:
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _verdict(findings: Findings) -> str:

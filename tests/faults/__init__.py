@@ -1,0 +1,1 @@
+"""Odd input: whatever is typed ends in a line, and leaves nothing."""
