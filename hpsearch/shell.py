@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ def begin() -> None:
     """
     gc.set_threshold(200_000)
     atexit.register(gc.freeze)
+    warnings.formatwarning = _warning_line
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without ± still shows the rest
 
@@ -49,6 +51,10 @@ def one_line_errors() -> Iterator[None]:
         reason = printable(reason_of(error))
         print(f"error: {reason} ({place}); {FULL_ERROR}=1 shows the traceback", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _warning_line(message: Warning | str, *details: object, **more: object) -> str:
+    return f"warning: {printable(' '.join(str(message).split()))}\n"
 
 
 def printable(text: str) -> str:

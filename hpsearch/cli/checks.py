@@ -127,13 +127,17 @@ def _unknown(config: DictConfig) -> Iterator[str]:
     """A line for each key that was added to a part of Hydra's which does not read it."""
     for line in _typed(config):
         key = line.partition("=")[0]
-        path, _, last = key.lstrip("+").rpartition(".")
-        if key.startswith("+") and path.startswith("hydra"):
-            part = OmegaConf.select(config, path)
-            kind = OmegaConf.get_type(part) if isinstance(part, DictConfig) else None
-            known = [each.name for each in fields(kind)] if is_dataclass(kind) else [last]
-            if last not in known and not path.startswith("hydra.sweeper.sampler"):  # its class checks them
+        if not key.startswith("+hydra.") and not key.startswith("++hydra."):
+            continue
+        node, path = config.hydra, "hydra"
+        for name in key.lstrip("+").split(".")[1:]:
+            kind = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
+            known = [each.name for each in fields(kind)] if is_dataclass(kind) else [name]
+            if name not in known and path != "hydra.sweeper.sampler":  # whose class checks them
                 yield f"{line}: no such key; {path} has {', '.join(known)}"
+                break
+            node = OmegaConf.select(node, name, throw_on_missing=False) if isinstance(node, DictConfig) else None
+            path = f"{path}.{name}"
 
 
 def _raise(faults: list[str]) -> None:

@@ -65,7 +65,7 @@ def check(arguments: Sequence[str], conf: Path) -> None:
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's options and the overrides. Raises UsageError for an option that Hydra does not have."""
-    return _parser().parse_args(arguments)
+    return _parser().parse_intermixed_args(arguments)
 
 
 def _check_options(options: argparse.Namespace) -> None:

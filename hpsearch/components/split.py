@@ -227,7 +227,12 @@ SPLITS = registry.table("split", _own)
 
 def folds_of(options: Mapping[str, Any]) -> int | None:
     """The number of folds that seeds count through; None for another split than ``kfold``."""
-    return int(options["folds"]) if options["name"] == "kfold" else None
+    if options["name"] != "kfold":
+        return None
+    folds = options.get("folds")
+    whole = isinstance(folds, int) and not isinstance(folds, bool) and 2 <= folds < 2**31
+    require(whole, "split.folds", folds, "a whole number, at least 2")
+    return int(options["folds"])
 
 
 def require_all_folds(options: Mapping[str, Any], seeds: Collection[int]) -> None:

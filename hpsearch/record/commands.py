@@ -1,4 +1,7 @@
-"""The commands that repeat a run, a configuration, a sweep."""
+"""The commands that repeat a run, a configuration, a sweep.
+
+Long, because all of them are quoted in the same way.
+"""
 
 import re
 import shlex

@@ -32,17 +32,15 @@ LAST = "plan=true"  # so that a command that is right trains nothing
 ELSEWHERE = ("root", "path", "files")  # options that name files, which a command may download or read
 SWEEPS = ("experiment", "search", "hydra")
 
-VALUES = (
-    """
+WORDS = """
 null '' true false 0 -1 1 2 0.5 -0.0 1.0 8.5 nan inf -inf 1e400 1e39 1e-400 1e9 1000000000 0x10 1_0 007
 99999999999999999999999 -99999999999999999999999 [] [1] [true,8] [8,[8]] [null] [1e400] {} {a:1} {a:{b:[1]}} {name:sgd}
 [{a:1}] text größe 日本 "a=b" "it's" a$b \\ * a/b ../../x ~ a,b, ${nope} ${lr} ${seed} ${epochs} ${oc.env:NOPE}
 ${oc.env:HOME} ${hydra:job.num} ${run_folder:} 1,2 a,b null,1 choice(1,2) choice() choice(a) range(3) range(5,5)
 range(1e9) range(0,1,0) interval(0,1) interval(1,0) interval(0.1,inf) tag(log,interval(0.1,1)) glob(*) glob(zz*)
 shuffle(1,2) sort(2,1) int(1.5) str(1) extend_list(1) none sgd adam svc default kfold
-""".split()
-    + ["", "'a b'", "a\nb", "\x1b[31m", 300 * "x"]
-)
+"""
+VALUES = [*WORDS.split(), "", "'a b'", "a\nb", "\x1b[31m", 300 * "x"]
 DOCUMENTS = [
     *("", "3", "[1, 2]", "lr: [1", "lr: *nope", "a: &a [*a]", "lr: 0.1\nlr: 0.2", "\tlr: 1", "\0", "plugins: [os]"),
     *("lr: !!python/name:os.system", "1: 2", "null: 3", "? [a]\n: 1", "name: null", "date: 2020-01-01", "hydra: 3"),
@@ -57,10 +55,11 @@ MODES: list[list[str]] = [
     ["-m", "hydra/sweeper=hpsearch", "lr=interval(0.01,0.5)"],
     ["-m", "hydra/launcher=basic"],
 ]
-OF_HYDRA = (
-    "run.dir sweep.dir sweep.subdir job.num job.name job.chdir output_subdir launcher sweeper mode verbose".split()
-)
-PARTS = "launcher sweeper sweeper/sampler sweeper/pruner job_logging".split()
+OF_HYDRA = [
+    *("run.dir", "sweep.dir", "sweep.subdir", "job.num", "job.name", "job.chdir", "output_subdir", "launcher"),
+    *("sweeper", "mode", "verbose"),
+]
+PARTS = ["launcher", "sweeper", "sweeper/sampler", "sweeper/pruner", "job_logging"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 VALUE = st.integers(0, 4).flatmap(lambda number: st.sampled_from(VALUES) if number else TEXT)
 
