@@ -40,7 +40,12 @@ class NothingStarted(Exception):
 def require(valid: bool, key: str, value: object, must: str) -> None:
     """Raise OutOfRange "key=value: must be …" unless `valid`."""
     if not valid:
-        raise OutOfRange([f"{key}={typed(value)}: must be {must}"])
+        raise OutOfRange([f"{key}={printable(typed(value))}: must be {must}"])
+
+
+def printable(text: str) -> str:
+    """A text as one line without control characters, which a value that was typed may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def typed(value: object) -> str:

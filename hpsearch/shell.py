@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hpsearch.errors import FaultError, UsageError, reason_of
+from hpsearch.errors import FaultError, UsageError, printable, reason_of
 
 FULL_ERROR = (
     "HYDRA_FULL_ERROR"  # environment variable: with 1, a traceback is printed for an error that nobody expected
@@ -55,8 +55,3 @@ def one_line_errors() -> Iterator[None]:
 
 def _warning_line(message: Warning | str, *details: object, **more: object) -> str:
     return f"warning: {printable(' '.join(str(message).split()))}\n"
-
-
-def printable(text: str) -> str:
-    """A text as one line without control characters, which a value that was typed may hold."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

