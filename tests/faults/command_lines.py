@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
@@ -205,14 +206,12 @@ def _ended(arguments: list[str], work: Path, shown: Path) -> int | None:
 
 
 def _run(arguments: list[str]) -> int:
-    import traceback
-
-    from hpsearch.__main__ import main
-
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["hpsearch", *arguments]
     code: Any = 0
     try:
+        from hpsearch.__main__ import main
+
         main()
     except SystemExit as stop:
         code = stop.code or 0
