@@ -43,6 +43,9 @@ def one_line_errors() -> Iterator[None]:
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:
         raise
+    except OSError as error:
+        print(f"error: {error.filename or 'the output'}: {error.strerror or printable(str(error))}", file=sys.stderr)
+        raise SystemExit(1) from None
     except Exception as error:
         if os.environ.get(FULL_ERROR) == "1":
             raise

@@ -15,7 +15,7 @@ from hpsearch.record import commands
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
-from hpsearch.report import analysis, summary_json, write
+from hpsearch.report import analysis, matplotlib_import, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
 
@@ -32,10 +32,10 @@ def results(hydra_cfg: DictConfig) -> None:
     if not sweep.is_dir() or not any(read_record(sweep / name) for name in run_folders(sweep)):
         return
     found = analysis.read([sweep])
-    write.show(found, Console())
     with write_errors(sweep):
         write_runs(sweep, found.runs)
         summary_json.write(found, sweep)
+    write.show(found, Console())
     print(f"a row per run: {sweep / 'runs.csv'}")
     for asked, again in ((hydra_cfg.confirm, confirm.confirm), (hydra_cfg.retrain, confirm.retrain)):
         if not asked or interrupt.asked():
@@ -51,6 +51,7 @@ def results(hydra_cfg: DictConfig) -> None:
             OmegaConf.save(hydra_cfg, sweep / commands.MULTIRUN)
     if hydra_cfg.report:
         output = write.place([sweep])
+        matplotlib_import.load()
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second
 
         with write_errors(output):

@@ -35,7 +35,11 @@ def run_folders(sweep: Path) -> list[str]:
 def fault_of_sweep(sweep: Path) -> str | None:
     """One line if the folder holds no runs, else None."""
     cure = "name the folder of a sweep, multirun/<name>"
-    if not sweep.is_dir():
+    try:
+        there = sweep.is_dir()
+    except OSError as error:  # of a name that is too long
+        return f"{sweep}: cannot be read ({error.strerror}); {cure}"
+    if not there:
         return f"{sweep}: no such folder; {cure}"
     if run_folders(sweep):
         return None

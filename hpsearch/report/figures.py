@@ -11,8 +11,8 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
+from matplotlib import style
 from matplotlib.figure import Figure
 
 from hpsearch.record.frame import Runs
@@ -90,7 +90,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
 
 def _draw(folder: Path, number: int) -> list[str]:
     """Draw and save; return the names of the figures with data."""
-    with mpl.rc_context(STYLE):
+    with style.context(["default", STYLE]):  # whatever a matplotlibrc of the user's says
         drawn = {name: figure for name, figure in _drawings[number]().items() if figure is not None}
         for name, figure in drawn.items():
             box = None if figure.get_layout_engine() else "tight"  # Optuna's figures have no layout engine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hpsearch.report import tables
+from hpsearch.report import matplotlib_import, tables
 from hpsearch.report.analysis import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
@@ -34,6 +34,7 @@ def show(findings: Findings, console: Console) -> None:
 
 def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
     """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections and their tables."""
+    matplotlib_import.load()
     from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
