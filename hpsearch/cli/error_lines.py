@@ -17,7 +17,7 @@ FOUND = (HydraException, OmegaConfBaseException)
 STORAGE = "sweeper.storage"
 COMPOSING = re.compile(
     r"In '([^']*)': \w+ raised while composing config: (.*?)"
-    r" full_key: ((?!object_type|reference_type)\S*)\s*(?:\w+_type=.*)?"
+    r" full_key: ((?:(?!object_type|reference_type)\S+)?)\s*(?:\w+_type=.*)?"
 )
 AROUND = re.compile(r"Error when parsing index|Error parsing override|See https://")  # lines without information
 

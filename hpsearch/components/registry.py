@@ -15,6 +15,7 @@ from inspect import Parameter, signature
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hpsearch.components.code_mark import code_mark
 from hpsearch.components.plugin_part import Part, place_of, same_part
 from hpsearch.errors import UsageError, require
 
@@ -118,6 +119,15 @@ def register(group: str, name: str | None = None, **about: Any) -> Callable[[Par
 def plugin_parts() -> list[Part]:
     """The parts that are registered, in order."""
     return list(_parts.values())
+
+
+def mark_of(group: str, name: Any) -> str | None:
+    """A mark of the code behind a registered part; None for a part of hpsearch's own."""
+    part = _parts.get((group, name)) if isinstance(name, str) else None
+    return None if part is None else _mark(part.part)
+
+
+_mark = cache(code_mark)  # a module that is imported anew has other functions and classes
 
 
 def forget(part: Part) -> None:

@@ -78,6 +78,7 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
     for group, option in FILES:
         if values.get(group, {}).pop("fingerprint", None) and (path := typed.get(f"{group}.{option}")):
             values[group][option] = yaml.safe_load(path)
+    values.pop("code", None)  # which is read anew
     values["name"] = f"{findings.title}-best"
     plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
