@@ -126,7 +126,8 @@ def _faults_of_group(override: Override, conf: Path) -> Iterator[str]:
             yield f"~{group}: every run needs {group}; choose another with {group}=…{_choices(group, conf)}"
         return
     for value in _values(override):
-        if isinstance(value, (str, list, dict)) and value != "":
+        several = isinstance(value, list) and all(isinstance(each, str) for each in value) and value
+        if (isinstance(value, str) and value) or several or (isinstance(value, dict) and group in GROUPS):
             continue
         shown = f"{group}={typed(value)}"
         if group in SWEEPS and value is None:

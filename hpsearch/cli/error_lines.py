@@ -44,7 +44,7 @@ def carried(callback: Callable[..., None]) -> Callable[..., None]:
 
 def line_of(error: BaseException) -> str:
     """The part that a person needs: key=value, or file and line, and the reason."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, OverrideParseException):
         if STORAGE in error.override.partition("=")[0]:

@@ -14,6 +14,8 @@ BAD = [
     ("-m dropout=none,0.2", "dropout=0.2: dropout is a group, one of none, standard, strong; "),
     ("schedule=null", "schedule=null: schedule is a group, one of constant, cosine, one_cycle"),
     ("optimizer=", "optimizer=: optimizer is a group, one of adam, adamw, rmsprop, sgd"),
+    ("optimizer=[{a:1}]", "optimizer=[{'a': 1}]: optimizer is a group, one of adam, adamw, rmsprop, sgd"),
+    ("hydra/launcher={a:1}", "hydra/launcher={'a': 1}: hydra/launcher is a group; must be the name of one"),
     ("experiment=null", "experiment=null: leave it out"),
     ("hydra/sweeper/pruner=null", "hydra/sweeper/pruner=null: hydra/sweeper/pruner is a group; must be the name of "),
     ("~data", "~data: every run needs data; choose another with data=…, one of arrays, digits, "),
