@@ -86,11 +86,13 @@ def check_sweep(config: DictConfig) -> None:
 
 
 def check_retrain(config: DictConfig) -> None:
-    """Raise UsageError for values of ``retrain=`` that no run could have."""
-    running = GlobalHydra.instance()
-    if config.retrain and running.is_initialized():
-        lines, faults = confirm.changes_of(config), Faults()
-        read(Composer(running.config_loader()).load_sweep_config(config, lines), lines, faults)
+    """Raise UsageError for values of ``retrain=`` that the first job of a grid could not have."""
+    running, sweeper_cfg = GlobalHydra.instance(), config.hydra.sweeper
+    if config.retrain and running.is_initialized() and sweeper_cfg._target_.endswith(BASIC):
+        loader, faults = running.config_loader(), Faults()
+        job = next(iter(grid.job_lines(sweeper_cfg.params or {}, typed_lines(config.hydra, "task"), loader)))
+        lines = [*job, *confirm.changes_of(config)]
+        read(Composer(loader).load_sweep_config(config, lines), lines, faults)
         _raise([f"retrain: {fault}" for fault in faults.lines])
 
 

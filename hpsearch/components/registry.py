@@ -195,7 +195,8 @@ def _check_keys(function: Any, name: str, options: Mapping[str, Any], rules: Map
         return
     if any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
         return
-    own = dict(list(parameters.items())[rules.get("leading", 0) :])
+    leading = 0 if isinstance(getattr(function, "func", function), type) else rules.get("leading", 0)
+    own = dict(list(parameters.items())[leading:])
     own = {key: each for key, each in own.items() if key not in rules.get("given", ())}
     for key, value in options.items():
         has = f"it has {', '.join(own)}" if own else "it has none"

@@ -11,7 +11,7 @@ from hpsearch.errors import UsageError
 from hpsearch.task.model import lane_lines
 from hpsearch.task.prepare import prepare, warn
 from tests.cli import TINY
-from tests.composing import job_cfg
+from tests.composing import OPTIONS, job_cfg
 from tests.tables import penguins, written
 
 
@@ -279,3 +279,12 @@ def test_a_suspicious_column_is_warned_of_once_for_each_command(
     assert lines == [
         "warning: data: the column row is different in every row, as an identifier; data.drop=[row] leaves it out"
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [(group, option) for group, option in OPTIONS if group != "data" and (group, option) != ("split", "given")],
+)
+def test_every_option_of_conf_makes_a_run_as_it_is(group: str, option: str) -> None:
+    (run,) = prepare([(job_cfg("data=digits", f"{group}={option}"), [])])
+    assert run.config.get(group, {"name": option})["name"] in (option, "none")  # a dropout has any name
