@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hpsearch.formatting import inert
+
 GOES_ON = "; runs with a record are kept, the same command goes on from there"
 
 
@@ -40,7 +42,7 @@ class NothingStarted(Exception):
 def require(valid: bool, key: str, value: object, must: str) -> None:
     """Raise OutOfRange "key=value: must be …" unless `valid`."""
     if not valid:
-        raise OutOfRange([f"{key}={typed(value)}: must be {must}"])
+        raise OutOfRange([f"{key}={inert(typed(value))}: must be {must}"])
 
 
 def typed(value: object) -> str:

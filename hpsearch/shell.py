@@ -4,18 +4,22 @@ import atexit
 import errno
 import gc
 import io
+import os
 import signal
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from hpsearch.errors import FaultError, UsageError
+from hpsearch.errors import FaultError, UsageError, reason_of
 from hpsearch.formatting import inert
 from hpsearch.streams import LastingStream, mask
 
+FULL_ERROR = "HYDRA_FULL_ERROR"  # environment variable: with 1, an error that nobody expected has its traceback
 GOES_ON = "interrupted; the same command goes on from there"
 INTERRUPTED, TERMINATED = 130, 143
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
@@ -72,6 +76,7 @@ def _begin(lasts: bool) -> None:
     """
     gc.set_threshold(200_000)
     atexit.register(gc.freeze)
+    warnings.formatwarning = _warning_line
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if lasts and stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
@@ -83,13 +88,33 @@ def _begin(lasts: bool) -> None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on."""
+    """Print each fault as one line and end the process. Exit code 2: wrong usage. Exit code 1: a failure later on.
+
+    An exception that is no fault of the user's is a line, too, with its place in the program.
+    """
     try:
         yield
     except FaultError as error:
         for fault in error.faults:
             print(f"error: {inert(fault)}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"error: {error.filename or 'the output'}: {error.strerror or inert(str(error))}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get(FULL_ERROR) == "1":
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        reason = inert(reason_of(error))
+        print(f"error: {reason} ({place}); {FULL_ERROR}=1 shows the traceback", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _warning_line(message: Warning | str, *details: object, **more: object) -> str:
+    return f"warning: {inert(' '.join(str(message).split()))}\n"
 
 
 @contextmanager

@@ -48,6 +48,9 @@ def test_every_way_to_end_the_process_is_seen(line: str) -> None:
         ["-m", "hydra.sweep.dir=/dev/null/no"],
         ["-m", "hydra/sweeper=hpsearch", "lr=0.1", "hydra.sweeper.n_trials=0", "seed=range(2)"],
         ["-m", "hydra/sweeper=hpsearch", "lr=interval(1,0.1)"],
+        ["-m", "hydra/launcher=basic", "lr=0.1,-1"],
+        ["-m", "hydra/launcher=basic", "dropout.p=0,2"],
+        ["-m", "dropout=none,0.3"],
     ],
     ids=" ".join,
 )

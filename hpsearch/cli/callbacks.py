@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch.cli import interrupt, storage_url, task_function, trusted
+from hpsearch.cli import checks, interrupt, storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.cli.slurm_options import SlurmLauncherConf
@@ -30,9 +30,12 @@ from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import MULTIRUN, is_searched
 from hpsearch.streams import transient
 from hpsearch.task import plugins
+from hpsearch.task.config import check_keys
 from hpsearch.task.prepare import prepare, warn
 
 PLANNING = (StackedLauncherConf._target_, SlurmLauncherConf._target_)  # launchers that know ``plan=true``
+TAKEN = ("hpsearch.db", "hpsearch.db-journal", "hpsearch.db-wal", "hpsearch.db-shm", "artifacts")  # beside the sweeps
+MOST_SEEDS = 10_000
 LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
 
@@ -46,7 +49,13 @@ class Callbacks(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check a single run, and say what it would do if that was asked."""
         sweep = _begin(config)
-        runs = prepare([(config, task_function.overrides_of(config.hydra, config.hydra.overrides.task))], sweep)
+        if fault := fault_of_folder(sweep, runs=1):
+            raise UsageError([fault])
+        checks.check_run(config)
+        overrides = task_function.overrides_of(config.hydra, task_function.typed_lines(config.hydra, "task"))
+        runs = prepare([(config, overrides)], sweep, complete=True)
+        if fault := fault_of_folder(Path(config.hydra.run.dir), runs=1):
+            raise UsageError([fault])
         if folds := folds_of(config.split):
             print(f"split=kfold: this run selects on fold {config.seed % folds} of {folds}; -m trains on all of them")
         if config.plan:
@@ -67,14 +76,17 @@ class Callbacks(Callback):
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = StackedLauncherConf
                 config.hydra.runtime.choices["hydra/launcher"] = "stacked"
-                typed = config.hydra.overrides.hydra
+                typed = task_function.typed_lines(config.hydra, "hydra")
                 config.hydra.overrides.hydra = [line for line in typed if not LAUNCHER.match(line)]
+        checks.check_sweep(config)
         fault = fault_of_folder(sweep, runs=1)
         if fault is not None:
             raise UsageError([fault])
         require(config.confirm >= 0, "confirm", config.confirm, "a number of seeds, 0 for none")
+        require(config.confirm <= MOST_SEEDS, "confirm", config.confirm, f"at most {MOST_SEEDS:,} seeds")
         mapping = config.retrain is None or OmegaConf.is_dict(config.retrain)
         require(mapping, "retrain", config.retrain, "keys with other values, such as {split.validation:0}, or null")
+        checks.check_retrain(config)
         folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
         if folds:
             must = f"0 or a multiple of {folds}, the folds of split=kfold"
@@ -113,11 +125,11 @@ def is_part(config: DictConfig) -> bool:
 
 def _name_all_folds(hydra: Any, folds: int) -> None:
     """Let Hydra's own sweeper repeat each job on every fold, unless the command names seeds."""
-    typed = any(line.lstrip("+").startswith("seed=") for line in hydra.overrides.task)
+    typed = any(line.lstrip("+").startswith("seed=") for line in task_function.typed_lines(hydra, "task"))
     params = hydra.sweeper.get("params") or {}
     if not is_searched({"hydra": hydra}) and not typed and "seed" not in params:
         with read_write(hydra), open_dict(hydra):
-            hydra.overrides.task = [*hydra.overrides.task, f"seed=range({folds})"]
+            hydra.overrides.task = [*task_function.typed_lines(hydra, "task"), f"seed=range({folds})"]
 
 
 def _begin(config: DictConfig) -> Path:
@@ -125,13 +137,15 @@ def _begin(config: DictConfig) -> Path:
     global last_sweep
     warn.cache_clear()
     transient("checking the command")
+    checks.check_hydra(config)
+    check_keys(config)
     name = config.name
     fits = len(name.encode("utf-8", "replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
-    fits = fits and inert(name) == name  # a newline in a name would end a line of what is printed
+    fits = fits and inert(name) == name and name not in TAKEN  # a newline would end a line of what is printed
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     storage_url.hide(config)
-    plugins.check(config, config.hydra.overrides.task)
+    plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     trusted.check(config)
     trusted.check_links(Path(config.hydra.sweep.dir))
     last_sweep = Path(config.hydra.sweep.dir)

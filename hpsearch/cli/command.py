@@ -10,9 +10,9 @@ from pathlib import Path
 import hydra
 from hydra.errors import HydraException
 
-from hpsearch.cli import storage_url, task_function, trusted
+from hpsearch.cli import callbacks, command_line, storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
-from hpsearch.errors import GOES_ON, NothingStarted, SweepError, UsageError
+from hpsearch.errors import GOES_ON, FaultError, NothingStarted, SweepError, UsageError
 from hpsearch.record.claim import release_all
 from hpsearch.task import plugins
 
@@ -29,36 +29,33 @@ def run(arguments: Sequence[str]) -> None:
     """Run what stands behind ``python -m hpsearch``.
 
     Raises UsageError, SweepError, and KeyboardInterrupt, whose message says how to go on. If the user has set
-    ``HYDRA_FULL_ERROR=1``, the exceptions of Hydra and OmegaConf pass as they are.
+    ``HYDRA_FULL_ERROR=1``, all other exceptions pass as they are; else those of Hydra and OmegaConf, and any that is
+    raised before the configuration is composed, become a UsageError.
     """
     full_errors = os.environ.get(FULL_ERROR) == "1"
     arguments = storage_url.hidden(arguments)
+    callbacks.last_sweep = None
     with _one_at_a_time, _hydra_raises(arguments):
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
             plugins.load(plugins.named(typed), Path.cwd())
+            if COMPLETED not in os.environ:
+                command_line.check(arguments, CONF)
             _main()
-        except NothingStarted:
-            pass
-        except FOUND as error:
-            if full_errors:
-                raise
-            raise UsageError([line_of(error)]) from error
-        except OSError as error:  # of a file that Hydra writes by itself
-            if full_errors or error.filename is None:
-                raise
-            raise SweepError([f"{error.filename}: {error.strerror}{GOES_ON}"]) from error
-        except (RuntimeError, ValueError) as error:
+        except (Exception, Carried) as raised:
+            error = raised.error if isinstance(raised, Carried) else raised
+            composed = callbacks.last_sweep is not None
+            if isinstance(error, NothingStarted):
+                return
+            if full_errors or isinstance(error, FaultError):
+                raise error from None
+            if isinstance(error, OSError) and error.filename is not None:  # of a file that Hydra writes by itself
+                raise SweepError([f"{error.filename}: {error.strerror}{GOES_ON}"]) from error
             reason = _hydras(error)
-            if full_errors or reason is None:
-                raise
-            raise UsageError([line_of(reason)]) from error
-        except Carried as carrier:
-            if isinstance(carrier.error, FOUND) and not full_errors:
-                raise UsageError([line_of(carrier.error)]) from carrier.error
-            if not isinstance(carrier.error, NothingStarted):
-                raise carrier.error from None
+            if composed and not isinstance(error, FOUND) and reason is None:
+                raise error from None
+            raise UsageError([line_of(reason or error)]) from error
         finally:
             release_all()
 

@@ -15,6 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from hpsearch.cli.error_lines import FOUND, line_of
+from hpsearch.errors import UsageError
+
 UNKNOWN = object()
 
 
@@ -47,6 +50,14 @@ class Composer(ConfigLoader):
         return config
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str], whole: bool) -> DictConfig:
+        try:
+            return self._compose(master_config, sweep_overrides, whole)
+        except FOUND:
+            raise
+        except Exception as error:  # of a file that a sweep chooses
+            raise UsageError([line_of(error)]) from error
+
+    def _compose(self, master_config: DictConfig, sweep_overrides: list[str], whole: bool) -> DictConfig:
         parsed = [self._parse(line) for line in sweep_overrides]
         choices = tuple(line for line, (_, value) in zip(sweep_overrides, parsed, strict=True) if not value)
         if choices not in self._composed:

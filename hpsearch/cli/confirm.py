@@ -11,13 +11,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli import interrupt
+from hpsearch.cli.task_function import typed_lines
 from hpsearch.errors import SweepError
 from hpsearch.formatting import count
-from hpsearch.record.commands import override
+from hpsearch.record.commands import override, overrides_of
 from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
 from hpsearch.report.analysis import Findings
@@ -48,10 +50,16 @@ def retrain(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
     """
     winners = retraining.winners(found.runs)
     print(f"each seed's winner again: {count(len(winners), 'configuration')}", flush=True)
-    changes = [override(str(key), "null" if value is None else str(value)) for key, value in hydra_cfg.retrain.items()]
+    changes = changes_of(hydra_cfg)
     for record, seeds in winners:
         folder = sweep / retraining.FOLDER
         _run(f"retrain={hydra_cfg.retrain}", arguments(record, ",".join(map(str, seeds)), folder, hydra_cfg, changes))
+
+
+def changes_of(hydra_cfg: DictConfig) -> list[str]:
+    """The values of ``retrain=`` as overrides."""
+    values: Any = OmegaConf.to_container(hydra_cfg.retrain, resolve=True)
+    return [override(str(key), value) for key, value in values.items()]
 
 
 def arguments(
@@ -61,9 +69,9 @@ def arguments(
     keys = {line.partition("=")[0] for line in changes}
     return [
         "-m",
-        *(o for o in record["overrides"] if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
-        *(line for line in hydra_cfg.hydra.overrides.task if PLUGINS.match(line)),  # never those that a record names
-        *(line for line in hydra_cfg.hydra.overrides.hydra if LAUNCHER.match(line)),
+        *(o for o in overrides_of(record) if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
+        *(line for line in typed_lines(hydra_cfg.hydra, "task") if PLUGINS.match(line)),  # never those of a record
+        *(line for line in typed_lines(hydra_cfg.hydra, "hydra") if LAUNCHER.match(line)),
         *(["hydra.launcher.wait=true"] if "wait" in hydra_cfg.hydra.launcher else []),
         *changes,
         f"seed={seeds}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpsearch.cli import callbacks, command
+from hpsearch.cli import callbacks, command, command_line
 from hpsearch.errors import UsageError
 from hpsearch.record.commands import override
 from hpsearch.record.frame import run_table
@@ -73,12 +73,18 @@ def records(folder: str | Path) -> pd.DataFrame:
 
 
 def _run(*arguments: str) -> Sweep:
+    other = UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"])
     with _logging_kept():
         try:
+            command_line.parsed(arguments)
+        except UsageError as error:
+            raise other from error
+        try:
             command.run(arguments)
-        except SystemExit as stop:  # argparse, or an option such as --help
-            raise UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"]) from stop
-    assert callbacks.last_sweep is not None
+        except SystemExit as stop:  # of an option such as --help
+            raise other from stop
+    if callbacks.last_sweep is None:
+        raise other
     return Sweep(callbacks.last_sweep.absolute())
 
 

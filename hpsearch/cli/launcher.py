@@ -21,9 +21,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt, task_function
+from hpsearch.cli import interrupt, mixing, task_function
 from hpsearch.cli.compose import Composer, set_number, task_part
-from hpsearch.cli.task_function import failure, overrides_of
+from hpsearch.cli.task_function import failure, overrides_of, typed_lines
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, SweepError, reason_of, require
 from hpsearch.record.file import configuration_key, write_text
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from hpsearch.workers.pool import Pool
     from hpsearch.workers.run import Outcome, Run, RunSource
 
+MOST_LANES = 100_000
+MOST_PROCESSES = 1024
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
 
@@ -79,9 +81,13 @@ class StackedLauncher(Launcher):
     def check(self) -> None:
         """Raise UsageError for an option that is out of range."""
         require(self.lanes >= 1, "hydra.launcher.lanes", self.lanes, "at least 1")
+        require(self.lanes <= MOST_LANES, "hydra.launcher.lanes", self.lanes, f"at most {MOST_LANES:,}")
         for key, value in (("processes", self.processes), ("threads", self.threads)):
             require(value is None or value >= 1, f"hydra.launcher.{key}", value, "at least 1, or null")
-        require(self.timeout > 0, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
+            require(
+                value is None or value <= MOST_PROCESSES, f"hydra.launcher.{key}", value, f"at most {MOST_PROCESSES}"
+            )
+        require(0 < self.timeout < math.inf, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         """The workers of a sweep."""
@@ -112,9 +118,10 @@ class StackedLauncher(Launcher):
         raises NothingStarted."""
         hydra = self.hydra_cfg.hydra
         composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in jobs.items())
-        runs = prepare(composed, self.sweep, self.away)
+        runs = prepare(composed, self.sweep, self.away, complete=self.part is None)
         if hydra.sweeper.get("max_batch_size", 1) is None and self.part is None:  # Hydra's own sweeper: all jobs
             _check_folds(runs)
+            mixing.check(self.sweep, runs, [*typed_lines(hydra, "task"), *typed_lines(hydra, "hydra")])
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
 
@@ -194,11 +201,9 @@ def is_ours(function: TaskFunction) -> bool:
 
 def _check_job_settings(config: DictConfig) -> None:
     """Raise UsageError for settings that belong to a process, because stacked runs share one."""
-    job, subdir = config.hydra.job, config.hydra.output_subdir
+    job = config.hydra.job
     require(not job.env_set, "hydra.job.env_set", dict(job.env_set), f"empty {BY_ITSELF}")
     require(not job.chdir, "hydra.job.chdir", "true", f"false {BY_ITSELF}")
-    inside = subdir is None or (subdir not in ("", ".", "..") and "/" not in subdir)
-    require(inside, "hydra.output_subdir", subdir, "the name of a folder, without /, or null")
 
 
 def _check_folds(runs: "Sequence[Run]") -> None:

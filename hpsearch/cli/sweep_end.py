@@ -16,7 +16,7 @@ from hpsearch.record.file import read_record, write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
 from hpsearch.record.multirun import MULTIRUN
-from hpsearch.report import analysis, summary_json, write
+from hpsearch.report import analysis, matplotlib_import, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
 from hpsearch.streams import transient
@@ -35,10 +35,10 @@ def results(hydra_cfg: DictConfig) -> None:
         return
     transient("reading the records")
     found = analysis.read([sweep])
-    write.show(found, Console())
     with write_errors(sweep):
         write_runs(sweep, found.runs)
         summary_json.write(found, sweep)
+    write.show(found, Console())
     print(f"a row per run: {sweep / 'runs.csv'}")
     for asked, again in ((hydra_cfg.confirm, confirm.confirm), (hydra_cfg.retrain, confirm.retrain)):
         if not asked or interrupt.asked():
@@ -55,6 +55,7 @@ def results(hydra_cfg: DictConfig) -> None:
     if hydra_cfg.report and not interrupt.asked():
         transient("drawing the figures")
         output = write.place([sweep])
+        matplotlib_import.load()
         from hpsearch.report import winner_sections  # late, because matplotlib takes a second
 
         with write_errors(output):
@@ -67,7 +68,7 @@ def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
     """Enter the sweep into the storage of its search, or into the one beside the sweeps. If that fails, say so: the
     results are written already."""
     from hpsearch.cli.publish import publish
-    from hpsearch.search.storage import StorageError
+    from hpsearch.search.storage import StorageError, masked
 
     sweep, sweeper_cfg = Path(hydra_cfg.hydra.sweep.dir), hydra_cfg.hydra.sweeper
     searched = sweeper_cfg._target_ == SweeperConf._target_
@@ -78,4 +79,5 @@ def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
     except StorageError as error:
         print(f"not in the dashboard: {error}", file=sys.stderr)
     else:
-        print("in the browser: python -m hpsearch.dashboard")
+        own = masked(url) if searched and sweeper_cfg.storage else None
+        print(f"in the browser: {commands.dashboard_command(sweep.parent, own)}")

@@ -7,6 +7,7 @@ Long, because grid, search and plan of one command share its settings.
 """
 
 import os
+import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -76,6 +77,7 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Raises UsageError before anything trains, SweepError if trials have failed."""
+        os.environ[STORAGE] = _absolute(self.url)  # because a job may run in another folder
         try:
             self._sweep(arguments)
         finally:
@@ -217,6 +219,8 @@ class OptunaSweeper(Sweeper):
                 raise UsageError(
                     [f"split={split}: leaves no rows for validation, and the search goes by {validated[0]}"]
                 )
+            for objective in found.objectives:
+                _check_objective(objective, first_run)
             made_with[CONFIGURATION] = first_run.config
         return found, made_with
 
@@ -256,7 +260,6 @@ class OptunaSweeper(Sweeper):
             mirror.study.sampler = found.sampler(len(mirror.study.get_trials(deepcopy=False)))
         for point in found.points:
             mirror.study.enqueue_trial(point, skip_if_exists=True)
-        os.environ[STORAGE] = self.url
         return Search(
             mirror,
             found.draw,
@@ -312,6 +315,7 @@ class OptunaSweeper(Sweeper):
                 ((self._compose(number, lines), overrides_of(self.hydra_cfg.hydra, lines)) for lines in jobs),
                 folder,
                 self.away,
+                complete=folder is not None,
             )
         except HydraException as error:
             raise UsageError([line_of(error)]) from error
@@ -338,3 +342,20 @@ def _url_of_task() -> str:
     if STORAGE not in os.environ:
         raise UsageError([f"{STORAGE}: not in the environment of this task; sbatch must hand the environment on"])
     return os.environ[STORAGE]
+
+
+def _check_objective(objective: str, run: "Run") -> None:
+    """Raise UsageError for an objective that a run has no value of."""
+    classifier = getattr(run.lane, "estimator", None)
+    if classifier is not None:
+        name = type(classifier).__name__
+        loss = objective != "val_loss" or hasattr(classifier, "predict_proba")
+        require(loss, "hydra.sweeper.objective", objective, f"another one: {name} has no probabilities and no loss")
+        must = f"another one: {name} is no net, whose parameters are counted"
+        require(objective != "parameters", "hydra.sweeper.objective", objective, must)
+
+
+def _absolute(url: str) -> str:
+    """The URL of a storage with the whole path of its file, if it is one."""
+    found = re.fullmatch(r"sqlite:///(?!/|:memory:|file:)(.+)", url)
+    return f"sqlite:///{Path(found[1]).absolute()}" if found else url

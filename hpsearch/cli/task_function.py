@@ -1,11 +1,13 @@
 """The task function that Hydra calls for one run, and the one reader of Hydra's global configuration."""
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import SweepError, reason_of
@@ -24,8 +26,10 @@ def run(cfg: DictConfig) -> float:
     A run that has a record already is not trained again. Raises UsageError, and SweepError if the run fails.
     """
     hydra = HydraConfig.get()
-    plugins.load(plugins.named(hydra.overrides.task), Path(hydra.runtime.cwd))  # a launcher's process may be new
-    (run,) = prepare([(cfg, overrides_of(hydra, hydra.overrides.task))])
+    lines = typed_lines(hydra, "task")
+    plugins.load(plugins.named(lines), Path(hydra.runtime.cwd))  # a launcher's process may be new
+    with _working_in(hydra.runtime.cwd):  # which the paths of data belong to, whatever folder a job runs in
+        (run,) = prepare([(cfg, overrides_of(hydra, lines))])
     folder = Path(hydra.runtime.output_dir)
     from hpsearch.task import outcome, train
 
@@ -40,6 +44,16 @@ def run(cfg: DictConfig) -> float:
     return outcome.value_of(result)
 
 
+@contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
     """The run as the trial of a search under another launcher, if it is one."""
     if cfg.trial is None:
@@ -49,9 +63,16 @@ def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
     return TrialClient(run, cfg.trial, sweeper_cfg.study_name or cfg.name, sweeper_cfg, os.environ[STORAGE])
 
 
-def overrides_of(hydra: Any, task_overrides: Any) -> list[str]:
+def typed_lines(hydra: Any, part: str) -> list[str]:
+    """The overrides of a command as they were typed: of the task's part of the configuration, or of Hydra's."""
+    lines: Any = OmegaConf.to_container(hydra.overrides, resolve=False)  # because a line may hold an interpolation
+    return [str(line) for line in lines[part]]
+
+
+def overrides_of(hydra: Any, task_overrides: Sequence[str]) -> list[str]:
     """The command line that repeats a run alone, behind ``python -m hpsearch``."""
-    return [*flags(hydra), *(line for line in task_overrides if not line.startswith(("hydra.", "trial=")))]
+    plain = {"overrides": {"hydra": typed_lines(hydra, "hydra")}, "runtime": hydra.runtime, "job": hydra.job}
+    return [*flags(plain), *(line for line in task_overrides if not line.startswith(("hydra.", "trial=")))]
 
 
 def failure(folder: Path, reason: str) -> SweepError:

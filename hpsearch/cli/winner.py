@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpsearch.errors import UsageError, require
-from hpsearch.record.commands import command, override
+from hpsearch.record.commands import command, override, overrides_of
 from hpsearch.record.file import FILE, load_record
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.report import analysis
@@ -15,7 +15,7 @@ from hpsearch.report.analysis import Findings
 if TYPE_CHECKING:  # torch takes a second
     from hpsearch.task.net import Net, Predictor
 
-OTHER_RUN = re.compile(r"\+*(seed|name|weights|hydra\..*)=")
+OTHER_RUN = re.compile(r"\+*(seed|name|weights|hydra\.(?!searchpath).*)=")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _net(run: tuple[Path, Record]) -> "Net":
 
 def again_command(folder: Path, records: list[Record]) -> str:
     """The command that trains runs of one configuration again, into another folder, with their weights."""
-    lines = [line for line in records[0]["overrides"] if not OTHER_RUN.match(line)]
+    lines = [line for line in overrides_of(records[0]) if not OTHER_RUN.match(line)]
     name = override("name", f"{folder.absolute().parent.name}-winner")
     return command(*(["-m"] if len(records) > 1 else []), *lines, f"seed={seeds_of(records)}", name)
 

@@ -11,6 +11,7 @@ from hpsearch.errors import require
 if TYPE_CHECKING:  # torch takes a second, and checking a configuration must not wait for it
     from torch import Tensor
 
+MOST_PIXELS = 1000
 DRAWS = 3  # random numbers for each image
 
 
@@ -25,7 +26,7 @@ class Augmentation:
     flip: bool = False
 
     def __post_init__(self) -> None:
-        require(self.shift >= 0, "shift", self.shift, "at least 0 pixels")
+        require(0 <= self.shift <= MOST_PIXELS, "shift", self.shift, f"at least 0 and at most {MOST_PIXELS} pixels")
 
     def __bool__(self) -> bool:
         return bool(self.shift or self.flip)

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
-from typing import Any, TypeVar, get_type_hints
+from inspect import Parameter, signature
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hpsearch.components.code_mark import code_mark
 from hpsearch.components.plugin_part import Part, place_of, same_part
 from hpsearch.errors import UsageError, no_exit, require
 
@@ -28,6 +31,12 @@ GROUPS = {  # the module that makes a group's table
     "split": "hpsearch.components.split",
 }
 
+NAMES: dict[Any, tuple[str, str]] = {  # of types, for one and for many
+    float: ("a number", "numbers"),
+    int: ("a whole number", "whole numbers"),
+    bool: ("true or false", "true or false"),
+    str: ("a text", "texts"),
+}
 EXAMPLE = '@hpsearch.register("optimizer")'
 Entry = TypeVar("Entry")
 PartType = TypeVar("PartType", bound=Callable[..., Any])
@@ -112,6 +121,15 @@ def plugin_parts() -> list[Part]:
     return list(_parts.values())
 
 
+def mark_of(group: str, name: Any) -> str | None:
+    """A mark of the code behind a registered part; None for a part of hpsearch's own."""
+    part = _parts.get((group, name)) if isinstance(name, str) else None
+    return None if part is None else _mark(part.part)
+
+
+_mark = cache(code_mark)  # a module that is imported anew has other functions and classes
+
+
 def forget(part: Part) -> None:
     """Take a registered part out of its table."""
     del _parts[part.group, part.name], _groups[part.group].table[part.name]
@@ -130,11 +148,12 @@ def build(registry: Mapping[str, Any], options: Mapping[str, Any], *first: Any, 
     rest = dict(options)
     name = rest.pop("name")
     rest.pop("fingerprint", None)  # of the files that other options name; a part of the identity alone
-    require(name in registry, "name", name, f"one of {', '.join(registry)}")
+    require(isinstance(name, str) and name in registry, "name", name, f"one of {', '.join(registry)}")
+    group = next((group for group, its in _groups.items() if its.table is registry), "")
+    _check_keys(registry[name], name, rest, _groups[group].rules if group else {})
     _check_types(registry[name], rest)
     if bind:
         return partial(registry[name], **rest)
-    group = next((group for group, its in _groups.items() if its.table is registry), "")
     with named_errors(group, name):
         return registry[name](*first, **rest)
 
@@ -164,16 +183,60 @@ def _hints(function: Any) -> dict[str, Any]:
         return {}
 
 
+@cache
+def _parameters(function: Any) -> dict[str, Parameter]:
+    return dict(signature(function).parameters)
+
+
+def _check_keys(function: Any, name: str, options: Mapping[str, Any], rules: Mapping[str, Any]) -> None:
+    """Raise OutOfRange for an option that a part does not have, or that it needs. rules: of its group's parts."""
+    try:
+        parameters = _parameters(getattr(function, "func", function))
+    except (TypeError, ValueError):  # of a function that is not written in Python
+        return
+    if any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
+        return
+    leading = 0 if isinstance(getattr(function, "func", function), type) else rules.get("leading", 0)
+    own = dict(list(parameters.items())[leading:])
+    own = {key: each for key, each in own.items() if key not in rules.get("given", ())}
+    for key, value in options.items():
+        has = f"it has {', '.join(own)}" if own else "it has none"
+        require(key in own, key, value, f"left out: {name} has no such option; {has}")
+    for key, parameter in own.items():
+        needed = parameter.default is Parameter.empty and parameter.kind is Parameter.KEYWORD_ONLY
+        require(not needed or key in options, key, "", f"given, because {name} needs it")
+
+
 def _check_types(function: Any, options: Mapping[str, Any]) -> None:
     hints = _hints(getattr(function, "func", function))
     for key, value in options.items():
-        hint = hints.get(key)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(hint is not float or number, key, value, "a number")
-        require(hint is not int or (number and value == int(value)), key, value, "a whole number")
-        require(hint is not bool or isinstance(value, bool), key, value, "true or false")
-        text = isinstance(value, str) or (value is None and hint == (str | None))
-        require(hint not in (str, str | None) or text, key, value, f"a text{'' if hint is str else ', or null'}")
-        texts = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-        listed = texts or (value is None and hint == (Sequence[str] | None))
-        require(hint not in (Sequence[str], Sequence[str] | None) or listed, key, value, "a list of texts")
+        require(_fits(value, hints.get(key, Any)), key, value, _named(hints.get(key, Any)))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """True if a value of a configuration is of a type; True for a type that no configuration tells apart."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return value in inner
+    if hint in (list, tuple) or origin in (list, tuple, Sequence, Collection):
+        of = [each for each in inner if each is not Ellipsis]
+        return isinstance(value, list) and (len(of) != 1 or all(_fits(each, of[0]) for each in value))
+    if hint in NAMES:
+        number = int if hint is int else (int, float) if hint is float else hint
+        return isinstance(value, number) and isinstance(value, bool) == (hint is bool)
+    return value is None if hint is NoneType else True
+
+
+def _named(hint: Any) -> str:
+    """A type in words."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_named, inner))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, inner))}"
+    if hint in (list, tuple) or origin in (list, tuple, Sequence, Collection):
+        of = [each for each in inner if each is not Ellipsis]
+        return f"a list of {NAMES.get(of[0], ('', 'values'))[1]}" if len(of) == 1 else "a list"
+    return NAMES[hint][0] if hint in NAMES else "null"

@@ -9,7 +9,7 @@ Long, because every way to split stands here, for comparison.
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from hpsearch.errors import UsageError, require
 from hpsearch.formatting import count
 
 NAMES = ("train", "validation", "test")
+LAST_OF_UCI = 9999  # split; 20 are published
 GROUP_FOLDS = 20  # into which rows are dealt by whole groups; a draw takes some of them
 
 
@@ -200,6 +201,10 @@ class Uci:
 
     def __call__(self, raw: Raw, seed: int) -> Parts:
         _require_run_seed(seed)
+        if seed > LAST_OF_UCI:
+            raise UsageError(
+                [f"seed={seed}: must be at most {LAST_OF_UCI}, because split=uci draws one split after the other"]
+            )
         n = len(raw)
         rng = np.random.RandomState(1)  # which the rule says
         for _ in range(seed + 1):
@@ -222,7 +227,12 @@ SPLITS = registry.table("split", _own)
 
 def folds_of(options: Mapping[str, Any]) -> int | None:
     """The number of folds that seeds count through; None for another split than ``kfold``."""
-    return int(options["folds"]) if options["name"] == "kfold" else None
+    if options["name"] != "kfold":
+        return None
+    folds = options.get("folds")
+    whole = isinstance(folds, int) and not isinstance(folds, bool) and 2 <= folds < 2**31
+    require(whole, "split.folds", folds, "a whole number, at least 2")
+    return int(options["folds"])
 
 
 def require_all_folds(options: Mapping[str, Any], seeds: Collection[int]) -> None:
@@ -263,17 +273,19 @@ def _some(column: str | None) -> tuple[str, ...]:
 
 
 def _require_size(key: str, value: float, none: bool = False) -> None:
-    fits = 0 < value < 1 or (value >= 1 and value == int(value)) or (none and value == 0)
+    fits = 0 < value < 1 or (1 <= value < inf and value == int(value)) or (none and value == 0)
     require(fits, key, value, f"a number of rows, or a fraction below 1{', or 0 for none' if none else ''}")
 
 
 def _require_seed(seed: int) -> None:
-    require(0 <= seed < 2**31, "seed", seed, "a whole number, at least 0")
+    require(seed >= 0, "seed", seed, "a whole number, at least 0")
+    require(seed < 2**31, "seed", seed, "below 2**31")
 
 
 def _require_run_seed(seed: int) -> None:
     if not 0 <= seed < 2**31:
-        raise UsageError([f"seed={seed}: must be at least 0, because it draws the split"])
+        must = "at least 0" if seed < 0 else "below 2**31"
+        raise UsageError([f"seed={seed}: must be {must}, because it draws the split"])
 
 
 def _test_rows(raw: Raw, size: float, seed: int, group: str | None) -> tuple[Indices, Indices]:

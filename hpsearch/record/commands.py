@@ -1,22 +1,40 @@
-"""The commands that repeat a run, a configuration, a sweep."""
+"""The commands that repeat a run, a configuration, a sweep.
+
+Long, because all of them are quoted in the same way.
+"""
 
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.errors import typed
 from hpsearch.formatting import inert
 from hpsearch.passwords import without_passwords
 from hpsearch.record.multirun import is_searched, read_multirun
 from hpsearch.record.shape import Record
 
+OF_ANY_RUN = (
+    *("seed", "experiment", "search", "plugins", "device", "metric", "metrics", "split", "preprocessing", "hydra"),
+)
+OTHER = re.compile(r"null|true|false|[+-]?(nan|inf|0\d+|[\d_]*\.?[\d_]+(e[+-]?[\d_]+)?|\d[\d_]*\.)", re.IGNORECASE)
+
+
+SEARCHPATH = "hydra.searchpath="
+
 
 def flags(hydra: Any) -> list[str]:
-    """The options of a command that is composed of a user's files, too: --config-dir and --config-name."""
+    """The options of a command that is composed of a user's files, too: --config-dir, --config-name, a search path."""
+    paths = [line for line in hydra["overrides"]["hydra"] if line.lstrip("+").startswith(SEARCHPATH)]
     folders = [source["path"] for source in hydra["runtime"]["config_sources"] if source["provider"] == "command-line"]
     name = hydra["job"]["config_name"]
-    return [*(f"--config-dir={folder}" for folder in folders), *([f"--config-name={name}"] if name != "config" else [])]
+    return [
+        *(f"--config-dir={folder}" for folder in folders),
+        *([f"--config-name={name}"] if name != "config" else []),
+        *paths,
+    ]
 
 
 @dataclass(frozen=True)
@@ -34,8 +52,9 @@ def of_sweep(sweep: Path) -> Origin | None:
         return None
     hydra = cfg["hydra"]
     overrides = hydra["overrides"]
-    given = [line for line in (*overrides["task"], *overrides["hydra"]) if not re.match(r"(hydra\.mode|plan)=", line)]
-    return Origin(command("-m", *flags(hydra), *given), is_searched(cfg))
+    first, lines = flags(hydra), (*overrides["task"], *overrides["hydra"])
+    given = [line for line in lines if line not in first and not re.match(r"(hydra\.mode|plan)=", line)]
+    return Origin(command("-m", *first, *given), is_searched(cfg))
 
 
 def resume_command(cfg: Any, name: str) -> str:
@@ -45,25 +64,56 @@ def resume_command(cfg: Any, name: str) -> str:
     """
     hydra = cfg["hydra"]
     lines = [*hydra["overrides"]["hydra"], *hydra["overrides"]["task"]]
-    typed = any(re.match(r"(name|hydra\.sweep\.dir)=", line) for line in lines)
-    named = typed or "${" not in str(cfg.get("name", "${"))  # the default has the time of the start
-    given = [line for line in lines if line != "hydra.mode=MULTIRUN"]
-    return command("-m", *flags(hydra), *given, *([] if named else [override("name", name)]))
+    given_name = any(re.match(r"(name|hydra\.sweep\.dir)=", line) for line in lines)
+    named = given_name or "${" not in str(cfg.get("name", "${"))  # the default has the time of the start
+    first = flags(hydra)
+    given = [line for line in lines if line not in (*first, "hydra.mode=MULTIRUN")]
+    return command("-m", *first, *given, *([] if named else [override("name", text(name))]))
 
 
 def configuration_command(entries: list[Record]) -> str:
     """The command that repeats the runs of one configuration, all their seeds."""
     seeds = sorted(entry["config"]["seed"] for entry in entries)
-    rest = [line for line in entries[0]["overrides"] if not re.match(r"\+*seed=", line)]
+    rest = [line for line in overrides_of(entries[0]) if not re.match(r"\+*seed=", line)]
     return command("-m", *rest, f"seed={','.join(map(str, seeds))}")
 
 
-def override(key: str, value: str) -> str:
-    """key=value for Hydra's grammar: in quotes unless the value is plain."""
-    if re.fullmatch(r"[\w./+%@-]+", value, flags=re.ASCII):
-        return f"{key}={value}"
-    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
-    return f"{key}='{escaped}'"
+def overrides_of(record: Record) -> list[str]:
+    """The command line that repeats a run alone, without the keys of nets if it is a classifier, which refuses them."""
+    config, lines = record["config"], record["overrides"]
+    if "epochs" in config:
+        return list(lines)
+    return [line for line in lines if line.startswith("--") or _root(line) in (*config, *OF_ANY_RUN)]
+
+
+def _root(line: str) -> str:
+    return line.lstrip("+~").partition("=")[0].partition(".")[0]
+
+
+def override(key: str, value: object) -> str:
+    """key=value for Hydra's grammar. A text is in quotes unless it is plain; it may also stand for a number or null."""
+    return f"{key}={_literal(value)}"
+
+
+def text(value: str) -> object:
+    """A text for `override` that is never read as a number, as true or as null."""
+    return _Text(value) if OTHER.fullmatch(value) and not re.fullmatch(r"[1-9]\d*", value) else value
+
+
+class _Text(str):
+    pass
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_literal(str(key))}:{_literal(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(_literal, value))}]"
+    plain = typed(value)
+    if not isinstance(value, _Text) and re.fullmatch(r"[\w./+%@-]+", plain, flags=re.ASCII):
+        return plain
+    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), plain)
+    return f"'{escaped}'"
 
 
 def dashboard_command(folder: Path, storage: str | None = None) -> str:

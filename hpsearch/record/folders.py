@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from hpsearch.errors import write_errors
@@ -17,7 +18,9 @@ BYTES_OF_A_RUN = 64 * 1024  # its folder with record, log and .hydra; 40 epochs 
 def fault_of_folder(folder: Path, runs: int, weights: int = 0) -> str | None:
     """One line if the records of runs and so many bytes of weights cannot be written below `folder`, else None."""
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    try:
+        tempfile.TemporaryDirectory(dir=there).cleanup()  # because some file systems refuse what the rights allow
+    except OSError:
         return f"{folder}: cannot be written; set hydra.sweep.dir=… (for one run hydra.run.dir=…) to a folder that can"
     free = shutil.disk_usage(there).free
     need = runs * BYTES_OF_A_RUN + weights
@@ -42,7 +45,11 @@ def other_names(sweep: Path) -> list[str]:
 def fault_of_sweep(sweep: Path) -> str | None:
     """One line if the folder holds no runs, else None."""
     cure = "name the folder of a sweep, multirun/<name>"
-    if not sweep.is_dir():
+    try:
+        there = sweep.is_dir()
+    except OSError as error:  # of a name that is too long
+        return f"{sweep}: cannot be read ({error.strerror}); {cure}"
+    if not there:
         return f"{sweep}: no such folder; {cure}"
     if run_folders(sweep):
         return None

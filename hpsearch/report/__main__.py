@@ -7,6 +7,7 @@ from typing import NoReturn
 from hpsearch import shell
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import SPREADS
+from hpsearch.report import matplotlib_import
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,6 +36,7 @@ def main() -> None:
         options = _parser().parse_args()
         from rich.console import Console
 
+        matplotlib_import.load()
         from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]

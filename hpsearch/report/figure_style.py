@@ -21,7 +21,7 @@ SHOWN_ROWS = 25  # configurations in a figure of rows
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 MARKERS = "osD^v<>P"
-STYLE: Any = {  # Any, because the type of mpl.rc_context's keys lists 300 literals
+STYLE: Any = {  # Any, because the type of its keys lists 300 literals
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

@@ -13,8 +13,8 @@ from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
+from matplotlib import style
 from matplotlib.figure import Figure
 
 from hpsearch.record.file import write_whole
@@ -29,9 +29,8 @@ from hpsearch.shell import ENDING
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
-NAMES = ("curves", "heatmap", "seeds", "time", "slice", "history", "parallel", "importances", "winner")
 
-Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name, which begins with one of NAMES
+Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name
 
 _drawings: list[Drawing] = []  # a global, because the forked processes inherit it: closures cannot be pickled
 
@@ -77,13 +76,10 @@ def _of_search(runs: Runs, table: pd.DataFrame) -> Mapping[str, Figure]:
 
 
 def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
-    """Draw the figures and write them as PNG and PDF; return the PNGs by file name. Figures of an earlier report go.
+    """Draw the figures and write them as PNG and PDF; return the PNGs by file name.
 
     On Linux one process per core draws.
     """
-    for name in NAMES:
-        for old in (*folder.glob(f"{name}*.png"), *folder.glob(f"{name}*.pdf")):
-            old.unlink()
     _drawings[:] = drawings
     draw, numbers = partial(_draw, folder), range(len(drawings))
     if sys.platform == "linux":
@@ -101,7 +97,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
 
 def _draw(folder: Path, number: int) -> list[str]:
     """Draw and save; return the names of the figures with data."""
-    with mpl.rc_context(STYLE):
+    with style.context(["default", STYLE]):  # whatever a matplotlibrc of the user's says
         made = _drawings[number]().items()
         drawn = {re.sub(r"[^\w.+-]", "_", name)[:150]: figure for name, figure in made if figure is not None}
         for name, figure in drawn.items():

@@ -26,7 +26,8 @@ def write(findings: Findings, sweep: Path) -> None:
     for winner in winners:
         data = findings.table.data_set[winner]
         plain = re.sub(r"[^\w.-]", "_", data)
-        files[BEST if len(winners) == 1 else f"best-{plain}.yaml"] = _configuration(findings, sweep, winner)
+        name = BEST if len(winners) == 1 else f"best-{plain}.yaml"
+        files[name] = _configuration(findings, sweep / name, winner)
     for name, content in files.items():
         write_whole(sweep / name, content.encode())
 
@@ -64,27 +65,28 @@ def _best(findings: Findings, winner: int) -> dict[str, Any]:
     }
 
 
-def _configuration(findings: Findings, sweep: Path, winner: int) -> str:
-    """A primary configuration for Hydra: the winner's choice in each group, then every value of its first seed's run.
+def _configuration(findings: Findings, file: Path, winner: int) -> str:
+    """A primary configuration for Hydra: the winner's part in each group, then every value of its first seed's run.
 
-    The choices are named one by one, because an experiment would bring its sweep along. An option that was not typed
-    has the name that its group begins with. The path of a file that was typed stands for its fingerprint.
+    The parts are named one by one, because an experiment would bring its sweep along, and by their own names, because
+    a file of the user's that chooses one may be out of reach. Any name does for a dropout, so that none is chosen. The
+    path of a file that was typed stands for its fingerprint.
     """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
     typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
     config = record["config"].items()
     groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
-    known = {group: typed.get(group, name) for group, name in groups.items()}
-    choices = [{f"override /{g}": name if re.fullmatch(r"[\w-]+", name) else groups[g]} for g, name in known.items()]
+    choices = [{f"override /{group}": None if group == "dropout" else name} for group, name in groups.items()]
     values = {"defaults": ["config", *choices, "_self_"], **_literal(record["config"])}
     for group, option in FILES:
         if values.get(group, {}).pop("fingerprint", None) and (path := typed.get(f"{group}.{option}")):
             values[group][option] = yaml.safe_load(path)
+    values.pop("code", None)  # which is read anew
     values["name"] = f"{findings.title}-best"
     plugins = [line for line in record["overrides"] if line.startswith("plugins=")]  # a YAML file cannot name them
     return (
         f"# The winner of {inert(findings.title)}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
-        f"# {command('--config-dir', str(sweep), '--config-name', 'best', *plugins)}\n"
+        f"# {command('--config-dir', str(file.parent), '--config-name', file.stem, *plugins)}\n"
         f"{yaml.safe_dump(values, sort_keys=False)}"
     )
 

@@ -51,7 +51,10 @@ def layout(table: pd.DataFrame, runs: Runs, rows: list[str], columns: str | None
     swept = runs.swept
     if spread in OF_ACCURACY and not runs.measure.is_accuracy:
         spread = "seed_std"
-    for option, key in [*(("--rows", key) for key in rows), *((("--columns", columns),) if columns else ())]:
+    for option, key in [
+        *(("--rows", key) for key in rows),
+        *((("--columns", columns),) if columns is not None else ()),
+    ]:
         if key not in swept:
             raise UsageError([f"{option}={key}: not swept here; swept were {', '.join(swept) or 'no keys'}"])
     if columns in rows:

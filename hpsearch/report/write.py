@@ -9,12 +9,13 @@ from rich.console import Console
 from hpsearch.formatting import inert
 from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
-from hpsearch.report import tables
+from hpsearch.report import matplotlib_import, tables
 from hpsearch.report.analysis import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 
 SHOWN_LOST = 10
+WRITTEN = ".written"  # the figures and tables of a report, which the next one replaces
 
 
 def show(findings: Findings, console: Console) -> None:
@@ -36,20 +37,30 @@ def show(findings: Findings, console: Console) -> None:
 
 def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
     """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections and their tables."""
+    matplotlib_import.load()
     from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, findings.display, findings.table, findings.runs)
-    for old in folder.glob("winner_*.csv"):
-        old.unlink()
-    for section in sections:
-        if section.table is not None:
-            write_csv(folder / f"{section.name}.csv", section.table)
+    _remove_earlier(folder)
+    tables_of = {f"{section.name}.csv": section.table for section in sections if section.table is not None}
+    for name, table in tables_of.items():
+        write_csv(folder / name, table)
     write_text(folder / "verdict.md", _verdict(findings))
     images = figures.write(
         folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]
     )
     write_text(folder / "index.html", html_page.render(findings, images, sections))
+    written = [*tables_of, *(f"{name}{suffix}" for name in images for suffix in (".png", ".pdf"))]
+    write_text(folder / WRITTEN, "\n".join(written))
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the figures and tables that the last report listed as its own; files of the user's stay."""
+    listed = (folder / WRITTEN).read_text(encoding="utf-8").splitlines() if (folder / WRITTEN).is_file() else []
+    for name in listed:
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _verdict(findings: Findings) -> str:

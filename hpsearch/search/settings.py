@@ -6,6 +6,8 @@ Long, because the checks depend on each other: pruner on seeds, seeds on lanes.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
+from math import isfinite
 from pkgutil import resolve_name
 from typing import Any
 
@@ -26,6 +28,9 @@ from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
 from hpsearch.search.space import Space, suggest
 
+WHOLE = ("cohort", "max_resource")  # options of pruners that are whole numbers, also where the default says nothing
+MOST_JOBS = 10_000
+MOST_SEEDS = 10_000
 PROBED = 11  # trials, because most samplers draw the first 10 at random
 
 Custom = Callable[[DictConfig, optuna.Trial], object]
@@ -59,8 +64,15 @@ def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callabl
     sweeper_cfg = hydra_cfg.hydra.sweeper
     seeds = seeds_of(hydra_cfg, space.always.fixed.pop("seed", None))
     objectives = None if sweeper_cfg.objective is None else _listed(sweeper_cfg.objective)
+    names = objectives is None or all(isinstance(name, str) for name in objectives)
+    require(names, "hydra.sweeper.objective", sweeper_cfg.objective, "the name of an objective, or a list of names")
     budget = Budget(sweeper_cfg.n_trials, sweeper_cfg.timeout, sweeper_cfg.retry_failed, sweeper_cfg.max_failure_rate)
     require(sweeper_cfg.n_jobs >= 1, "hydra.sweeper.n_jobs", sweeper_cfg.n_jobs, "at least 1")
+    require(sweeper_cfg.n_jobs <= MOST_JOBS, "hydra.sweeper.n_jobs", sweeper_cfg.n_jobs, f"at most {MOST_JOBS}")
+    for key in ("sampler", "pruner"):
+        part = sweeper_cfg[key]
+        chosen = OmegaConf.is_dict(part) and isinstance(part.get("_target_"), str)
+        require(chosen, f"hydra.sweeper.{key}", part, f"a mapping with _target_; hydra/sweeper/{key}=… chooses one")
     pruner = _pruner(sweeper_cfg.pruner, len(objectives or [1]), len(seeds), lanes)
     sampler = sampler_factory(sweeper_cfg.sampler)
     points = [space.point(point) for point in sweeper_cfg.enqueue]
@@ -87,11 +99,16 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
-        found = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+        found = (
+            list(islice(override.sweep_iterator(), MOST_SEEDS + 1))
+            if override.is_sweep_override()
+            else [override.value()]
+        )
         seeds = [seed for seed in found if isinstance(seed, int) and not isinstance(seed, bool)]
     except (HydraException, TypeError):
         found, seeds = [], []
-    require(bool(seeds) and len(set(seeds)) == len(found), key, given, "different whole numbers, as [0,1,2]")
+    must = f"different whole numbers, at most {MOST_SEEDS}, as [0,1,2]"
+    require(0 < len(set(seeds)) == len(found) <= MOST_SEEDS, key, given, must)
     require_all_folds(split, seeds)
     return seeds
 
@@ -152,8 +169,14 @@ def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | No
     target = pruner_cfg._target_
     name, key, on = target.rpartition(".")[2], "hydra.sweeper.pruner", f"on {count(seeds, 'seed')}"
     for option, default in next((node for node in PRUNERS.values() if node["_target_"] == target), {}).items():
-        number = not isinstance(default, (int, float)) or isinstance(pruner_cfg[option], (int, float))
-        require(number, f"{key}.{option}", pruner_cfg[option], "a number")
+        value = pruner_cfg.get(option)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+        if option in WHOLE or isinstance(default, int):
+            whole = number and isinstance(value, int) or (value is None and default is None)
+            require(whole, f"{key}.{option}", value, f"a whole number{' or null' * (default is None)}")
+        elif isinstance(default, float) or option in ("lower", "upper"):
+            must = f"a number{' or null' * (default is None)}"
+            require(number or (value is None and default is None), f"{key}.{option}", value, must)
     factor = pruner_cfg.get("reduction_factor", 2)
     require(factor >= 2, f"{key}.reduction_factor", factor, "at least 2")
     if isinstance(most := pruner_cfg.get("max_resource"), int):

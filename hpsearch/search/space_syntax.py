@@ -98,7 +98,9 @@ def _reason(error: Exception) -> str:
     words = " ".join(str(error).split())
     if "low <= high" in words:
         return "must have its lower end first"
-    return "must be above 0 for a log scale" if "`low > 0`" in words else words
+    if "`low > 0`" in words:
+        return "must be above 0 for a log scale"
+    return words or "cannot be searched; list the choices, or give a range or an interval"
 
 
 def _fault(distribution: Distribution) -> str | None:

@@ -24,7 +24,7 @@ from hpsearch.task.datasets import Datasets
 from hpsearch.task.faults import Faults
 from hpsearch.task.fits import check_memory, check_target, device_of
 from hpsearch.task.model import model_of
-from hpsearch.task.part_trials import try_activation, try_init, try_metric, try_optimizer, try_schedule
+from hpsearch.task.part_trials import try_activation, try_classifier, try_init, try_metric, try_optimizer, try_schedule
 from hpsearch.workers.run import Run
 
 
@@ -91,15 +91,16 @@ class Builder:
         estimator = self._faults.build("architecture", CLASSIFIERS, config["architecture"])
         if data is None or estimator is None:
             return None
-        metrics = self._metrics(settings, data)
+        metrics, before = self._metrics(settings, data), len(self._faults.lines)
         kind, name = data.target.kind, config["architecture"]["name"]
         with self._faults.of("architecture"):
             require(kind == "classification", "name", name, f"a net: {name} is a classifier, and the data a {kind}")
+            try_classifier(estimator, config["seed"], data)
         for metric in metrics or ():
             with self._faults:
                 known = metric.reads == "labels" or hasattr(estimator, "predict_proba")
                 require(known, "metric", metric.name, f"one of class labels: {name} has no probabilities")
-        if metrics is None:
+        if metrics is None or len(self._faults.lines) > before:
             return None
         stack = ClassifierStackSpec(data, metric=metrics[0], more=metrics[1:])
         lane = ClassifierSpec(estimator, config["seed"], data)

@@ -7,14 +7,15 @@ Long, because the keys and their ranges are read side by side.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
-from hpsearch.components.architecture.classifiers import CLASSIFIERS
+from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
 from hpsearch.components.architecture.options import ARCHITECTURES, check_layers
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.dropout import dropout
@@ -22,14 +23,17 @@ from hpsearch.components.optimizer import OPTIMIZERS
 from hpsearch.components.preprocessing import PREPROCESSINGS
 from hpsearch.components.schedule import SCHEDULES
 from hpsearch.components.split import SPLITS
-from hpsearch.errors import require
+from hpsearch.errors import UsageError, require, typed
 from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import identity, located
+from hpsearch.task.identity import NOT_IDENTITY, identity, located
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
 WEIGHTS = ("winner", "all", "none")
+MOST_EPOCHS = 1_000_000
+MOST_PASSES = 100_000
+LARGEST = 2**63 - 1  # whole number that tables and databases hold
 
 
 @dataclass
@@ -75,6 +79,8 @@ class Config:
 
 
 ConfigStore.instance().store("schema", Config)
+KEYS = tuple(each.name for each in fields(Config))
+GROUPS = tuple(each.name for each in fields(Config) if each.type is Group)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,9 @@ class Settings:
 
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
+    check_keys(cfg)
     config = identity(cfg)
+    check_values(config)
     data, split = located(cfg, config, "data"), located(cfg, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)
     faults.build("split", SPLITS, split)
@@ -115,15 +123,13 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         return Settings(config, overrides, data, split, preprocessing)
     with faults:
         require(0 < config["lr"] < math.inf, "lr", config["lr"], "a number above 0")
-    with faults:
-        require(config["epochs"] >= 1, "epochs", config["epochs"], "at least 1")
-    with faults:
-        require(config["batch_size"] >= 1, "batch_size", config["batch_size"], "at least 1")
     for key, low, high, must in (
+        ("epochs", 1, MOST_EPOCHS + 1, f"at least 1 and at most {MOST_EPOCHS:,}"),
+        ("batch_size", 1, math.inf, "at least 1"),
         ("warmup", 0, math.inf, "a number of epochs, at least 0"),
         ("label_smoothing", 0, 1, "at least 0 and below 1"),
         ("ema", 0, 1, "a decay, at least 0 and below 1"),
-        ("mc_dropout", 0, math.inf, "at least 0"),
+        ("mc_dropout", 0, MOST_PASSES + 1, f"at least 0 and at most {MOST_PASSES:,}"),
     ):
         with faults:
             require(low <= cfg[key] < high, key, cfg[key], must)
@@ -167,20 +173,65 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     )
 
 
+def check_keys(cfg: DictConfig) -> None:
+    """Raise UsageError for a key that is missing, a key that no run reads, and a group that chooses no part."""
+    faults = []
+    for key in KEYS:
+        if key not in cfg or OmegaConf.is_missing(cfg, key):
+            faults.append(f"{key}: is missing; every run needs it, as in hpsearch's own config.yaml")
+        elif key in GROUPS and not isinstance(OmegaConf.select(cfg, f"{key}.name"), str):
+            name = OmegaConf.select(cfg, f"{key}.name")
+            cure = f"the name of one of its parts; {key}=… chooses one"
+            faults.append(f"{key}.name={typed(name)}: must be {cure}")
+    for key in map(str, cfg):
+        if key not in (*KEYS, "hydra"):
+            near = get_close_matches(key, KEYS, n=1)
+            shown = f"{key}={typed(OmegaConf.select(cfg, key, throw_on_missing=False))}"
+            faults.append(f"{shown}: no run reads a key of this name{f'; did you mean {near[0]}?' if near else ''}")
+    if faults:
+        raise UsageError(faults)
+
+
+def check_values(config: dict[str, Any]) -> None:
+    """Raise UsageError for values that no record can hold: whole numbers of more than 64 bits."""
+    faults = [
+        f"{path}={value}: must be a whole number from -{LARGEST} to {LARGEST}"
+        for path, value in _leaves(config)
+        if isinstance(value, int) and abs(value) > LARGEST
+    ]
+    if faults:
+        raise UsageError(faults)
+
+
+def unread(runs: Sequence[Settings]) -> list[str]:
+    """A line for each typed key of nets that no run reads, because all are classifiers."""
+    if not all(run.config["architecture"]["name"] in CLASSIFIERS for run in runs):
+        return []
+    faults = {}
+    for run in runs:
+        for line in run.overrides:
+            key = line.lstrip("+~").partition("=")[0]
+            if key.partition(".")[0] in set(KEYS) - {*READS, *NOT_IDENTITY}:
+                name = run.config["architecture"]["name"]
+                faults[key] = f"{line}: architecture={name} does not read it, because it is no net; leave it out"
+    return list(faults.values())
+
+
 def check_finite(config: dict[str, Any], faults: Faults) -> None:
     """Note each number of a group that a record, as JSON, cannot hold, unless it has a fault already."""
-    for path, value in _infinite({key: value for key, value in config.items() if isinstance(value, dict)}):
-        if not any(line.startswith(f"{path}=") for line in faults.lines):
+    for path, value in _leaves({key: value for key, value in config.items() if isinstance(value, dict)}):
+        infinite = isinstance(value, float) and not math.isfinite(value)
+        if infinite and not any(line.startswith(f"{path}=") for line in faults.lines):
             faults.lines.append(f"{path}={value}: must be a finite number")
 
 
-def _infinite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """The path of each number that is infinite or nan, and the number."""
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The path of each value that is no list and no mapping, and the value."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _infinite(inner, f"{path}.{key}".lstrip("."))
+            yield from _leaves(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
-            yield from _infinite(inner, path)
-    elif isinstance(value, float) and not math.isfinite(value):
+            yield from _leaves(inner, path)
+    else:
         yield path, value

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.components import registry
-from hpsearch.errors import UsageError
+from hpsearch.errors import FaultError, OutOfRange, UsageError
 
 
 class Faults:
@@ -30,8 +30,11 @@ class Faults:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         group, self._group = self._group, ""
-        if isinstance(error, (ValueError, TypeError, RuntimeError)):  # OutOfRange is a ValueError
-            line = str(error).splitlines()[0]
+        if isinstance(error, Exception) and (isinstance(error, OutOfRange) or not isinstance(error, FaultError)):
+            said = str(error).strip().partition("\n")[0]
+            line = (
+                said if isinstance(error, (ValueError, TypeError, RuntimeError)) else f"{type(error).__name__}: {said}"
+            )
             if group:
                 line = f"{group}.{line}" if re.match(r"\w+=", line) else f"{group}: {line}"
             self.lines.append(line)

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
 from hpsearch.errors import UsageError
 from hpsearch.record.file import key_of
@@ -23,7 +24,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 
     Left out are Hydra's own part, the keys of the sweep, the device, the folder of the data, the optimizer's default
     learning rate, which has become `lr`, and for a classifier every key that only nets read. A fingerprint stands for a
-    file. Raises UsageError for a value that cannot be resolved.
+    file, and marks for the user's own code. Raises UsageError for a value that cannot be resolved.
     """
     config: dict[str, Any] = {}
     for key in cfg:
@@ -40,11 +41,24 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
         if found is not None:
             del config[group][key]
             config[group]["fingerprint"] = found
+    if code := _code(config):
+        config["code"] = code
     for key, implied in ADDED.items():
         _leave_out(config, key, implied)
     config["data"].pop("root", None)
     config.get("optimizer", {}).pop("lr", None)
     return config
+
+
+def _code(config: dict[str, Any]) -> dict[str, str]:
+    """The mark of each part of the user's code that a run is made of, by the key that chooses it."""
+    chosen = {group: config[group].get("name") for group in registry.GROUPS if isinstance(config.get(group), dict)}
+    marks = {group: registry.mark_of(group, name) for group, name in chosen.items()}
+    marks["activation"] = registry.mark_of("activation", config["architecture"].get("activation"))
+    metrics = config.get("metrics")
+    for name in (config.get("metric"), *(metrics if isinstance(metrics, list) else ())):
+        marks[f"metric {name}"] = registry.mark_of("metric", name)
+    return {key: mark for key, mark in marks.items() if mark is not None}
 
 
 def located(cfg: DictConfig, config: dict[str, Any], group: str) -> dict[str, Any]:
@@ -63,7 +77,8 @@ def _leave_out(config: dict[str, Any], key: str, implied: Any) -> None:
         del config[key]
     elif isinstance(implied, dict) and isinstance(config.get(key), dict):
         for inner, value in implied.items():
-            _leave_out(config[key], inner, value)
+            if inner != "name":  # which chooses, so that the rest is read
+                _leave_out(config[key], inner, value)
 
 
 def _run_folder(*, _root_: DictConfig) -> str:

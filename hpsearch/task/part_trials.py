@@ -2,7 +2,9 @@
 
 import math
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,10 @@ from hpsearch.components.target import Quantity
 from hpsearch.engine.evaluate import unstandardised
 from hpsearch.errors import UsageError, require
 
+MOST_UNITS = 1_000_000
+MOST_TREES = 1_000_000
+LEAST_WORK = ("max_iter", "n_estimators", "n_neighbors")  # options of scikit-learn's; 1 is enough to fit
+ROWS_OF_A_CLASS = 3
 OPTIMIZER = ("kind", "buffers", "values", "update")
 
 
@@ -51,6 +57,52 @@ def try_activation(name: object) -> None:
             found = ACTIVATIONS[name](h, 0.01)
         kept = isinstance(found, torch.Tensor) and found.shape == h.shape
         require(kept, "activation", name, "a function that gives a tensor of the same shape")
+
+
+def try_classifier(estimator: Any, seed: int, data: Dataset) -> None:
+    """Raise UsageError or ValueError unless a classifier can be fitted: with this seed, and on a few rows of each class
+    with the least work."""
+    options, rows = estimator.get_params(), len(data.train)
+    if "random_state" in options and not 0 <= seed < 2**32:
+        raise UsageError([f"seed={seed}: must be at least 0 and below 2**32 for {type(estimator).__name__}"])
+    neighbors = options.get("n_neighbors", 1)
+    require(neighbors <= rows, "n_neighbors", neighbors, f"at most {rows}, the training rows")
+    for units in options.get("hidden_layer_sizes", ()):
+        whole = isinstance(units, int) and 1 <= units <= MOST_UNITS
+        must = f"layers of 1 to {MOST_UNITS:,} units"
+        require(whole, "hidden_layer_sizes", options["hidden_layer_sizes"], must)
+    require(options.get("kernel") != "precomputed", "kernel", "precomputed", "a kernel of samples")
+    trees = options.get("n_estimators", 1)
+    require(trees <= MOST_TREES, "n_estimators", trees, f"at most {MOST_TREES:,}")
+    _try_fit(repr(estimator), _Trial(estimator, data))
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A classifier and its data, equal to any other, because `_try_fit` remembers by its first argument."""
+
+    estimator: Any
+    data: Dataset
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Trial) and other.data is self.data
+
+    def __hash__(self) -> int:
+        return id(self.data)
+
+
+@lru_cache(64)
+def _try_fit(name: str, trial: _Trial) -> None:
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # which scikit-learn needs
+
+    estimator, split = clone(trial.estimator), trial.data.train
+    least = {key: 1 for key in LEAST_WORK if key in estimator.get_params()}
+    classes = split.y.unique()
+    rows = torch.cat([torch.nonzero(split.y == each)[:ROWS_OF_A_CLASS, 0] for each in classes])
+    with threadpool_limits(1), warnings.catch_warnings():  # because processes are forked later
+        warnings.simplefilter("ignore")  # of a fit that ends early
+        estimator.set_params(**least).fit(split.x[rows].numpy(), split.y[rows].numpy())
 
 
 @lru_cache(64)

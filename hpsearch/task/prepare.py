@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    cfgs: Iterable[tuple[DictConfig, list[str]]], folder: Path | None = None, away: bool = False
+    cfgs: Iterable[tuple[DictConfig, list[str]]],
+    folder: Path | None = None,
+    away: bool = False,
+    complete: bool = False,
 ) -> list["Run"]:
     """The runs of configurations, each given with the overrides that repeat it.
 
     The settings of all configurations are checked first, because that needs no torch: most mistakes are answered at
     once. Prints a line for each thing in the data that looks wrong. Raises UsageError with every fault, also if
     `folder` has no room for the runs. away: True if the runs train on another machine, which checks its device itself.
+    complete: True if these are all runs of a command, so that a key which none of them reads is a fault.
     """
     faults, found = Faults(), []
     for cfg, overrides in cfgs:
@@ -35,6 +39,8 @@ def prepare(
             config.check_finite(found[-1].config, faults)
             if fault := fault_of_run(found[-1].config, overrides):
                 faults.lines.append(fault)
+    if complete:
+        faults.lines += config.unread(found)
     if folder is not None and (fault := fault_of_folder(folder, len(found))):
         faults.lines.append(fault)
     faults.end()

@@ -22,6 +22,17 @@ BAD = [
     ("name=../x", "name=../x: must be the name of a folder, of 1 to 200 bytes without /"),
     ("name=a/b", "name=a/b: must be the name of a folder, of 1 to 200 bytes without /"),
     ("hydra.sweep.dir=/dev/null/no", "/dev/null/no: cannot be written"),
+    ("hydra.output_subdir=../x", "hydra.output_subdir=../x: must be the name of a folder, without /, or null"),
+    ("hydra.output_subdir=..", "hydra.output_subdir=..: must be the name of a folder, without /, or null"),
+    ("hydra.output_subdir=''", "hydra.output_subdir=: must be the name of a folder, without /, or null"),
+    ("name=hpsearch.db", "name=hpsearch.db: must be the name of a folder"),
+    ("name='a\nb'", "name=a\\nb: must be the name of a folder"),
+    ("~plugins", "plugins: is missing; every run needs it"),
+    ("+typo=3", "typo=3: no run reads a key of this name"),
+    ("+epoch=3", "epoch=3: no run reads a key of this name; did you mean epochs?"),
+    ("trial=3", "trial=3: is set by a search, for its own runs"),
+    ("hydra.job.num=3", "hydra.job.num=3: is set by Hydra, which counts jobs"),
+    ("+hydra.sweeper.n_trials=3", "+hydra.sweeper.n_trials=3: no such key; hydra.sweeper has "),
 ]
 
 
@@ -48,6 +59,41 @@ def test_a_name_or_folder_that_cannot_be_used_is_one_line(
     assert fault.startswith(line)
     assert "\n" not in fault
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["search=quick"], "search=quick: is a sweep; add -m, or give one value for each of architecture.depth, "),
+        (
+            ["experiment=quickstart", "lr=0.1"],
+            "experiment=quickstart: is a sweep; add -m, or give one value for",
+        ),
+        (["confirm=3"], "confirm=3: is of a sweep; add -m, or leave it out"),
+        (["hydra.launcher.lanes=3"], "hydra.launcher.lanes=3: is of a sweep; add -m, or leave it out"),
+        (["hydra.run.dir=/proc/x"], "/proc/x: cannot be written"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_a_run_that_is_meant_to_be_a_sweep_is_one_line(overrides: list[str], line: str) -> None:
+    assert fault_of("run", *overrides).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("seed=range(5,5)", "seed=range(5,5): has no values, so that there is nothing to run"),
+        ("seed=range(1e9)", "seed=range(1e9): makes 1,000,000,000 jobs; a sweep may have 100,000"),
+        ("lr=range(0,1,1e-9)", "lr=range(0,1,1e-9): makes 1,000,000,000 jobs; a sweep may have 100,000"),
+        ("hydra.run.dir=x", "hydra.run.dir=x: is of a single run; hydra.sweep.dir=… is the folder of a sweep"),
+        ("hydra.sweep.subdir=${hydra.job.num}", "hydra.sweep.subdir=${hydra.job.num}: must be ${run_folder:}"),
+        ("hydra.sweep.dir='what?/s'", "hydra.sweep.dir=what?/s: must have no ?"),
+        ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: must be at least 1, or null"),
+        ("confirm=99999999999", "confirm=99999999999: must be at most 10,000 seeds"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_one_line(override: str, line: str) -> None:
+    assert fault_of("sweep", override).startswith(line)
 
 
 def test_a_winner_cannot_run_on_fewer_than_no_seeds() -> None:

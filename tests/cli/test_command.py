@@ -127,7 +127,7 @@ def test_what_hydra_refuses_in_a_sweep_is_one_line_too(cli: Cli) -> None:
         ("optimizer=sgd,foo", "optimizer=foo: must be one of adam, adamw, rmsprop, sgd"),
         ("lr=0.1,abc", "lr=abc: Value 'abc' of type 'str' could not be converted to Float"),
         ("seed=0,1.5", "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer"),
-        ("lr=interval(0.1,0.2)", "BasicSweeper does not support sweep type : INTERVAL"),
+        ("lr=interval(0.1,0.2)", "lr=interval(0.1,0.2): is searched, not listed; add hydra/sweeper=hpsearch"),
         ("--config-name=nope", "Cannot find primary config 'nope'. Check that it's in your config search path."),
     ):
         shown = cli("-m", *TINY, override)

@@ -1,8 +1,10 @@
 """Hydra's own errors as one line."""
 
 import sys
+from pathlib import Path
 
 import pytest
+from yaml import YAMLError
 
 from hpsearch.cli.error_lines import FOUND, line_of
 from tests.cli import TINY
@@ -63,3 +65,39 @@ def test_no_line_shows_a_password(arguments: tuple[str, ...], monkeypatch: pytes
     line = refused(*arguments)
     assert "secret" not in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("lr: [1", "{file}, line 3: did not find expected ',' or ']'"),
+        ("lr: 0.1\nlr: 0.2", "{file}, line 3: found duplicate key lr"),
+        ("a: &a [*a]", "{file}, line 2: YAML recursive aliases are not supported"),
+        ("\0", "{file}: control characters are not allowed"),
+        ("lr: abc", "experiment/mine.yaml: lr: Value 'abc' of type 'str' could not be converted to Float"),
+        ("hydra: 3", "experiment/mine.yaml: Merge error: int is not a subclass of HydraConf"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(text: str, line: str, tmp_path: Path) -> None:
+    file = tmp_path / "experiment" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text(f"# @package _global_\n{text}\n")
+    with pytest.raises((*FOUND, YAMLError)) as caught:
+        sweep_cfg(f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine")
+    assert line_of(caught.value).startswith(line.format(file=file))
+
+
+def test_an_option_that_a_swept_choice_would_bring_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["optimizer=adam,rmsprop", "optimizer.eps=1e-7"]
+    monkeypatch.setattr(sys, "argv", ["hpsearch", "-m", *typed])
+    line = refused(*typed)
+    assert line.endswith("(without a sweep); if each of adam,rmsprop has it: ++optimizer.eps=1e-7")
+
+
+def test_an_experiment_may_choose_the_launcher(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    text = "# @package _global_\ndefaults:\n  - override /hydra/launcher: basic\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    assert sweep_cfg().hydra.launcher._target_.endswith(".StackedLauncher")
+    chosen = sweep_cfg(f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine")
+    assert chosen.hydra.launcher._target_.endswith(".BasicLauncher")

@@ -112,3 +112,16 @@ def test_importing_hpsearch_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "\n"
     assert set(hpsearch.__all__) == {"Sweep", "load", "records", "register", "sweep", "train"}
+
+
+@pytest.mark.slow
+def test_relative_paths_hold_in_a_job_that_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("a,b\n" + "".join(f"{row},{row % 2}\n" for row in range(60)))
+    table = ("data=table", "data.path=mine.csv", "epochs=1", "batch_size=8", "architecture.width=4", "report=false")
+    search = ("hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=2", "lr=interval(0.01,0.1)", "name=s")
+    found = hpsearch.sweep(*table, *search, "hydra/launcher=basic", "hydra.job.chdir=true")
+    assert [record["status"] for record in found.records] == ["finished"] * 2
+    assert (tmp_path / "multirun" / "hpsearch.db").exists()

@@ -170,9 +170,6 @@ BAD = [
         "hydra.job.env_set={'A': '1'}: must be empty under hydra/launcher=stacked; hydra",
     ),
     ("hydra.job.chdir=true", "hydra.job.chdir=true: must be false under hydra/launcher=stacked; hydra/launcher=basic"),
-    ("hydra.output_subdir=../x", "hydra.output_subdir=../x: must be the name of a folder, without /, or null"),
-    ("hydra.output_subdir=..", "hydra.output_subdir=..: must be the name of a folder, without /, or null"),
-    ("hydra.output_subdir=''", "hydra.output_subdir=: must be the name of a folder, without /, or null"),
 ]
 
 

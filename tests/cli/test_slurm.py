@@ -156,7 +156,8 @@ def test_without_submitit_the_extra_is_named(cli: Cli, monkeypatch: pytest.Monke
 
 def test_the_winner_is_confirmed_by_tasks_that_the_driver_waits_for() -> None:
     cfg = sweep_cfg("name=s", "hydra/launcher=slurm", "hydra.launcher.partition=cpu", LATER)
-    found = confirm.arguments({"overrides": ["data=digits", "seed=0"]}, "5,6", Path("folder"), cfg)
+    record = {"overrides": ["data=digits", "seed=0"], "config": {"epochs": 1}}
+    found = confirm.arguments(record, "5,6", Path("folder"), cfg)
     launcher = [line for line in found if "launcher" in line]
     assert launcher == ["hydra/launcher=slurm", "hydra.launcher.partition=cpu", LATER, "hydra.launcher.wait=true"]
 

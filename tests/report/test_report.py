@@ -340,7 +340,7 @@ def test_best_yaml_names_each_choice_and_no_other_mapping(tmp_path: Path) -> Non
     folder = sweep(tmp_path / "s", [entry(0.9, overrides=("optimizer=mine", "+own.key=1"), own={"key": 1})])
     summary_json.write(analysis.read([folder]), folder)
     best = yaml.safe_load((folder / "best.yaml").read_text())
-    names = {"data": "digits", "architecture": "mlp", "optimizer": "mine", "dropout": "none"}
+    names = {"data": "digits", "architecture": "mlp", "optimizer": "sgd", "dropout": None}
     assert best["defaults"] == ["config", *({f"override /{key}": name} for key, name in names.items()), "_self_"]
     assert best["own"] == {"key": 1}
 
@@ -492,13 +492,16 @@ def test_every_figure_is_drawn_and_written_twice(tmp_path: Path) -> None:
         write_record(run, load_record(run) | {"seconds": 9.0})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "slice_old.png").write_text("of an earlier report")
+    (tmp_path / "out" / write.WRITTEN).write_text("slice_old.png\n../s\nof_another_report.csv")
     (tmp_path / "out" / "mine.png").write_text("the user's own")
+    (tmp_path / "out" / "winner_of_mine.csv").write_text("the user's own")
     write.write(analysis.read([path]), tmp_path / "out")
     pictures = {file.name for file in (tmp_path / "out").glob("*.p[nd][gf]")} - {"mine.png"}
     assert pictures == {
         f"{name}.{kind}" for name in ("curves", "heatmap", "seeds", "slice_lr", "time") for kind in ("png", "pdf")
     }
     assert (tmp_path / "out" / "mine.png").exists()
+    assert (tmp_path / "out" / "winner_of_mine.csv").exists()
 
 
 def test_the_curves_are_means_with_a_band_over_seeds(tmp_path: Path) -> None:

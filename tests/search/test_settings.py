@@ -43,7 +43,7 @@ BAD = [
     ),
     (
         ["lr=0.1,0.2", "hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=abc"],
-        "hydra.sweeper.pruner.n_startup_trials=abc: must be a number",
+        "hydra.sweeper.pruner.n_startup_trials=abc: must be a whole number",
     ),
     (
         ["lr=0.1,0.2", "hydra/sweeper/pruner=patient", "hydra.sweeper.pruner.wrapped_pruner=foo"],

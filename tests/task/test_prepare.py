@@ -11,7 +11,7 @@ from hpsearch.errors import UsageError
 from hpsearch.task.model import lane_lines
 from hpsearch.task.prepare import prepare, warn
 from tests.cli import TINY
-from tests.composing import job_cfg
+from tests.composing import OPTIONS, job_cfg
 from tests.tables import penguins, written
 
 
@@ -42,7 +42,7 @@ BAD = [
         "architecture.widths=[8,0]",
         "architecture.widths=[8, 0]: must be one hidden layer or more, of at least 1 unit each",
     ),
-    ("architecture.widths=[a]", "architecture.widths=['a']: must be one hidden layer or more, of at least 1 unit each"),
+    ("architecture.widths=[a]", "architecture.widths=['a']: must be a list of whole numbers or null"),
     ("architecture.width=0", "architecture.width=0: must be at least 1 unit"),
     ("architecture.width=10000000", "architecture: 100,000,760,000,010 parameters and their gradients take 745,"),
     ("architecture.depth=1.5", "architecture.depth=1.5: must be a whole number"),
@@ -51,11 +51,38 @@ BAD = [
     ("optimizer.momentum=abc", "optimizer.momentum=abc: must be a number"),
     ("optimizer.nesterov=true", "optimizer.nesterov=true: needs a momentum above 0"),
     ("optimizer.nesterov=1", "optimizer.nesterov=1: must be true or false"),
-    ("+init.std=1", "init: "),
+    ("+init.std=1", "init.std=1: must be left out: default has no such option; it has none"),
     ("precision=float16", "precision=float16: must be one of float32, tf32, bfloat16"),
     ("device=gpu", "device=gpu: must be auto, cpu, cuda or cuda:N"),
     ("device=cuda:99", "device=cuda:99: must be another device: "),
     ("data.validation=0", "data.validation=0: must be between 10 and"),
+    (
+        "epochs=99999999999999999999999",
+        "epochs=99999999999999999999999: must be a whole number from -9223372036854775807 ",
+    ),
+    ("epochs=1000001", "epochs=1000001: must be at least 1 and at most 1,000,000"),
+    ("seed=99999999999999999999", "seed=99999999999999999999: must be a whole number from "),
+    ("mc_dropout=99999999999", "mc_dropout=99999999999: must be at least 0 and at most 100,000"),
+    ("architecture.depth=100000000", "architecture.depth=100000000: must be at least 1 hidden layer and at most 1000"),
+    ("architecture.depth=inf", "architecture.depth=inf: must be a whole number"),
+    ("architecture.width=64.0", "architecture.width=64.0: must be a whole number"),
+    ("architecture.widths=[true,8]", "architecture.widths=[True, 8]: must be a list of whole numbers or null"),
+    ("architecture.activation={a:1}", "architecture.activation={'a': 1}: must be a text"),
+    ("init=kaiming_normal init.mode=null", "init.mode=null: must be one of fan_in, fan_out"),
+    ("augmentation=shift_flip augmentation.shift=1e30", "augmentation.shift=1e+30: must be a whole number"),
+    ("augmentation=shift_flip augmentation.shift=1001", "augmentation.shift=1001: must be at least 0 and at most 1000"),
+    ("split=holdout split.test=inf", "split.test=inf: must be a number of rows, or a fraction below 1"),
+    ("split=kfold split.folds=null", "split.folds=null: must be a whole number"),
+    ("split=uci seed=1000000", "seed=1000000: must be at most 9999, because split=uci draws one split after the other"),
+    ("data.split_seed=9999999999999", "data.split_seed=9999999999999: must be at least 0 and below 2**32"),
+    ("lanes_together=1", "lanes_together=1: must be auto, true or false"),
+    (
+        "architecture.name=[1]",
+        "architecture.name=[1]: must be the name of one of its parts; architecture=… chooses one",
+    ),
+    ("+typo=3", "typo=3: no run reads a key of this name"),
+    ("+split.x=3", "split.x=3: must be left out: default has no such option"),
+    ("~architecture.width", "architecture.width=: must be given, because mlp needs it"),
     ("data.root=/proc/no data=fashion_mnist", "data.root=/proc/no: cannot be written"),
 ]
 
@@ -77,6 +104,49 @@ def test_a_fault_of_a_module_is_one_line(override: str, line: str) -> None:
     (fault,) = faults(("architecture=cnn", *override.split()))
     assert fault.startswith(line)
     assert "\n" not in fault
+
+
+CLASSIFIER_BAD = [
+    ("architecture=svc seed=-1", "seed=-1: must be at least 0 and below 2**32 for SVC"),
+    ("architecture=random_forest seed=4294967296", "seed=4294967296: must be at least 0 and below 2**32 for Random"),
+    (
+        "architecture=svc architecture.kernel=precomputed",
+        "architecture.kernel=precomputed: must be a kernel of samples",
+    ),
+    ("architecture=k_neighbors architecture.n_neighbors=1438", "architecture.n_neighbors=1438: must be at most 1437"),
+    (
+        "architecture=sklearn_mlp architecture.hidden_layer_sizes=[0]",
+        "architecture.hidden_layer_sizes=[0]: must be layers",
+    ),
+    (
+        "architecture=sklearn_mlp architecture.hidden_layer_sizes=[8.5]",
+        "architecture.hidden_layer_sizes=[8.5]: must be ",
+    ),
+    (
+        "architecture=random_forest architecture.n_estimators=9999999",
+        "architecture.n_estimators=9999999: must be at most",
+    ),
+    ("architecture=gradient_boosting architecture.max_leaf_nodes=1", "architecture: The 'max_leaf_nodes' parameter"),
+    ("architecture=svc architecture.C=inf", "architecture.C=inf: must be a finite number"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "line"), CLASSIFIER_BAD, ids=[override for override, _ in CLASSIFIER_BAD])
+def test_a_fault_of_a_classifier_is_found_before_it_is_fitted(overrides: str, line: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        prepare([(job_cfg("data=digits", *overrides.split()), [])])
+    (fault,) = caught.value.faults
+    assert fault.startswith(line)
+
+
+def test_a_key_that_no_run_reads_is_a_fault_of_the_whole_command() -> None:
+    svc, mlp = (["data=digits", f"architecture={name}", "lr=0.5"] for name in ("svc", "mlp"))
+    jobs = [(job_cfg(*lines, "batch_size=256"), lines) for lines in (svc, mlp)]
+    assert len(prepare(jobs, complete=True)) == 2
+    assert len(prepare(jobs[:1])) == 1
+    with pytest.raises(UsageError) as caught:
+        prepare(jobs[:1], complete=True)
+    assert caught.value.faults == ["lr=0.5: architecture=svc does not read it, because it is no net; leave it out"]
 
 
 def test_a_classifier_without_probabilities_has_no_metric_of_them() -> None:
@@ -209,3 +279,12 @@ def test_a_suspicious_column_is_warned_of_once_for_each_command(
     assert lines == [
         "warning: data: the column row is different in every row, as an identifier; data.drop=[row] leaves it out"
     ]
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [(group, option) for group, option in OPTIONS if group != "data" and (group, option) != ("split", "given")],
+)
+def test_every_option_of_conf_makes_a_run_as_it_is(group: str, option: str) -> None:
+    (run,) = prepare([(job_cfg("data=digits", f"{group}={option}"), [])])
+    assert run.config.get(group, {"name": option})["name"] in (option, "none")  # a dropout has any name

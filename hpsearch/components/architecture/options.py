@@ -16,6 +16,7 @@ from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.errors import require
 
 Architecture = Callable[..., Any]
+MOST_LAYERS = 1000
 
 
 def mlp(
@@ -23,11 +24,12 @@ def mlp(
 ) -> Architecture:
     """A `mlp.MLP`. Raises OutOfRange; for an unknown activation, the returned function does."""
     if widths is None:
-        require(depth >= 1, "depth", depth, "at least 1 hidden layer")
+        require(1 <= depth <= MOST_LAYERS, "depth", depth, f"at least 1 hidden layer and at most {MOST_LAYERS}")
         require(width >= 1, "width", width, "at least 1 unit")
         widths = [width] * depth
-    some = len(widths) > 0 and all(isinstance(units, int) and units >= 1 for units in widths)
+    some = len(widths) > 0 and all(units >= 1 for units in widths)
     require(some, "widths", list(widths), "one hidden layer or more, of at least 1 unit each")
+    require(len(widths) <= MOST_LAYERS, "widths", f"{len(widths)} layers", f"at most {MOST_LAYERS}")
     require(0 <= negative_slope < inf, "negative_slope", negative_slope, "at least 0")
     layers = tuple(widths)
 
@@ -67,7 +69,8 @@ class ModuleClass:
 def check_layers(architecture: Any, config: Mapping[str, Any], together: Any) -> None:
     """Raise OutOfRange for a key that the net of a configuration has no use for. together: ``lanes_together``."""
     name = config["architecture"]["name"]
-    require(together in ("auto", True, False), "lanes_together", together, "auto, true or false")
+    known = together == "auto" or isinstance(together, bool)
+    require(known, "lanes_together", together, "auto, true or false")
     if not isinstance(architecture, ModuleArchitecture):
         require(together is not False, "lanes_together", "false", f"auto or true for {name}, whose lanes go together")
         return

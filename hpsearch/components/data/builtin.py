@@ -33,6 +33,7 @@ def hold_out(y: np.ndarray, key: str, size: int, seed: int) -> tuple[Indices, In
     """
     most = len(y) - 10
     require(10 <= size <= most, key, size, f"between 10 and {most} samples")
+    require(0 <= seed < 2**32, "split_seed", seed, "at least 0 and below 2**32")
     return stratified(y, size, seed)
 
 
