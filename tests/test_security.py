@@ -174,7 +174,7 @@ def test_a_file_changes_no_environment() -> None:
 
 
 def test_the_modules_of_a_record_are_not_imported() -> None:
-    record = {"overrides": ["data=digits", "plugins=[evil]", "+plugins=[evil]"]}
+    record = {"config": {"data": {}}, "overrides": ["data=digits", "plugins=[evil]", "+plugins=[evil]"]}
     given = confirm.arguments(record, "5", Path("folder"), sweep_cfg("plugins=[mine]"))
     assert [line for line in given if "plugins" in line] == ["plugins=[mine]"]
 

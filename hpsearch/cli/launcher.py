@@ -87,7 +87,7 @@ class StackedLauncher(Launcher):
             require(
                 value is None or value <= MOST_PROCESSES, f"hydra.launcher.{key}", value, f"at most {MOST_PROCESSES}"
             )
-        require(0 < self.timeout < math.inf, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
+        require(self.timeout > 0, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         """The workers of a sweep."""
