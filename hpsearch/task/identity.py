@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS, READS
-from hpsearch.errors import UsageError
+from hpsearch.errors import UsageError, typed
 from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
 from hpsearch.record.implied import ADDED, DEFAULT
@@ -34,6 +34,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
                 config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
             except OmegaConfBaseException as error:
                 raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
+    _check_names(config)
     if config["architecture"]["name"] in CLASSIFIERS:
         config = {key: config[key] for key in READS if key in config}
     for group, key in FILES.items():
@@ -48,6 +49,17 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     config["data"].pop("root", None)
     config.get("optimizer", {}).pop("lr", None)
     return config
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    """Raise UsageError for a group that chooses no part."""
+    faults = [
+        f"{group}.name={typed(options.get('name'))}: must be the name of one of its parts; {group}=… chooses one"
+        for group, options in config.items()
+        if isinstance(options, dict) and not isinstance(options.get("name"), str)
+    ]
+    if faults:
+        raise UsageError(faults)
 
 
 def _code(config: dict[str, Any]) -> dict[str, str]:
