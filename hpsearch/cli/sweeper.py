@@ -207,7 +207,7 @@ class OptunaSweeper(Sweeper):
             corners = [*found.space.corners(), *([found.probe] if self.sweeper_cfg.custom_search_space else [])]
             points = [[*lines, f"seed={found.seeds[0]}"] for lines in corners]
             try:
-                first_run = self._prepare_all(points, self.folder)[0]
+                first_run, *others = self._prepare_all(points, self.folder)
             except UsageError as error:  # both ends of an interval may be wrong: one is enough to report
                 first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
                 raise UsageError(list(first.values())[::-1]) from error
@@ -218,6 +218,8 @@ class OptunaSweeper(Sweeper):
                     [f"split={split}: leaves no rows for validation, and the search goes by {validated[0]}"]
                 )
             made_with[CONFIGURATION] = first_run.config
+            made_with["code"] = dict(pair for run in (first_run, *others) for pair in run.content["code"].items())
+            made_with["content of data"] = {r.config["data"]["name"]: r.content["data"] for r in (first_run, *others)}
         return found, made_with
 
     def _metric(self, space: "Space") -> "Metric":

@@ -27,10 +27,12 @@ def run(cfg: DictConfig) -> float:
     plugins.load(plugins.named(hydra.overrides.task), Path(hydra.runtime.cwd))  # a launcher's process may be new
     (run,) = prepare([(cfg, overrides_of(hydra, hydra.overrides.task))])
     folder = Path(hydra.runtime.output_dir)
-    from hpsearch.task import outcome, train
+    from hpsearch.task import outcome, resume, train
 
     earlier = read_done(folder, run.key)
-    if earlier is not None:
+    if changed := resume.changed_since(earlier, run):
+        print(f"the run in {folder} had other {changed}, and is trained again")
+    elif earlier is not None:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
     run = run.kept_in(folder)

@@ -91,6 +91,8 @@ class Environment(Struct):
     device: Annotated[str, Meta(pattern=r"\A(cpu|cuda(:\d{1,3})?)\Z")]
     device_name: str
     threads: Positive
+    data: str | UnsetType = UNSET  # a hash of its rows; older versions kept none, nor that of the user's code
+    code: dict[str, str] | UnsetType = UNSET  # a hash by the name of each module of the user's
 
 
 class Shape(Struct):

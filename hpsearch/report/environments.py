@@ -1,4 +1,6 @@
-"""The software and hardware that the runs were computed with."""
+"""The software and hardware that the runs were computed with, and the versions of the user's code and data."""
+
+from collections import Counter
 
 from hpsearch.formatting import inert
 from hpsearch.record.frame import Runs
@@ -13,7 +15,26 @@ def environments(runs: Runs) -> dict[str, str]:
             "git commit": environment["git_commit"],
             "device": f"{environment['device_name']} ({environment['device']})",
             "threads": environment["threads"],
+            **{f"code of {inert(module)}": mark for module, mark in environment.get("code", {}).items()},
         }
         for name, value in flat.items():
             found.setdefault(name, {})[inert(str(value))] = None
     return {name: ", ".join(values) for name, values in found.items()}
+
+
+def mixed(runs: Runs) -> list[str]:
+    """A line for each module of the user's and each data set of which the runs have seen several versions."""
+    found: dict[str, Counter[str]] = {}
+    for record, data_set in zip(runs.records, runs.frame.data_set, strict=True):
+        environment = record["environment"]
+        marks = {f"the code in {module}": mark for module, mark in environment.get("code", {}).items()}
+        if "data" in environment:
+            marks[f"the data set {data_set}"] = environment["data"]
+        for name, mark in marks.items():
+            found.setdefault(inert(name), Counter())[mark] += 1
+    return [
+        f"The runs saw {len(versions)} versions of {name} ({', '.join(map(str, versions.values()))} runs), and means "
+        "mix them: a command of all keys and seeds trains those of another version again."
+        for name, versions in found.items()
+        if len(versions) > 1
+    ]

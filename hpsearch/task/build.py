@@ -3,6 +3,7 @@
 Long, because the checks of a net, a classifier and their data share what they have found.
 """
 
+import json
 import math
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import content_of
 from hpsearch.components.init import INITS
 from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
@@ -25,6 +27,7 @@ from hpsearch.task.faults import Faults
 from hpsearch.task.fits import check_memory, check_target, device_of
 from hpsearch.task.model import model_of
 from hpsearch.task.part_trials import try_activation, try_init, try_metric, try_optimizer, try_schedule
+from hpsearch.task.user_code import user_code
 from hpsearch.workers.run import Run
 
 
@@ -83,7 +86,8 @@ class Builder:
             settings.get("patience"),
             settings.get("decay_biases"),
         )
-        return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(StackTrainer, stack))
+        trainer = partial(StackTrainer, stack)
+        return Run(config, key_of(config), settings.overrides, key, lane, stack, trainer, _content(settings))
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
@@ -105,7 +109,8 @@ class Builder:
         lane = ClassifierSpec(estimator, config["seed"], data)
         shared = {key: value for key, value in _shared(config, data).items() if key != "architecture"}
         key = stack_key(shared, stack.device)
-        return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
+        trainer = partial(ClassifierTrainer, stack)
+        return Run(config, key_of(config), settings.overrides, key, lane, stack, trainer, _content(settings))
 
     def _stack(
         self,
@@ -159,6 +164,10 @@ class Builder:
                 try_metric(metric, data, "metrics")
             return first, *(metric for metric in dict.fromkeys(more) if metric != first)
         return None
+
+
+def _content(settings: Settings) -> dict[str, Any]:
+    return {"data": content_of(json.dumps(settings.data)), "code": user_code(settings.config)}
 
 
 def _shared(config: dict[str, Any], data: Dataset | None) -> dict[str, Any]:
