@@ -36,7 +36,7 @@ def main() -> None:
     """Print facts and checks. Exit code 1: a check has found a fault. Exit code 2: wrong usage."""
     with shell.door(""):
         options = _parser().parse_args()
-        from hpsearch.cli import doctor_checks, doctor_facts  # late, because torch takes seconds
+        from hpsearch.cli import command, doctor_checks, doctor_facts  # noqa: F401  # late, because torch takes seconds
 
         facts, checks = doctor_facts.facts(), doctor_checks.checks(options.storage)
         done = _as_json(facts, checks) if options.json else _shown(facts, checks)

@@ -74,7 +74,7 @@ class Config:
     plugins: list[str] = field(default_factory=list)
 
 
-ConfigStore.instance().store("schema", Config)
+ConfigStore.instance().store("hpsearch_schema", Config, provider="hpsearch")
 
 
 @dataclass(frozen=True)
