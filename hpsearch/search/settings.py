@@ -50,11 +50,11 @@ class Settings:
     probe: list[str]
 
 
-def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric]) -> Settings:
+def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric] | None) -> Settings:
     """The settings of ``hydra.sweeper``. Raises UsageError.
 
     lanes: of the launcher; None if it has none. metric: gives the one that selects; asked last, because it may have to
-    read the data.
+    read the data; None for a task that is not hpsearch's, whose values are the objectives.
     """
     sweeper_cfg = hydra_cfg.hydra.sweeper
     seeds = seeds_of(hydra_cfg, space.always.fixed.pop("seed", None))
@@ -66,9 +66,12 @@ def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callabl
     points = [space.point(point) for point in sweeper_cfg.enqueue]
     path = sweeper_cfg.custom_search_space
     draw = partial(_draw, space, hydra_cfg, path, _function(path))
-    selecting = metric()
-    objectives = [f"val_{selecting.name}"] if objectives is None else objectives
-    directions = _directions(objectives, sweeper_cfg.direction, selecting)
+    if metric is None:
+        objectives, directions = _of_values(sweeper_cfg)
+    else:
+        selecting = metric()
+        objectives = [f"val_{selecting.name}"] if objectives is None else objectives
+        directions = _directions(objectives, sweeper_cfg.direction, selecting)
     probe = _probe(optuna.create_study(sampler=sampler(0), directions=directions), draw, budget.n_trials)
     return Settings(space, seeds, objectives, directions, budget, pruner, sampler, points, draw, probe)
 
@@ -80,10 +83,12 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
         fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
-    split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key
+    split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key, or another kind of seed
+    split = split if OmegaConf.is_dict(split) and "name" in split else DEFAULT
     if given is None:
         folds = folds_of(split)
-        return [hydra_cfg.get("seed", 0)] if folds is None else list(range(folds))
+        own = hydra_cfg.get("seed", 0)
+        return [own if isinstance(own, int) else 0] if folds is None else list(range(folds))
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
@@ -98,6 +103,23 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
 
 def _listed(value: Any) -> list[Any]:
     return list(value) if OmegaConf.is_list(value) else [value]
+
+
+def _of_values(sweeper_cfg: DictConfig) -> tuple[list[str], list[Any]]:
+    """The objectives and directions of a task that is not hpsearch's. Raises UsageError for what only its runs have."""
+    given = sweeper_cfg.objective
+    must = "null, because the task is not hpsearch's; hydra.sweeper.direction has an entry for each value it returns"
+    require(given is None, "hydra.sweeper.objective", given, must)
+    target = sweeper_cfg.pruner._target_
+    must = "none, because the task is not hpsearch's, and reports nothing before its end"
+    require(target == PRUNERS["none"]["_target_"], "hydra/sweeper/pruner", target.rpartition(".")[2], must)
+    given = "minimize" if sweeper_cfg.direction is None else sweeper_cfg.direction
+    directions = [getattr(one, "name", one) for one in _listed(given)]
+    known = bool(directions) and all(one in ("minimize", "maximize") for one in directions)
+    must = "minimize or maximize, or a list of them, one for each value that the task returns"
+    require(known, "hydra.sweeper.direction", given, must)
+    several = len(directions) > 1
+    return [f"value_{number}" for number in range(len(directions))] if several else ["value"], directions
 
 
 def _directions(objectives: list[str], given: Any, metric: Metric) -> list[Any]:
