@@ -24,7 +24,7 @@ from hpsearch.search.config import PRUNERS
 from hpsearch.search.objectives import directions_of
 from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
-from hpsearch.search.space import Space, suggest
+from hpsearch.search.space import Space, as_in_a_grid, suggest, text
 
 PROBED = 11  # trials, because most samplers draw the first 10 at random
 
@@ -151,11 +151,22 @@ def _draw(
     with blaming(f"hydra/sweeper/sampler: {type(study.sampler).__name__}"):
         trial = study.ask()
         overrides = space.overrides(partial(suggest, trial))
-    before = set(trial.params)
-    if custom is not None:
-        with blaming(f"hydra.sweeper.custom_search_space={path}"):
-            custom(hydra_cfg, trial)
-    return trial, [*overrides, *(f"{name}={value}" for name, value in trial.params.items() if name not in before)]
+    if custom is None:
+        return trial, overrides
+    before, fixed = set(trial.params), space.fixed
+    for key, value in fixed.items():  # as the stock sweeper does, so that the function can leave them alone
+        trial.set_user_attr(key, value)
+    with blaming(f"hydra.sweeper.custom_search_space={path}"):
+        custom(hydra_cfg, trial)
+    added = {name: value for name, value in trial.params.items() if name not in before}
+    if both := sorted(added.keys() & fixed.keys()):
+        fault = f"suggests {both[0]}, which has the value {text(fixed[both[0]])} already; leave it alone if it is in"
+        raise UsageError([f"hydra.sweeper.custom_search_space={path}: {fault} trial.user_attrs, or do not fix it"])
+    return trial, [*overrides, *(f"{name}={_value(trial, name)}" for name in added)]
+
+
+def _value(trial: optuna.Trial, name: str) -> str:
+    return text(as_in_a_grid(trial.distributions[name], trial.params[name]))
 
 
 def _probe(study: optuna.Study, draw: Draw, n_trials: int) -> list[str]:
