@@ -21,7 +21,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt, storage_url, trusted
+from hpsearch.cli import interrupt, storage_url, travelling_task, trusted
 from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
@@ -76,6 +76,8 @@ class OptunaSweeper(Sweeper):
         else:
             self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
             storage_url.hide(config)
+        if self.ours:
+            task_function = travelling_task.for_launcher(config.hydra.launcher._target_, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )

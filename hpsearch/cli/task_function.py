@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from hpsearch.cli.storage_url import STORAGE
-from hpsearch.errors import SweepError, reason_of
+from hpsearch.errors import SweepError, UsageError, reason_of
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
 from hpsearch.task import plugins
@@ -48,6 +48,10 @@ def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
         return None
     from hpsearch.search.trial_client import TrialClient
 
+    if STORAGE not in os.environ:
+        raise UsageError(
+            [f"{STORAGE}: not in the environment of this worker; the launcher must hand the environment on"]
+        )
     return TrialClient(run, cfg.trial, sweeper_cfg.study_name or cfg.name, sweeper_cfg, os.environ[STORAGE])
 
 

@@ -24,7 +24,8 @@ from hpsearch.search.config import PRUNERS
 from hpsearch.search.objectives import directions_of
 from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
-from hpsearch.search.space import Space, as_in_a_grid, suggest, text
+from hpsearch.search.space import Space, text
+from hpsearch.search.suggest import as_in_a_grid, suggest
 
 PROBED = 11  # trials, because most samplers draw the first 10 at random
 
@@ -153,7 +154,7 @@ def _draw(
         overrides = space.overrides(partial(suggest, trial))
     if custom is None:
         return trial, overrides
-    before, fixed = set(trial.params), space.fixed
+    before, fixed = set(trial.params), {key.lstrip("+"): value for key, value in space.always.fixed.items()}
     for key, value in fixed.items():  # as the stock sweeper does, so that the function can leave them alone
         trial.set_user_attr(key, value)
     with blaming(f"hydra.sweeper.custom_search_space={path}"):

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial, create_trial
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import create_trial
 
 from hpsearch.errors import UsageError
 
@@ -35,11 +34,6 @@ class Space:
     def branches(self) -> list[Branch]:
         """All branches, the unconditional one first."""
         return [self.always, *(branch for _, _, branch in self.when)]
-
-    @property
-    def fixed(self) -> dict[str, str]:
-        """The values that every point has, by key."""
-        return {key.lstrip("+"): value for key, value in self.always.fixed.items()}
 
     def overrides(self, choose: Choose) -> list[str]:
         """The overrides of one point. `choose` is called for each searched parameter of the point."""
@@ -120,23 +114,6 @@ def _contains(distribution: Distribution, value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def suggest(trial: BaseTrial, name: str, distribution: Distribution) -> Any:
-    """A trial's value of a parameter."""
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    ask: Any = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
-    value = ask(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
-    return as_in_a_grid(distribution, value)
-
-
-def as_in_a_grid(distribution: BaseDistribution, value: Any) -> Any:
-    """The value of a range as Hydra counts it, in decimal numbers: 0.07, where Optuna has 0.06999999999999999."""
-    if not isinstance(distribution, FloatDistribution) or distribution.step is None:
-        return value
-    low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))
-    return float(low + round((value - distribution.low) / distribution.step) * step)
 
 
 def describe(distribution: Distribution) -> str:

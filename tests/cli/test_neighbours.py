@@ -1,13 +1,19 @@
 """Other Hydra programs of an environment in which hpsearch is installed: discovery imports our plugins in each."""
 
 import json
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
+from hpsearch.cli import task_function, travelling_task
 from hpsearch.cli.own_options import OPTIONS, own_options
+from hpsearch.cli.storage_url import STORAGE
 
 # A program with a node and a resolver of its own; then our entry points are loaded, as Hydra does.
 FOREIGN = """
@@ -63,3 +69,19 @@ def test_names_that_others_have_are_ours_during_a_command_only() -> None:
         assert {node.provider for node in after} == {"another", "optuna_sweeper"}
     finally:
         del store.repo["hydra"]["launcher"]["ray.yaml"]
+
+
+def test_the_url_of_the_storage_travels_with_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of another launcher unpickles the task in a process without our environment."""
+    seen: list[str | None] = []
+    monkeypatch.setenv(STORAGE, "another's")
+    monkeypatch.setattr(task_function, "run", lambda cfg: seen.append(os.environ.get(STORAGE)) or 0.5)
+    monkeypatch.chdir(tmp_path)
+    server = "postgresql+psycopg://me:secret@host/x"
+    for url, there in ((server, server), ("sqlite:///a/b.db", f"sqlite:///{tmp_path}/a/b.db")):
+        task = travelling_task.for_launcher("hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher", url)
+        assert pickle.loads(pickle.dumps(task))(OmegaConf.create()) == 0.5
+        assert seen.pop() == there
+        assert "secret" not in repr(task)
+    for target in ("hpsearch.cli.launcher.StackedLauncher", "hydra_plugins.hydra_submitit_launcher.x.SlurmLauncher"):
+        assert travelling_task.for_launcher(target, server) is task_function.run

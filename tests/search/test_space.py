@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
 
 from hpsearch.errors import UsageError
-from hpsearch.search.space import suggest
 from hpsearch.search.space_syntax import parse
+from hpsearch.search.suggest import suggest
 from tests.programs import examples
 
 STEPS = st.sampled_from(["0.1", "0.03", "0.25", "0.001"])
