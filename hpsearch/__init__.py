@@ -4,7 +4,6 @@ From Python: `sweep`, `train`, `records` and `load`; `register` for parts of you
 ``python -m hpsearch``.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Sweep", "load", "records", "register", "sweep", "train"]
-
-# MKL otherwise picks its code by the memory alignment of an operand, and a lane's rounding would then depend on its
-# place in the stack. MKL reads this once, so it is set before anything imports torch. It costs no speed that we could
-# measure. A user's own value stays.
-os.environ.setdefault("MKL_CBWR", "AUTO")
 
 
 def __getattr__(name: str) -> Any:

@@ -58,7 +58,10 @@ def door(goes_on: str = GOES_ON, lasts: bool = True) -> Iterator[None]:
     _ignore_signals()  # the command has done all that it does
     if multiprocessing := sys.modules.get("multiprocessing"):
         for child in multiprocessing.active_children():  # after an interrupt in the middle of training
-            child.kill()
+            try:
+                child.kill()
+            except AttributeError:  # one of joblib's, which can only be asked
+                child.terminate()
     with suppress(OSError):
         sys.stdout.flush()
     lost = getattr(sys.stdout, "lost", None)

@@ -13,7 +13,7 @@ import torch
 from hydra.core.config_store import ConfigStore
 from hypothesis import settings
 
-import hpsearch  # noqa: F401  # before torch: it settles how MKL rounds
+import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.engine.spec import LaneSpec

@@ -1,18 +1,20 @@
 """Errors are raised below the doors; only the doors print them and end the process."""
 
 import ast
+import multiprocessing
 from pathlib import Path
 
 import pytest
 
 import hpsearch
+from hpsearch import shell
 from hpsearch.cli import command
 from hpsearch.errors import SweepError, UsageError
 from tests.cli import TINY
 from tests.task.test_train import break_runs
 
 PACKAGE = Path(hpsearch.__file__).parent
-DOORS = {"__main__.py", "dashboard.py", "shell.py", "status.py", "report/__main__.py"}
+DOORS = {"__main__.py", "dashboard.py", "doctor.py", "shell.py", "status.py", "report/__main__.py"}
 BELOW = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).as_posix() not in DOORS)
 
 
@@ -68,3 +70,17 @@ def test_a_failure_of_training_is_raised(mode: list[str], tmp_path: Path, monkey
     break_runs(monkeypatch, lambda run: True)
     with pytest.raises(SweepError, match="no memory for this one"):
         command.run([*mode, *TINY, "name=s"])
+
+
+def test_a_child_that_cannot_be_killed_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of joblib have no `kill`."""
+    asked: list[str] = []
+
+    class Child:
+        def terminate(self) -> None:
+            asked.append("terminate")
+
+    monkeypatch.setattr(multiprocessing, "active_children", lambda: [Child()])
+    with shell.door():
+        pass
+    assert asked == ["terminate"]

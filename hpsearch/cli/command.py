@@ -10,8 +10,10 @@ from pathlib import Path
 import hydra
 from hydra.errors import HydraException
 
+import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.cli import callbacks, command_line, storage_url, task_function, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
+from hpsearch.cli.own_options import own_options
 from hpsearch.errors import GOES_ON, FaultError, NothingStarted, SweepError, UsageError
 from hpsearch.record.claim import release_all
 from hpsearch.task import plugins
@@ -35,7 +37,7 @@ def run(arguments: Sequence[str]) -> None:
     full_errors = os.environ.get(FULL_ERROR) == "1"
     arguments = storage_url.hidden(arguments)
     callbacks.last_sweep = None
-    with _one_at_a_time, _hydra_raises(arguments):
+    with _one_at_a_time, _hydra_raises(arguments), own_options():
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from hpsearch.cli.launcher import StackedLauncher
@@ -29,9 +28,6 @@ class RayLauncherConf:
     timeout: float = 600.0  # seconds in which a worker must answer, for an epoch of its lanes
     retries: int = 2  # workers that a run may lose before it is suspected of ending them
     runtime_env: dict[str, Any] = field(default_factory=dict)  # as of ray.init, e.g. {py_modules: [my_package]}
-
-
-ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RayLauncherConf, provider="hpsearch")
 
 
 class RayLauncher(StackedLauncher):

@@ -60,16 +60,19 @@ class SlurmLauncher(StackedLauncher):
             return super().launch_jobs(jobs, seeds)
         runs, names = self.prepare(jobs), Folders(self.sweep)
         from hpsearch.cli.watch import NewRecords
-        from hpsearch.task.resume import earlier_result
+        from hpsearch.task.resume import changed_since, earlier_result, lines_of
 
         different: dict[str, int] = {}  # a run that is asked for twice is trained once
         for number, run in runs.items():
             different.setdefault(run.key, number)
         found = {key: names.find(key, number) for key, number in different.items()}
         folders = {key: self.sweep / name for key, (name, _) in found.items()}
-        waiting = {key for key, (_, record) in found.items() if earlier_result(record, adaptive=False) is None}
+        records = {key: (record, runs[different[key]]) for key, (_, record) in found.items()}
+        waiting = {key for key, pair in records.items() if earlier_result(*pair, adaptive=False) is None}
         if len(waiting) < len(folders):
             print(f"{len(folders) - len(waiting)} of {len(folders)} runs are already in {self.sweep}", flush=True)
+        for line in lines_of(filter(None, (changed_since(*pair) for pair in records.values())), self.sweep):
+            print(line, flush=True)
         tasks = self._begun(waiting)
         begun = {key for task in tasks for key in task.keys}
         new = {number: runs[number] for key, number in different.items() if key in waiting - begun}

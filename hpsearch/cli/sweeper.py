@@ -22,13 +22,21 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import interrupt, storage_url, trusted
+from hpsearch.cli import interrupt, storage_url, travelling_task, trusted
 from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.storage_url import STORAGE
 from hpsearch.cli.task_function import overrides_of
-from hpsearch.errors import NothingStarted, SweepError, UsageError, after_training_began, require, write_errors
+from hpsearch.errors import (
+    NothingStarted,
+    SweepError,
+    UsageError,
+    after_training_began,
+    reason_of,
+    require,
+    write_errors,
+)
 from hpsearch.record.claim import Claim, release_all
 from hpsearch.record.commands import dashboard_command
 from hpsearch.record.file import write_text
@@ -58,37 +66,47 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_cfg, self.sweeper_cfg = config, config.hydra.sweeper
-        trusted.check(config)  # also if a configuration has left out the callbacks
+        self.ours = is_ours(task_function)  # its runs leave records, and its keys are those of hpsearch
         self.folder = Path(config.hydra.sweep.dir)
-        self.name = self.sweeper_cfg.study_name or config.get("name") or self.folder.name
+        if self.ours:
+            trusted.check(config)  # also if a configuration has left out the callbacks
+        own_name = config.get("name") or self.folder.name if self.ours else str(self.folder)
+        self.name = self.sweeper_cfg.study_name or own_name
         if config.hydra.launcher.get("part"):  # a task, whose arguments must not hold a password
             self.url = _url_of_task()
         else:
             self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
             storage_url.hide(config)
+        if self.ours:
+            task_function = travelling_task.for_launcher(config.hydra.launcher._target_, self.url)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
-        self.ours = is_ours(task_function)  # its runs leave records
-        self.seeded = "seed" in config or self.sweeper_cfg.seeds is not None  # a foreign task may have no such key
+        self.seeded = self.ours or self.sweeper_cfg.seeds is not None  # a foreign task may have no such key
         self.stacks = self.ours and isinstance(self.launcher, StackedLauncher)
         self.away = self.stacks and bool(getattr(self.launcher, "away", False))  # its runs train on other machines
         self.context = hydra_context
 
     def sweep(self, arguments: list[str]) -> None:
-        """Raises UsageError before anything trains, SweepError if trials have failed."""
+        """Raises UsageError before anything trains, SweepError if trials have failed; HydraException in their place for
+        a foreign task."""
         os.environ[STORAGE] = _absolute(self.url)  # because a job may run in another folder
+        if self.ours:  # the results follow
+            return self._sweep(arguments)
+        from hpsearch.cli import foreign
+
+        self.seeded = self.seeded or any(line.startswith("seed=") for line in arguments)
         try:
-            self._sweep(arguments)
+            with foreign.hydras_errors():
+                self._sweep(arguments)
         finally:
-            if not self.ours:  # else the results follow
-                release_all()
+            release_all()
 
     def _sweep(self, arguments: list[str]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
             grid = self._grid(arguments)
-            if self.hydra_cfg.get("plan") and not grid:
+            if self.ours and self.hydra_cfg.plan and not grid:
                 print("\n".join(self._plan(*self._settings(arguments))))
                 raise NothingStarted
             if self.away and not grid:
@@ -109,6 +127,10 @@ class OptunaSweeper(Sweeper):
             search = self._train_away(search, *settings) if self.away else self._train(search)
         if search.stopped:
             print(f"stopped: {search.stopped}")
+        if not self.ours:
+            from hpsearch.cli import foreign
+
+            foreign.write_results(search.mirror.study, self.folder)
         if search.failures and not interrupt.asked():
             failed, retries = f"{search.failures} of {len(search.mirror.counted())}", search.budget.retry_failed + 1
             raise SweepError([f"{self.name}: {failed} trials failed; hydra.sweeper.retry_failed={retries} tries again"])
@@ -164,7 +186,12 @@ class OptunaSweeper(Sweeper):
             numbers = [number for number, _ in runs]
             returns = self._launch([search.overrides[number] for number in numbers], numbers[0])
             for number, returned in zip(numbers, returns, strict=True):
-                search.ended(number, self._outcome(returned))
+                outcome = self._outcome(returned, search.objectives)
+                if isinstance(outcome, Exception):
+                    print(
+                        f"job {number} ({' '.join(search.overrides[number])}) failed: {reason_of(outcome)}", flush=True
+                    )
+                search.ended(number, outcome)
 
     def _launch(self, jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
         if not self.seeded:
@@ -172,9 +199,9 @@ class OptunaSweeper(Sweeper):
         returns: Sequence[JobReturn] = self.launcher.launch(jobs, first)
         return returns
 
-    def _outcome(self, returned: JobReturn) -> "Outcome":
+    def _outcome(self, returned: JobReturn, objectives: Sequence[str]) -> "Outcome":
         """The outcome of a job: from its record, or for another task function from its value."""
-        from hpsearch.engine.result import History, Result
+        from hpsearch.cli import foreign
         from hpsearch.record.file import read_record
         from hpsearch.task.outcome import result_of
 
@@ -183,15 +210,7 @@ class OptunaSweeper(Sweeper):
             record = read_record(Path(returned.hydra_cfg.hydra.runtime.output_dir))
         if record is not None:
             return SweepError([record["reason"]]) if record["status"] == "failed" else result_of(record)
-        try:
-            value = returned.return_value
-        except Exception as error:
-            return error
-        try:
-            number = float(value)
-            return Result("finished", None, History([], [], [number]), 0.0, 1, metrics={"val_accuracy": number})
-        except (TypeError, ValueError):
-            return ValueError(f"the task must return a number, not {value!r}")
+        return foreign.outcome_of(returned, objectives)
 
     def _settings(self, arguments: list[str]) -> "tuple[Settings, dict[str, Any]]":
         """The settings of the search, and what its study is made with. Finds every fault of the user's."""
@@ -202,14 +221,14 @@ class OptunaSweeper(Sweeper):
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         space, lanes = self._space(arguments), self.launcher.lanes if self.stacks else None
-        found = settings.read(self.hydra_cfg, space, lanes, partial(self._metric, space))
+        found = settings.read(self.hydra_cfg, space, lanes, partial(self._metric, space) if self.ours else None)
         made_with = {"space": found.space.described, "seeds": found.seeds}
         made_with |= {"objective": found.objectives, "direction": found.directions}
         if self.ours:
             corners = [*found.space.corners(), *([found.probe] if self.sweeper_cfg.custom_search_space else [])]
             points = [[*lines, f"seed={found.seeds[0]}"] for lines in corners]
             try:
-                first_run = self._prepare_all(points, self.folder)[0]
+                first_run, *others = self._prepare_all(points, self.folder)
             except UsageError as error:  # both ends of an interval may be wrong: one is enough to report
                 first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
                 raise UsageError(list(first.values())[::-1]) from error
@@ -222,13 +241,12 @@ class OptunaSweeper(Sweeper):
             for objective in found.objectives:
                 _check_objective(objective, first_run)
             made_with[CONFIGURATION] = first_run.config
+            made_with["content of data"] = {r.config["data"]["name"]: r.content["data"] for r in (first_run, *others)}
         return found, made_with
 
     def _metric(self, space: "Space") -> "Metric":
-        """The metric that selects. The value of another task function counts as an accuracy."""
-        from hpsearch.components.metric import METRICS
-
-        return self._prepare_all([next(iter(space.corners()))])[0].metric if self.ours else METRICS["accuracy"]
+        """The metric that selects."""
+        return self._prepare_all([next(iter(space.corners()))])[0].metric
 
     def _storage(self, found: "Settings", made_with: dict[str, Any]) -> "tuple[BulkStorage, int]":
         """The storage, and the number of trials that the study has. Raises UsageError if it is another search's."""

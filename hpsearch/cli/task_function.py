@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli.storage_url import STORAGE
-from hpsearch.errors import SweepError, reason_of
+from hpsearch.errors import SweepError, UsageError, reason_of
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
 from hpsearch.task import plugins
@@ -31,10 +31,12 @@ def run(cfg: DictConfig) -> float:
     with _working_in(hydra.runtime.cwd):  # which the paths of data belong to, whatever folder a job runs in
         (run,) = prepare([(cfg, overrides_of(hydra, lines))])
     folder = Path(hydra.runtime.output_dir)
-    from hpsearch.task import outcome, train
+    from hpsearch.task import outcome, resume, train
 
     earlier = read_done(folder, run.key)
-    if earlier is not None:
+    if changed := resume.changed_since(earlier, run):
+        print(f"the run in {folder} had other {changed}, and is trained again")
+    elif earlier is not None:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
     run = run.kept_in(folder)
@@ -60,6 +62,10 @@ def _trial(run: "Run", cfg: DictConfig, sweeper_cfg: Any) -> "RunSource | None":
         return None
     from hpsearch.search.trial_client import TrialClient
 
+    if STORAGE not in os.environ:
+        raise UsageError(
+            [f"{STORAGE}: not in the environment of this worker; the launcher must hand the environment on"]
+        )
     return TrialClient(run, cfg.trial, sweeper_cfg.study_name or cfg.name, sweeper_cfg, os.environ[STORAGE])
 
 

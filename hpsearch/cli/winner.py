@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.errors import UsageError, require
 from hpsearch.record.commands import command, override, overrides_of
 from hpsearch.record.file import FILE, load_record

@@ -91,6 +91,7 @@ class Environment(Struct):
     device: Annotated[str, Meta(pattern=r"\A(cpu|cuda(:\d{1,3})?)\Z")]
     device_name: str
     threads: Positive
+    data: str | UnsetType = UNSET  # a hash of its rows; older versions kept none
 
 
 class Shape(Struct):

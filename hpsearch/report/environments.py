@@ -1,4 +1,6 @@
-"""The software and hardware that the runs were computed with."""
+"""The software and hardware that the runs were computed with, and the versions of the data."""
+
+from collections import Counter
 
 from hpsearch.formatting import inert
 from hpsearch.record.frame import Runs
@@ -17,3 +19,18 @@ def environments(runs: Runs) -> dict[str, str]:
         for name, value in flat.items():
             found.setdefault(name, {})[inert(str(value))] = None
     return {name: ", ".join(values) for name, values in found.items()}
+
+
+def mixed(runs: Runs) -> list[str]:
+    """A line for each data set of which the runs have seen several versions."""
+    found: dict[str, Counter[str]] = {}
+    for record, data_set in zip(runs.records, runs.frame.data_set, strict=True):
+        environment = record["environment"]
+        if "data" in environment:
+            found.setdefault(inert(data_set), Counter())[environment["data"]] += 1
+    return [
+        f"The runs saw {len(versions)} versions of the data set {name} ({', '.join(map(str, versions.values()))} runs), "
+        "and means mix them: a command of all keys and seeds trains those of another version again."
+        for name, versions in found.items()
+        if len(versions) > 1
+    ]

@@ -11,6 +11,7 @@ from hpsearch.formatting import MISSING, count, p_value
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
 from hpsearch.report import stats
+from hpsearch.report.environments import mixed
 from hpsearch.report.summary_table import best_first, label, text
 from hpsearch.report.verdict import HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edges
 
@@ -187,4 +188,4 @@ def warnings(runs: Runs, verdict: Verdict) -> list[str]:
     if len(places) > 1:
         listed = "; ".join(sorted(f"{device} with torch {torch}" for device, torch in places))
         found.append(f"The runs come from different machines or versions, which alone can move a mean: {listed}.")
-    return found
+    return [*found, *mixed(runs)]

@@ -29,7 +29,7 @@ class SweeperConf(OptunaSweeperConf):
 
 @dataclass
 class TPEConf(TPESamplerConfig):
-    """The stock sampler with Optuna's defaults: null stands for them."""
+    """The stock sampler with Optuna's defaults, for which null stands: ``tpe`` in a command of hpsearch."""
 
     multivariate: Any = None
     constant_liar: Any = None
@@ -65,7 +65,6 @@ PRUNERS = {  # name -> class and its arguments
 
 _store = ConfigStore.instance().store
 _store(group="hydra/sweeper", name="hpsearch", node=SweeperConf, provider="hpsearch")
-_store(group="hydra/sweeper/sampler", name="tpe", node=TPEConf, provider="hpsearch", replace=True)
 _store(group="hydra/sweeper/sampler", name="auto", node=AutoConf, provider="hpsearch")
 for _name, _node in PRUNERS.items():
     _store(group="hydra/sweeper/pruner", name=_name, node=_node, provider="hpsearch")

@@ -54,12 +54,12 @@ class Search:
         UsageError. elsewhere: True if runs train in batches, perhaps in other processes; the only run of a first wave
         then reports to the storage by itself. interrupted: True ends the waiting for other processes."""
         self.mirror, self.budget = mirror, budget
-        self._objectives, self._seeds = list(objectives), list(seeds)
+        self.objectives, self._seeds = list(objectives), list(seeds)
         self._draw, self._prepare = draw, prepare
         self._number, self._elsewhere = first_number, elsewhere
         self._pruner = mirror.study.pruner
         self._by_seed = isinstance(self._pruner, WilcoxonPruner)  # a step is a seed, not an epoch
-        self._reports = len(self._objectives) == 1  # Optuna's pruners need a single objective
+        self._reports = len(self.objectives) == 1  # Optuna's pruners need a single objective
         self._cohort: int | None = getattr(self._pruner, "cohort", None)
         earlier = len(mirror.study.get_trials(deepcopy=False))
         self._cohorts = f"{mirror.owners.me}/{earlier}"  # cohorts never mix two processes
@@ -226,7 +226,7 @@ class Search:
 
     def _report(self, evaluation: Evaluation) -> bool:
         """Report the epochs that all seeds have reached. Returns True if an epoch is new."""
-        curves = [curve_of(evaluation.histories.get(seed), self._objectives[0]) for seed in evaluation.runs]
+        curves = [curve_of(evaluation.histories.get(seed), self.objectives[0]) for seed in evaluation.runs]
         done = min(map(len, curves))
         new = range(evaluation.reported, done)
         for epoch in new:
@@ -249,7 +249,7 @@ class Search:
         if self._reports_itself(evaluation.runs):
             evaluation.reported = self.mirror.reread(evaluation.trial)
         if self._by_seed and not isinstance(outcome, Exception):
-            evaluation.trial.report(value_of(outcome, self._objectives[0]), len(evaluation.outcomes) - 1)
+            evaluation.trial.report(value_of(outcome, self.objectives[0]), len(evaluation.outcomes) - 1)
             evaluation.pruned = bool(evaluation.waves) and evaluation.trial.should_prune()
         elif self._reports and not self._by_seed:
             self._report(evaluation)
@@ -263,7 +263,7 @@ class Search:
         results = {seed: r for seed, r in evaluation.outcomes.items() if not isinstance(r, Exception)}
         failures = [error for error in evaluation.outcomes.values() if isinstance(error, Exception)]
         errors = [str(error).partition("\n")[0] or type(error).__name__ for error in failures]
-        values = [[value_of(result, name) for result in results.values()] for name in self._objectives]
+        values = [[value_of(result, name) for result in results.values()] for name in self.objectives]
         self._describe(trial, results)
         state = TrialState.COMPLETE
         if errors or not results:
@@ -271,7 +271,7 @@ class Search:
         elif evaluation.pruned or any(result.status == "pruned" for result in results.values()):
             state = TrialState.PRUNED
         elif any(math.isnan(value) for row in values for value in row):
-            state, errors = TrialState.FAIL, [f"{', '.join(self._objectives)} is no number"]
+            state, errors = TrialState.FAIL, [f"{', '.join(self.objectives)} is no number"]
         if errors:
             trial.set_user_attr("reason", errors[0])
         again = state is TrialState.FAIL and trial.user_attrs[ATTEMPT] < self.budget.retry_failed
@@ -285,7 +285,7 @@ class Search:
 
     def _describe(self, trial: Trial, results: Mapping[int, Result]) -> None:
         """Set the attributes that the dashboard shows beside the value."""
-        name = self._objectives[0]
+        name = self.objectives[0]
         by_seed = {str(seed): value_of(result, name) for seed, result in results.items()}
         shown = {seed: value if math.isfinite(value) else None for seed, value in by_seed.items()}  # for JSON
         trial.set_user_attr("seeds", shown)

@@ -23,7 +23,8 @@ COHORT = "cohort"  # user attribute: the name of a trial's cohort; without names
 
 
 class CohortPruner(BasePruner):
-    """At some steps the best trials of a cohort stay and the others are pruned.
+    """At some steps, its rungs, the best trials of a cohort stay and the others are pruned. A trial that does not
+    report exactly there is judged by its first report beyond, at the last rung that it has passed.
 
     Let all trials of a cohort report a step before `should_prune` is called for any: then the order of the calls does
     not matter. In `Study.optimize` trials come one after another. A trial is then compared with the earlier ones, and
@@ -41,23 +42,33 @@ class CohortPruner(BasePruner):
     def kept(self, step: int) -> int | None:
         """The number of trials of a cohort that stay at a step; None if no trial is pruned there."""
 
+    @abstractmethod
+    def rung(self, step: int) -> int | None:
+        """The last step up to `step` at which trials are pruned; None if there was none."""
+
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """True if the trial must end at its last reported step."""
-        step = trial.last_step
-        if step is None or (kept := self.kept(step)) is None:
+        last = trial.last_step
+        rung = None if last is None else self.rung(last)
+        if last is None or rung is None or _judged_at(trial, rung) != last:  # an earlier report was judged there
             return False
         mine = self._cohort_of(trial)
         ranks = sorted(
             _rank(study, other, step)
             for other in study.get_trials(deepcopy=False)
-            if step in other.intermediate_values and self._cohort_of(other) == mine
+            if self._cohort_of(other) == mine and (step := _judged_at(other, rung)) is not None
         )
-        return _rank(study, trial, step) not in ranks[:kept]
+        return _rank(study, trial, last) not in ranks[: self.kept(rung)]
 
     def _cohort_of(self, trial: FrozenTrial) -> str | int:
         """The cohort's name from the attribute, or its number; a name is never equal to a number."""
         name: str | int = trial.user_attrs.get(COHORT, trial.number // self.cohort)
         return name
+
+
+def _judged_at(trial: FrozenTrial, rung: int) -> int | None:
+    """The step of the report by which a trial is judged at a rung; None if it has not come so far."""
+    return min((step for step in trial.intermediate_values if step >= rung), default=None)
 
 
 def _rank(study: Study, trial: FrozenTrial, step: int) -> tuple[bool, float, int]:
@@ -92,6 +103,12 @@ class SynchronousHalvingPruner(CohortPruner):
             rung, kept = rung * self._reduction_factor, kept // self._reduction_factor
         return max(1, kept) if rung == step else None
 
+    def rung(self, step: int) -> int | None:
+        rung, last = self._min_resource, None
+        while rung <= step:
+            rung, last = rung * self._reduction_factor, rung
+        return last
+
 
 class OneEpochPruner(CohortPruner):
     """All trials for one epoch, then the best of each cohort to the end: a strong baseline (Egele et al. 2023, arXiv
@@ -113,6 +130,9 @@ class OneEpochPruner(CohortPruner):
 
     def kept(self, step: int) -> int | None:
         return self._keep if step == self._epochs else None
+
+    def rung(self, step: int) -> int | None:
+        return self._epochs if step >= self._epochs else None
 
 
 def new_pruner(pruner_cfg: DictConfig, room: int = LARGEST_COHORT) -> Any:

@@ -26,7 +26,8 @@ from hpsearch.search.config import PRUNERS
 from hpsearch.search.objectives import directions_of
 from hpsearch.search.pruners import new_pruner
 from hpsearch.search.samplers import blaming, sampler_factory
-from hpsearch.search.space import Space, suggest
+from hpsearch.search.space import Space, text
+from hpsearch.search.suggest import as_in_a_grid, suggest
 
 WHOLE = ("cohort", "max_resource")  # options of pruners that are whole numbers, also where the default says nothing
 MOST_JOBS = 10_000
@@ -55,11 +56,11 @@ class Settings:
     probe: list[str]
 
 
-def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric]) -> Settings:
+def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric] | None) -> Settings:
     """The settings of ``hydra.sweeper``. Raises UsageError.
 
     lanes: of the launcher; None if it has none. metric: gives the one that selects; asked last, because it may have to
-    read the data.
+    read the data; None for a task that is not hpsearch's, whose values are the objectives.
     """
     sweeper_cfg = hydra_cfg.hydra.sweeper
     seeds = seeds_of(hydra_cfg, space.always.fixed.pop("seed", None))
@@ -78,9 +79,12 @@ def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callabl
     points = [space.point(point) for point in sweeper_cfg.enqueue]
     path = sweeper_cfg.custom_search_space
     draw = partial(_draw, space, hydra_cfg, path, _function(path))
-    selecting = metric()
-    objectives = [f"val_{selecting.name}"] if objectives is None else objectives
-    directions = _directions(objectives, sweeper_cfg.direction, selecting)
+    if metric is None:
+        objectives, directions = _of_values(sweeper_cfg)
+    else:
+        selecting = metric()
+        objectives = [f"val_{selecting.name}"] if objectives is None else objectives
+        directions = _directions(objectives, sweeper_cfg.direction, selecting)
     probe = _probe(optuna.create_study(sampler=sampler(0), directions=directions), draw, budget.n_trials)
     return Settings(space, seeds, objectives, directions, budget, pruner, sampler, points, draw, probe)
 
@@ -92,10 +96,12 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
         fault = f"seed={typed}: hydra.sweeper.seeds={configured} says on which seeds; leave one of them out"
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
-    split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key
+    split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key, or another kind of seed
+    split = split if OmegaConf.is_dict(split) and "name" in split else DEFAULT
     if given is None:
         folds = folds_of(split)
-        return [hydra_cfg.get("seed", 0)] if folds is None else list(range(folds))
+        own = hydra_cfg.get("seed", 0)
+        return [own if isinstance(own, int) else 0] if folds is None else list(range(folds))
     try:
         line = f"seed={given}" if isinstance(given, str) else f"seed={','.join(map(str, given))}"
         override = OverridesParser.create().parse_override(line)
@@ -115,6 +121,23 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
 
 def _listed(value: Any) -> list[Any]:
     return list(value) if OmegaConf.is_list(value) else [value]
+
+
+def _of_values(sweeper_cfg: DictConfig) -> tuple[list[str], list[Any]]:
+    """The objectives and directions of a task that is not hpsearch's. Raises UsageError for what only its runs have."""
+    given = sweeper_cfg.objective
+    must = "null, because the task is not hpsearch's; hydra.sweeper.direction has an entry for each value it returns"
+    require(given is None, "hydra.sweeper.objective", given, must)
+    target = sweeper_cfg.pruner._target_
+    must = "none, because the task is not hpsearch's, and reports nothing before its end"
+    require(target == PRUNERS["none"]["_target_"], "hydra/sweeper/pruner", target.rpartition(".")[2], must)
+    given = "minimize" if sweeper_cfg.direction is None else sweeper_cfg.direction
+    directions = [getattr(one, "name", one) for one in _listed(given)]
+    known = bool(directions) and all(one in ("minimize", "maximize") for one in directions)
+    must = "minimize or maximize, or a list of them, one for each value that the task returns"
+    require(known, "hydra.sweeper.direction", given, must)
+    several = len(directions) > 1
+    return [f"value_{number}" for number in range(len(directions))] if several else ["value"], directions
 
 
 def _directions(objectives: list[str], given: Any, metric: Metric) -> list[Any]:
@@ -146,11 +169,22 @@ def _draw(
     with blaming(f"hydra/sweeper/sampler: {type(study.sampler).__name__}"):
         trial = study.ask()
         overrides = space.overrides(partial(suggest, trial))
-    before = set(trial.params)
-    if custom is not None:
-        with blaming(f"hydra.sweeper.custom_search_space={path}"):
-            custom(hydra_cfg, trial)
-    return trial, [*overrides, *(f"{name}={value}" for name, value in trial.params.items() if name not in before)]
+    if custom is None:
+        return trial, overrides
+    before, fixed = set(trial.params), {key.lstrip("+"): value for key, value in space.always.fixed.items()}
+    for key, value in fixed.items():  # as the stock sweeper does, so that the function can leave them alone
+        trial.set_user_attr(key, value)
+    with blaming(f"hydra.sweeper.custom_search_space={path}"):
+        custom(hydra_cfg, trial)
+    added = {name: value for name, value in trial.params.items() if name not in before}
+    if both := sorted(added.keys() & fixed.keys()):
+        fault = f"suggests {both[0]}, which has the value {text(fixed[both[0]])} already; leave it alone if it is in"
+        raise UsageError([f"hydra.sweeper.custom_search_space={path}: {fault} trial.user_attrs, or do not fix it"])
+    return trial, [*overrides, *(f"{name}={_value(trial, name)}" for name in added)]
+
+
+def _value(trial: optuna.Trial, name: str) -> str:
+    return text(as_in_a_grid(trial.distributions[name], trial.params[name]))
 
 
 def _probe(study: optuna.Study, draw: Draw, n_trials: int) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial, create_trial
+from optuna.trial import create_trial
 
 from hpsearch.errors import UsageError
 
@@ -114,14 +114,6 @@ def _contains(distribution: Distribution, value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def suggest(trial: BaseTrial, name: str, distribution: Distribution) -> Any:
-    """A trial's value of a parameter."""
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    ask: Any = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
-    return ask(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
 def describe(distribution: Distribution) -> str:

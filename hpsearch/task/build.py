@@ -3,6 +3,7 @@
 Long, because the checks of a net, a classifier and their data share what they have found.
 """
 
+import json
 import math
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.data.dataset import Dataset
+from hpsearch.components.data.load import content_of
 from hpsearch.components.init import INITS
 from hpsearch.components.metric import Metric, metric_of
 from hpsearch.components.normalization import NORMALIZATIONS
@@ -83,7 +85,8 @@ class Builder:
             settings.get("patience"),
             settings.get("decay_biases"),
         )
-        return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(StackTrainer, stack))
+        trainer = partial(StackTrainer, stack)
+        return Run(config, key_of(config), settings.overrides, key, lane, stack, trainer, _content(settings))
 
     def _classifier(self, settings: Settings) -> Run | None:
         config = settings.config
@@ -106,7 +109,8 @@ class Builder:
         lane = ClassifierSpec(estimator, config["seed"], data)
         shared = {key: value for key, value in _shared(config, data).items() if key != "architecture"}
         key = stack_key(shared, stack.device)
-        return Run(config, key_of(config), settings.overrides, key, lane, stack, partial(ClassifierTrainer, stack))
+        trainer = partial(ClassifierTrainer, stack)
+        return Run(config, key_of(config), settings.overrides, key, lane, stack, trainer, _content(settings))
 
     def _stack(
         self,
@@ -160,6 +164,10 @@ class Builder:
                 try_metric(metric, data, "metrics")
             return first, *(metric for metric in dict.fromkeys(more) if metric != first)
         return None
+
+
+def _content(settings: Settings) -> dict[str, Any]:
+    return {"data": content_of(json.dumps(settings.data))}
 
 
 def _shared(config: dict[str, Any], data: Dataset | None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Config:
     plugins: list[str] = field(default_factory=list)
 
 
-ConfigStore.instance().store("schema", Config)
+ConfigStore.instance().store("hpsearch_schema", Config, provider="hpsearch")
 KEYS = tuple(each.name for each in fields(Config))
 GROUPS = tuple(each.name for each in fields(Config) if each.type is Group)
 

@@ -94,10 +94,10 @@ def _leave_out(config: dict[str, Any], key: str, implied: Any) -> None:
 
 
 def _run_folder(*, _root_: DictConfig) -> str:
-    """``${run_folder:}``: the name of a run's folder, for launchers that know nothing of records."""
+    """``${hpsearch.run_folder:}``: the name of a run's folder, for launchers that know nothing of records."""
     hydra = _root_.hydra
     number = 0 if OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
     return Folders(Path(hydra.sweep.dir)).find(key_of(identity(_root_)), number)[0]
 
 
-OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
+OmegaConf.register_resolver("hpsearch.run_folder", _run_folder, replace=True)

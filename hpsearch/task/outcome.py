@@ -60,7 +60,7 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "seconds": 0.0,
         "lanes": 1,
         "parameters": None,
-        "environment": environment.describe(run.stack.device),
+        "environment": environment.describe(run.stack.device) | run.content,
     }
     if isinstance(outcome, Exception):
         return record | {"reason": reason_of(outcome)}

@@ -17,7 +17,7 @@ from hpsearch.formatting import count, duration
 from hpsearch.record.file import configuration_key
 from hpsearch.record.folders import Folders
 from hpsearch.task.model import lane_lines
-from hpsearch.task.resume import earlier_result
+from hpsearch.task.resume import changed_since, earlier_result, lines_of
 from hpsearch.task.stacks import cut
 from hpsearch.workers.pool import processes
 from hpsearch.workers.run import Run
@@ -31,13 +31,15 @@ def describe(runs: Sequence[Run], sweep: Path, lanes: int, away: bool = False) -
     different = list({run.key: run for run in runs}.values())
     folders = Folders(sweep)
     records = [folders.find(run.key, number)[1] for number, run in enumerate(different)]
-    waiting = [run for run, record in zip(different, records, strict=True) if earlier_result(record, False) is None]
+    pairs = list(zip(different, records, strict=True))
+    waiting = [run for run, record in pairs if earlier_result(record, run, False) is None]
     configurations = {configuration_key(run.config) for run in different}
     seeds = sorted({run.config["seed"] for run in different})
     return [
         f"{count(len(runs), 'job')}: {count(len(configurations), 'configuration')}, "
         f"{count(len(seeds), 'seed')} ({', '.join(map(str, seeds))})",
         f"{len(runs) - len(different)} asked for twice, {len(different) - len(waiting)} finished already in {sweep}",
+        *lines_of(filter(None, (changed_since(record, run) for run, record in pairs)), sweep),
         f"to be run: {count(len(waiting), 'run')}{_in_tasks(waiting, lanes) if away else ''}",
         *data_lines(different),
         *lane_lines([run.stack.model for run in different if isinstance(run.stack, StackSpec)]),

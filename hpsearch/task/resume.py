@@ -1,9 +1,14 @@
-"""No run is trained twice: a run with a record is done, and a run that is asked for twice waits for the first."""
+"""No run is trained twice: a run with a record is done, and a run that is asked for twice waits for the first.
 
-from collections.abc import Collection, Mapping, Sequence, Set
+A record of other data or of other code of the user's is not the run's: the run is trained anew, which a line says.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 from hpsearch.engine.result import History, Result
+from hpsearch.formatting import count
 from hpsearch.record.folders import Folders
 from hpsearch.record.shape import Record
 from hpsearch.task.candidates import Candidates
@@ -30,11 +35,12 @@ class ResumedSource:
     def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
         asked = self._source.next_runs(free)
         new: list[tuple[int, Run | Result]] = []
+        changes: list[str] = []
         for number, run in asked:
             assert isinstance(run, Run)
             self._keys[number] = run.key
             if run.key not in self._places:
-                self._places[run.key] = self._place(run.key, number)
+                self._places[run.key] = self._place(run, number, changes)
             if run.key in self._done:
                 new.append((number, self._done[run.key]))
             elif run.key in self._training:
@@ -48,6 +54,8 @@ class ResumedSource:
         done = sum(isinstance(run, Result) for _, run in new)
         if done and not self.adaptive:
             print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
+        for line in lines_of(changes, self._sweep):
+            print(line, flush=True)
         return new
 
     @property
@@ -61,10 +69,14 @@ class ResumedSource:
         """The folder of a run."""
         return self._places[self._keys[number]]
 
-    def _place(self, key: str, number: int) -> Path:
-        """The folder of a run, made if it has to be trained. Notes the result of one that is done."""
+    def _place(self, run: Run, number: int, changes: list[str]) -> Path:
+        """The folder of a run, made if it has to be trained. Notes the result of one that is done, or in `changes` what
+        has changed since."""
+        key = run.key
         name, record = self._folders.find(key, number)
-        if earlier := earlier_result(record, self.adaptive):
+        if changed := changed_since(record, run):
+            changes.append(changed)
+        if earlier := earlier_result(record, run, self.adaptive):
             self._done[key] = earlier
             (self._sweep / name / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed then
             return self._sweep / name
@@ -80,8 +92,33 @@ class ResumedSource:
         return self._training.pop(key)
 
 
-def earlier_result(record: Record | None, adaptive: bool) -> Result | None:
-    """The result of a run that has a record; None if it has to be trained. A grid trains pruned runs anew; a search,
-    which is adaptive, keeps them."""
+def earlier_result(record: Record | None, run: Run, adaptive: bool) -> Result | None:
+    """The result of a run that has a record; None if it has to be trained, also because its data have changed.
+
+    A grid trains pruned runs anew; a search, which is adaptive, keeps them.
+    """
     again = ("failed",) if adaptive else ("failed", "pruned")
-    return None if record is None or record["status"] in again else result_of(record)
+    if record is None or record["status"] in again or changed_since(record, run):
+        return None
+    return result_of(record)
+
+
+def changed_since(record: Record | None, run: Run) -> str:
+    """The data, if they are not those of the run's record any more; else empty.
+
+    Records of older versions do not say, and count as equal. Changed code of the user's makes another run.
+    """
+    if record is None:
+        return ""
+    environment, name = record["environment"], run.config["data"]["name"]
+    data = run.content.get("data")
+    return f"content of data={name}" if environment.get("data", data) != data else ""
+
+
+def lines_of(changes: Iterable[str], sweep: Path) -> list[str]:
+    """A line for each change since runs were trained. changes: of each run, as `changed_since` names them."""
+    counted = Counter(changes).items()
+    return [
+        f"{count(runs, 'run')} in {sweep} had other {changed}, and {'is' if runs == 1 else 'are'} trained again"
+        for changed, runs in counted
+    ]

@@ -1,7 +1,7 @@
 """A run, ready to train, and the sources that runs come from."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ class Run:
 
     config, key: as in its record. overrides: the command line that repeats it alone.
     trainer: makes an empty trainer for all runs with the same stack key.
+    content: hashes that its record keeps: "data" of the rows.
     """
 
     config: dict[str, Any]
@@ -33,6 +34,7 @@ class Run:
     lane: LaneSpec | ClassifierSpec
     stack: StackSpec | ClassifierStackSpec
     trainer: Callable[[], Trainer]
+    content: dict[str, Any] = field(default_factory=dict)
 
     def kept_in(self, folder: Path) -> "Run":
         """This run with a checkpoint in a folder; a classifier has none."""

@@ -285,6 +285,24 @@ def test_a_space_in_python_is_searched_too(tmp_path: Path, space: tuple[str, ...
     assert all(0 <= float(values["dropout.p"]) <= 0.2 for values in trained)
 
 
+def leaves_what_is_fixed(config: Any, trial: optuna.Trial) -> None:
+    if "dropout.p" not in trial.user_attrs:
+        also_dropout(config, trial)
+
+
+@pytest.mark.parametrize("typed", ["dropout.p=0.3", "++dropout.p=0.3"])
+def test_a_space_in_python_does_not_replace_what_is_typed(tmp_path: Path, typed: str) -> None:
+    function = f"hydra.sweeper.custom_search_space={__name__}.also_dropout"
+    with pytest.raises(
+        UsageError, match="suggests dropout.p, which has the value 0.3 already; leave it alone if it is"
+    ):
+        search(tmp_path, lambda values: [0.5], typed, "lr=0.1,0.2", function)
+    trained: list[dict[str, str]] = []
+    function = f"hydra.sweeper.custom_search_space={__name__}.leaves_what_is_fixed"
+    search(tmp_path, lambda values: [0.5], typed, "lr=0.1,0.2", "hydra.sweeper.n_trials=2", function, trained=trained)
+    assert [values[typed.partition("=")[0]] for values in trained] == ["0.3"] * 2
+
+
 def breaks_in_the_search(config: Any, trial: optuna.Trial) -> None:
     """It does well as long as it is only probed."""
     if trial.number == 11:

@@ -182,7 +182,7 @@ def test_without_a_rung_no_trial_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
         study = make(pruner)
         asked: list[bool] = []
         monkeypatch.setattr(study, "get_trials", lambda deepcopy, asked=asked: asked.append(deepcopy) or [])
-        for steps in ({}, {2: 0.5}, {1: 0.5, 26: 0.5}):
+        for steps in ({}, {0: 0.5}, {1: 0.5, 2: 0.5}, {1: 0.5, 9: 0.5, 26: 0.5}):
             assert not pruner.prune(study, create_trial(state=TrialState.RUNNING, intermediate_values=steps))
         assert asked == []
         pruner.prune(study, create_trial(state=TrialState.RUNNING, intermediate_values={1: 0.5}))
@@ -239,3 +239,30 @@ def test_a_value_out_of_range_is_named(pruner: type[BasePruner], options: dict[s
 def test_the_least_values_are_allowed() -> None:
     assert SynchronousHalvingPruner(min_resource=1, reduction_factor=2, cohort=2).cohort == 2
     assert OneEpochPruner(keep=1, cohort=2, epochs=1).cohort == 2
+
+
+@pytest.mark.parametrize("every", [2, 5])
+def test_a_trial_that_reports_seldom_is_judged_by_its_first_report_beyond_a_rung(every: int) -> None:
+    """In a plain `Study.optimize`: the later trials are the worse ones, and all but the first few are pruned."""
+    study = make(SynchronousHalvingPruner(), "maximize")
+
+    def objective(trial: Trial) -> float:
+        for step in range(every, 28, every):
+            trial.report(-trial.number, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return -trial.number
+
+    study.optimize(objective, 27)
+    judged = [max(trial.intermediate_values) for trial in study.trials if trial.state is TrialState.PRUNED]
+    assert judged == {2: [10] * 2 + [4] * 6 + [2] * 18, 5: [10] * 2 + [5] * 24}[every]
+
+
+def test_a_report_is_judged_once_at_a_rung() -> None:
+    study = make(SynchronousHalvingPruner(min_resource=4, cohort=3), "maximize")
+    best, *others = [study.ask() for _ in range(3)]
+    for trial in (best, *others):
+        trial.report(float(trial is best), 5)
+    assert [trial.should_prune() for trial in (best, *others)] == [False, True, True]
+    best.report(-1.0, 6)
+    assert not best.should_prune()

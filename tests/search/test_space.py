@@ -1,17 +1,34 @@
 """The search space: what is typed becomes distributions, and a point the overrides of its jobs."""
 
 import math
+from functools import partial
 from typing import Any
 
 import optuna
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution
 
 from hpsearch.errors import UsageError
-from hpsearch.search.space import suggest
 from hpsearch.search.space_syntax import parse
+from hpsearch.search.suggest import suggest
+from tests.programs import examples
+
+STEPS = st.sampled_from(["0.1", "0.03", "0.25", "0.001"])
+
+
+@given(low=st.integers(-20, 20), step=STEPS, number=st.integers(2, 30), seed=st.integers(0, 100))
+@examples(50)
+def test_a_range_has_the_same_values_in_a_search_as_in_a_grid(low: int, step: str, number: int, seed: int) -> None:
+    line = f"lr=range({low / 100},{low / 100 + (number + 0.5) * float(step)},{step})"
+    grid = {f"lr={value}" for value in OverridesParser.create().parse_override(line).sweep_string_iterator()}
+    space = parse({}, {}, [line])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    for _ in range(10):
+        assert {*space.overrides(partial(suggest, study.ask()))} <= grid
+
 
 PARAMS = {
     "optimizer": "sgd,adam,rmsprop",

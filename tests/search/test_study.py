@@ -19,6 +19,7 @@ MADE_WITH: dict[str, Any] = {
     "objective": ["val_accuracy"],
     "direction": ["maximize"],
     CONFIGURATION: {"epochs": 2, "architecture": {"name": "mlp", "depth": 2}},
+    "code": {"my_parts": "00c0ffee"},
 }
 
 
@@ -53,6 +54,7 @@ def test_the_trials_that_have_ended_are_counted(storage: BulkStorage) -> None:
         ({"seeds": [0, 1]}, "seeds: 0;"),
         ({"direction": ["minimize"]}, "direction: maximize;"),
         ({"objective": ["val_loss"]}, "objective: val_accuracy;"),
+        ({"code": {"my_parts": "deadbeef"}}, "code.my_parts: 00c0ffee;"),
     ],
 )
 def test_a_study_is_not_mixed_with_another_search(storage: BulkStorage, other: dict[str, Any], line: str) -> None:

@@ -4,6 +4,7 @@ Options are passed as JSON, because a dict is no key of a cache. The fingerprint
 cache tells an old content from the new one.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,6 +45,28 @@ def as_rows(loaded: Any) -> Raw | Dataset:
         return raw_of_arrays(loaded)
     must = "(x, y), (x, y, x_test, y_test), (frame, target), a Raw or a Dataset"
     raise UsageError([f"data: the function returned a {type(loaded).__name__}; it must return {must}"])
+
+
+@cache
+def content_of(data: str) -> str:
+    """A hash of all rows of a data set: of arrays, tensors or a frame, in order. Raises UsageError."""
+    rows, digest = rows_of(data), hashlib.sha256()
+    splits = (rows.train, rows.validation, rows.test) if isinstance(rows, Dataset) else (rows,)
+    for values in (values for split in splits for values in (split.x, split.y)):
+        if isinstance(values, torch.Tensor):
+            values = values.cpu().numpy()
+        elif not isinstance(values, np.ndarray):
+            values = _hashed(values)
+        digest.update(f"{values.dtype}{values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _hashed(frame: Any) -> np.ndarray:
+    import pandas as pd  # late, because only tables need it
+
+    names = np.array([",".join(map(str, frame.columns))])
+    return np.concatenate([pd.util.hash_array(names), pd.util.hash_pandas_object(frame, index=False).to_numpy()])
 
 
 @lru_cache(KEPT)

@@ -248,7 +248,8 @@ def _suspicion(values: Any, y: Any, kind: Target, goal: str) -> str | None:
         return "is different in every row, as an identifier"
     if isinstance(kind, Classes):
         per_value = 5 * different <= len(values)  # by chance, a value of few rows has one class
-        if per_value and values.astype(object).fillna(MISSING).groupby(y).unique().map(len).sum() == different:
+        named = values.astype(object).where(values.notna(), MISSING)
+        if per_value and named.groupby(y).unique().map(len).sum() == different:
             return f"gives the target {goal} away: each value has one class only"
     elif not text and not values.isna().any() and abs(np.corrcoef(values.astype(float), y)[0, 1]) > COPY:
         return f"gives the target {goal} away: it is the same number, or that in another unit"

@@ -1,0 +1,37 @@
+"""hpsearch's task function for a launcher whose workers may have another environment: the storage's URL goes along."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig
+
+from hpsearch.cli import task_function
+from hpsearch.cli.storage_url import STORAGE
+from hpsearch.passwords import remember
+
+OWN = "hpsearch."  # launchers that train here, or hand the URL on by themselves
+WRITES = "submitit"  # pickles tasks into files, which must not hold a password; sbatch hands the environment on
+
+
+@dataclass(frozen=True)
+class TravellingTask:
+    """Called on the worker. It is pickled with the job."""
+
+    url: str = field(repr=False)
+
+    def __call__(self, cfg: DictConfig) -> float:
+        os.environ[STORAGE] = self.url
+        remember(self.url)
+        return task_function.run(cfg)
+
+
+def for_launcher(target: str, url: str) -> Any:
+    """The task function for the launcher of this ``_target_``."""
+    if target.startswith(OWN) or WRITES in target:
+        return task_function.run
+    from hpsearch.search.storage import file_of, parsed_url
+
+    parsed = parsed_url(url)
+    file = parsed and file_of(parsed)
+    return TravellingTask(url if file is None else f"sqlite:///{file.absolute()}")
