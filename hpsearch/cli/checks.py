@@ -18,7 +18,7 @@ from hpsearch.task.identity import NOT_IDENTITY
 from hpsearch.task.prepare import prepare
 
 BASIC = ".BasicSweeper"  # Hydra's own
-FOLDER = "${run_folder:}"
+FOLDER = "${hpsearch.run_folder:}"
 OF_A_SWEEP = (
     "hydra.sweeper.",
     "hydra/sweeper",

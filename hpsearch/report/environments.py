@@ -29,8 +29,8 @@ def mixed(runs: Runs) -> list[str]:
         if "data" in environment:
             found.setdefault(inert(data_set), Counter())[environment["data"]] += 1
     return [
-        f"The runs saw {len(versions)} versions of the data set {name} ({', '.join(map(str, versions.values()))} runs), "
-        "and means mix them: a command of all keys and seeds trains those of another version again."
-        for name, versions in found.items()
-        if len(versions) > 1
+        f"The runs saw {len(marks)} versions of the data set {name} ({', '.join(map(str, marks.values()))} runs), and "
+        "means mix them: a command of all keys and seeds trains those of another version again."
+        for name, marks in found.items()
+        if len(marks) > 1
     ]

@@ -86,7 +86,7 @@ def test_a_run_that_is_meant_to_be_a_sweep_is_one_line(overrides: list[str], lin
         ("seed=range(1e9)", "seed=range(1e9): makes 1,000,000,000 jobs; a sweep may have 100,000"),
         ("lr=range(0,1,1e-9)", "lr=range(0,1,1e-9): makes 1,000,000,000 jobs; a sweep may have 100,000"),
         ("hydra.run.dir=x", "hydra.run.dir=x: is of a single run; hydra.sweep.dir=… is the folder of a sweep"),
-        ("hydra.sweep.subdir=${hydra.job.num}", "hydra.sweep.subdir=${hydra.job.num}: must be ${run_folder:}"),
+        ("hydra.sweep.subdir=${hydra.job.num}", "hydra.sweep.subdir=${hydra.job.num}: must be ${hpsearch.run_folder:}"),
         ("hydra.sweep.dir='what?/s'", "hydra.sweep.dir=what?/s: must have no ?"),
         ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: must be at least 1, or null"),
         ("confirm=99999999999", "confirm=99999999999: must be at most 10,000 seeds"),
