@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 import hpsearch
+from hpsearch.cli.own_options import own_options
 from hpsearch.cli.slurm_options import SlurmLauncherConf
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.augmentation import AUGMENTATIONS
@@ -180,7 +181,7 @@ def test_hydra_takes_the_overrides_of_every_command(lines: list[str], examples: 
     write_modules(tmp_path, *named)
     plugins.load(named, tmp_path)
     parsed = OverridesParser.create().parse_overrides(lines)
-    with initialize_config_dir(str(CONF)):
+    with own_options(), initialize_config_dir(str(CONF)):
         composed = compose("config", [f"hydra.searchpath=[file://{examples}]", *map(first_value, parsed)])
     assert composed.data.name
 
