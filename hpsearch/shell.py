@@ -137,9 +137,10 @@ def _signals_raise() -> Iterator[list[int]]:
 
 
 def _ignore_signals() -> None:
+    """By a handler that does nothing, because children would inherit an ignored signal."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, *ENDING):
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, lambda number, frame: None)
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:

@@ -1,5 +1,6 @@
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.components import registry
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.engine.spec import LaneSpec
+from hpsearch.shell import ENDING
 from hpsearch.workers import scheduler
 from hpsearch.workers.run import Run
 from tests.cli import Cli
@@ -48,6 +50,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _runs_slow(config: pytest.Config) -> bool:
     """True for ``-m slow``."""
     return bool(config.option.markexpr == "slow")
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A command ends with signals that do nothing; its process would be gone then."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

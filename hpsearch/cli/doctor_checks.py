@@ -181,7 +181,7 @@ def folder() -> Iterator[Check]:
 
 def training() -> Iterator[Check]:
     """Two lanes of a stack and one run alone, through the public functions."""
-    from hpsearch.cli.interface import sweep, train
+    from hpsearch.cli.interface import sweep
 
     started = time.perf_counter()
     with (
@@ -191,9 +191,9 @@ def training() -> Iterator[Check]:
     ):
         pair, alone = Path(made) / "pair", Path(made) / "alone"
         sweep(*TINY, *FEW_PROCESSES, "lr=0.1,0.2", "name=pair", folder=pair)
-        train(*TINY, "weights=none", "lr=0.2", "name=alone", f"hydra.run.dir={alone}", f"hydra.sweep.dir={made}")
+        sweep(*TINY, "weights=none", "lr=0.2", "name=alone", folder=alone)
         records = [load_record(pair / name) for name in run_folders(pair)]
-        single = load_record(alone)
+        single = load_record(alone / run_folders(alone)[0])
     lane = next(record for record in records if record["key"] == single["key"])
     said = f"a stack of {lane['lanes']} lanes and a run alone, in {duration(time.perf_counter() - started)}"
     if lane["history"] == single["history"] and lane["metrics"] == single["metrics"]:

@@ -97,7 +97,7 @@ def override(key: str, value: object) -> str:
 
 def text(value: str) -> object:
     """A text for `override` that is never read as a number, as true or as null."""
-    return _Text(value) if OTHER.fullmatch(value) and not re.fullmatch(r"[1-9]\d*", value) else value
+    return _Text(value) if OTHER.fullmatch(value) else value
 
 
 class _Text(str):

@@ -38,8 +38,8 @@ null '' true false 0 -1 1 2 0.5 -0.0 1.0 8.5 nan inf -inf 1e400 1e39 1e-400 1e9 
 99999999999999999999999 -99999999999999999999999 [] [1] [true,8] [8,[8]] [null] [1e400] {} {a:1} {a:{b:[1]}} {name:sgd}
 [{a:1}] text größe 日本 "a=b" "it's" a$b \\ * a/b ../../x ~ a,b, ${nope} ${lr} ${seed} ${epochs} ${oc.env:NOPE}
 ${oc.env:HOME} ${hydra:job.num} ${hpsearch.run_folder:} 1,2 a,b null,1 choice(1,2) choice() choice(a) range(3)
-range(5,5) range(1e9) range(0,1,0) interval(0,1) interval(1,0) interval(0.1,inf) tag(log,interval(0.1,1)) glob(*) glob(zz*)
-shuffle(1,2) sort(2,1) int(1.5) str(1) extend_list(1) none sgd adam svc default kfold
+range(5,5) range(1e9) range(0,1,0) interval(0,1) interval(1,0) interval(0.1,inf) tag(log,interval(0.1,1)) glob(*)
+glob(zz*) shuffle(1,2) sort(2,1) int(1.5) str(1) extend_list(1) none sgd adam svc default kfold
 """
 VALUES = [*WORDS.split(), "", "'a b'", "a\nb", "\x1b[31m", 300 * "x"]
 DOCUMENTS = [

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def test_the_claim_of_a_killed_process_is_free_at_once_though_a_forked_worker_li
     process.kill()
     process.wait()
     os.killpg(process.pid, 0)  # the worker
+    until = time.monotonic() + 5  # it may not have begun when its parent was killed
+    while not has_ended(tmp_path, token) and time.monotonic() < until:
+        time.sleep(0.01)
     assert has_ended(tmp_path, token) is True
     mine = Claim(tmp_path, shares=False)
     mine.release()

@@ -273,19 +273,18 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
         assert words in warnings
 
 
-def test_runs_of_several_versions_of_code_or_data_are_not_mixed_in_silence(tmp_path: Path) -> None:
+def test_runs_of_several_versions_of_data_are_not_mixed_in_silence(tmp_path: Path) -> None:
     marks: list[dict[str, Any]] = [
-        {"data": "a", "code": {"my_parts": "b"}},
+        {"data": "a"},
         {},
-        {"data": "c", "code": {"my_parts": "d"}},
+        {"data": "c"},
     ]
     entries = seeds(HIGH[:3])
     for one, mark in zip(entries, marks, strict=True):
         one["environment"] |= mark
     warnings = analysis.read([sweep(tmp_path / "s", entries)]).warnings
     mixed = "and means mix them: a command of all keys and seeds trains those of another version again."
-    for name in ("the code in my_parts", "the data set digits"):
-        assert f"The runs saw 2 versions of {name} (1, 1 runs), {mixed}" in warnings
+    assert f"The runs saw 2 versions of the data set digits (1, 1 runs), {mixed}" in warnings
 
 
 def test_no_dropout_is_not_the_edge_of_a_range(tmp_path: Path) -> None:
