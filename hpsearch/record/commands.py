@@ -68,7 +68,8 @@ def resume_command(cfg: Any, name: str) -> str:
     named = given_name or "${" not in str(cfg.get("name", "${"))  # the default has the time of the start
     first = flags(hydra)
     given = [line for line in lines if line not in (*first, "hydra.mode=MULTIRUN")]
-    return command("-m", *first, *given, *([] if named else [override("name", text(name))]))
+    plain = re.fullmatch(r"[1-9]\d*", name)  # a whole number becomes the same text again
+    return command("-m", *first, *given, *([] if named else [override("name", name if plain else text(name))]))
 
 
 def configuration_command(entries: list[Record]) -> str:
