@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +33,7 @@ def _collect(thing: Any, texts: dict[int, str]) -> None:
             _collect(base, texts)
     for function in _functions(thing):
         for name in _names(function.__code__):
-            value = function.__globals__.get(name, sys.modules.get(name))  # also of an import inside
+            value = function.__globals__.get(name)
             if isinstance(value, PLAIN) and name in function.__globals__:
                 texts[hash((id(function), name))] = f"{name}={value!r}"
             else:

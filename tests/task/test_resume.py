@@ -62,12 +62,12 @@ def asked(run: Run, sweep: Path) -> list[type]:
 def test_a_run_is_trained_again_if_its_code_or_data_have_changed(
     module: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str
 ) -> None:
-    scaled = "from my_helper import scale\n    x = x * float(Path(__file__).with_name('my_rows.py').read_text())\n    "
-    text = PARTS.replace("import hpsearch", "import hpsearch\nfrom pathlib import Path")
+    scaled = "x = x * scale * float(Path(__file__).with_name('my_rows.py').read_text())\n    "
+    text = PARTS.replace("import hpsearch", "import hpsearch\nfrom pathlib import Path\nfrom my_helper import scale")
     text = text.replace("return x[y < classes]", f"{scaled}return x[y < classes]")
     texts = {"my_parts": text, "my_helper": "scale = 1.0\n", "my_rows": "1"}
-    for name, content in texts.items():
-        module(name, content)
+    for name in reversed(texts):
+        module(name, texts[name])
     sweep = tmp_path / "sweep"
     run = prepared(tmp_path, *CHOSEN)
     assert asked(run, sweep) == [Run]
