@@ -1,5 +1,6 @@
 """The part of a configuration that is the identity of a run: what its record keeps, and what names its folder."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,7 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     learning rate, which has become `lr`, and for a classifier every key that only nets read. A fingerprint stands for a
     file, and marks for the user's own code. Raises UsageError for a value that cannot be resolved.
     """
-    config: dict[str, Any] = {}
-    for key in cfg:
-        if key not in NOT_IDENTITY:
-            try:
-                value = cfg[key]
-                config[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-            except OmegaConfBaseException as error:
-                raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
+    config = _resolved(cfg)
     _check_names(config)
     if config["architecture"]["name"] in CLASSIFIERS:
         config = {key: config[key] for key in READS if key in config}
@@ -48,6 +42,23 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
         _leave_out(config, key, implied)
     config["data"].pop("root", None)
     config.get("optimizer", {}).pop("lr", None)
+    return config
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The keys of an identity with plain values."""
+    keys = [str(key) for key in cfg.keys() if key not in NOT_IDENTITY]  # noqa: SIM118  # keys() resolves nothing
+    if "hydra" not in cfg:  # whose part takes long
+        with suppress(OmegaConfBaseException):  # of a key that is named below
+            whole: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+            return {key: whole[key] for key in keys}
+    config: dict[str, Any] = {}
+    for key in keys:
+        try:
+            value = cfg[key]
+            config[key] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        except OmegaConfBaseException as error:
+            raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
     return config
 
 
