@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as on L
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("phase", "number"),
-    [("imports", signal.SIGINT), ("confirm", signal.SIGTERM), ("publish", signal.SIGKILL)],
+    [("confirm", signal.SIGTERM), ("publish", signal.SIGKILL)],
 )
 def test_a_command_ends_well_in_every_phase(tmp_path: Path, phase: str, number: int) -> None:
     assert faults_of(phase, number, tmp_path) == []
