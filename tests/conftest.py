@@ -26,7 +26,7 @@ from tests.cli import Cli
 ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("light", max_examples=10, deadline=None)
-settings.register_profile("deep", max_examples=70, deadline=None)
+settings.register_profile("deep", max_examples=50, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

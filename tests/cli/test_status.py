@@ -240,7 +240,7 @@ def test_a_running_search_tells_which_process_has_its_trials_and_a_killed_one_th
         time.sleep(0.1)
     running = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert running.startswith("multirun/s: 0 of 50 trials ended, time left unknown, begun ")
-    worker = rf"{re.escape(os.uname().nodename)}:{process.pid}:\w{8}"
+    worker = rf"{re.escape(os.uname().nodename)}:{process.pid}:\w{{8}}"
     assert re.search(rf"in training  2 trials by process {worker}\n", running)
     process.kill()
     process.communicate()

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as on L
     [("confirm", signal.SIGTERM), ("publish", signal.SIGKILL)],
 )
 def test_a_command_ends_well_in_every_phase(tmp_path: Path, phase: str, number: int) -> None:
-    assert faults_of(phase, number, tmp_path) == []
+    assert faults_of(tmp_path, phase, number) == []
 
 
 @pytest.mark.slow
@@ -28,6 +29,7 @@ def test_training_outlives_a_pipe_that_closes_and_a_terminal_that_hangs_up_under
     )
     command = command.replace("seed=range(3)", "'seed=range(3)'")
     process = subprocess.Popen(["bash", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    time.sleep(1)  # until it has set the trap
     process.send_signal(signal.SIGHUP)
     out, _ = process.communicate(timeout=60)
     assert out.splitlines()[-1] == "1"
