@@ -26,7 +26,7 @@ from tests.cli import Cli
 ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("light", max_examples=10, deadline=None)
-settings.register_profile("deep", max_examples=50, deadline=None)
+settings.register_profile("deep", max_examples=40, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.option.markexpr == "not slow":
+    if config.option.markexpr == "not slow and not long":
         terminalreporter.write_line("without the slow tests, which python -m pytest -n auto -m slow runs")
 
 

@@ -19,7 +19,7 @@ from hpsearch.record import claim
 
 WORKER = "worker"  # user attribute of a trial: the claim of the process that evaluates it
 LEASE_SECONDS = 60.0
-BEAT_SECONDS = 15.0
+BEAT_SECONDS = 5.0
 
 Beats = Mapping[int, str]  # trial id -> the time of its last heartbeat
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from benchmarks.suites.drivers import searched
 from tests.cli import TINY, Cli, records
 from tests.cli.test_search import trials
 from tests.postgres import cluster, programs
@@ -162,11 +161,3 @@ def test_two_processes_share_a_study_on_postgresql_and_no_point_is_evaluated_twi
     written = [path for path in (tmp_path / "multirun").rglob("*") if path.is_file()]
     assert not [path for path in written if secret.encode() in path.read_bytes()]
     assert secret not in "".join(text for pair in said for text in pair)
-
-
-@pytest.mark.skipif(programs() is None, reason="no PostgreSQL server")
-def test_drivers_on_one_study_lose_and_double_no_trial_also_if_two_are_killed(tmp_path: Path) -> None:
-    with cluster(tmp_path) as url:
-        found = searched(url, trials=30, number=3, killed=2)
-    assert found.faults == []
-    assert sum(found.by) == 30

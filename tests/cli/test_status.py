@@ -206,7 +206,7 @@ def watch(folder: Path, name: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.slow
 def test_a_running_grid_is_watched_to_its_end(tmp_path: Path) -> None:
-    process = start(tmp_path, "-m", *TINY, "seed=range(6)", "epochs=400", "hydra.launcher.lanes=1", "name=grid")
+    process = start(tmp_path, "-m", *TINY, "seed=range(6)", "epochs=300", "hydra.launcher.lanes=1", "name=grid")
     wait_for_records(tmp_path / "multirun" / "grid", 1, process)
     out, err = watch(tmp_path, "grid").communicate(timeout=120)
     process.communicate()

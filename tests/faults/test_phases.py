@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.phases import GRID, faults_of
+from tests.faults.phases import GRID, PHASES, SIGNALS, faults_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as on Linux")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("phase", "number"),
-    [("confirm", signal.SIGTERM), ("publish", signal.SIGKILL)],
-)
+def test_a_command_ends_well_while_it_confirms(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, "confirm", signal.SIGTERM) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("phase", PHASES)
 def test_a_command_ends_well_in_every_phase(tmp_path: Path, phase: str, number: int) -> None:
     assert faults_of(tmp_path, phase, number) == []
 

@@ -157,7 +157,7 @@ DEADLY = [
     (Deadly, "its process was ended by SIGABRT", "in epoch"),
     (Exits, "its process ended with exit code 3", ""),
     (Crashes, "its process was ended by SIGSEGV", "in epoch"),
-    (Hangs, "no answer in hydra.launcher.timeout=0.8 s", "in epoch"),
+    (Hangs, "no answer in hydra.launcher.timeout=0.5 s", "in epoch"),
     (Quits, "sys.exit(5) was called", "in epoch"),
 ]
 
@@ -171,7 +171,7 @@ def test_a_run_that_ends_its_process_fails_alone(
     source = Listed(THESE, one, lambda index, history: False, trainer)
     innocent = [replace(ready(each, other, Weighing), stack_key=("other", CPU)) for each in THESE[:3]]
     source._runs = [*source._runs, *enumerate(innocent, start=9)]  # beside it on its worker
-    open_pool = partial(pool.MachinePool, given=pool.Processes(timeout=0.8))
+    open_pool = partial(pool.MachinePool, given=pool.Processes(timeout=0.5))
     results = dict(scheduler.train(source, 12, open_pool=open_pool))
     bad = results.pop(4)
     assert str(bad) == reason
