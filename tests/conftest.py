@@ -26,7 +26,7 @@ from tests.cli import Cli
 ROOT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("light", max_examples=10, deadline=None)
-settings.register_profile("deep", max_examples=40, deadline=None)
+settings.register_profile("deep", max_examples=25, deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,8 +49,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _runs_slow(config: pytest.Config) -> bool:
-    """True for ``-m slow``."""
-    return bool(config.option.markexpr == "slow")
+    """True for ``-m slow`` and ``-m "slow and not long"``."""
+    return str(config.option.markexpr).startswith("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ ONE_CYCLE = {"warmup": 0.3, "start": 0.04, "final": 0.0}
 
 
 def examples(deep: int, **options: Any) -> settings:
-    """The settings of a property: 40 % of `deep` examples in the slow run, 10 % in the plain one."""
+    """The settings of a property: 25 % of `deep` examples in the slow run, 10 % in the plain one."""
     return settings(max_examples=deep * settings().max_examples // 100, **options)
 
 

@@ -96,6 +96,7 @@ def test_a_grid_its_confirmation_and_a_search_know_the_parts(cli: Cli) -> None:
     assert len(sweep_of(cli, "basic", "hydra/launcher=basic", both, "seed=0")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_another_process_knows_the_parts(cli: Cli, parts: Path) -> None:
     def command(*arguments: str) -> None:

@@ -333,6 +333,7 @@ def test_a_task_that_never_began_is_told_in_a_line(cli: Cli) -> None:
     assert (cli.multirun / "s" / "tasks" / "0" / "processes.log").read_text() == "no module\n"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread", "stopped_at_the_end")
 def test_two_tasks_search_on_one_study(cli: Cli) -> None:

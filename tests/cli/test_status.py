@@ -204,6 +204,7 @@ def watch(folder: Path, name: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_running_grid_is_watched_to_its_end(tmp_path: Path) -> None:
     process = start(tmp_path, "-m", *TINY, "seed=range(6)", "epochs=300", "hydra.launcher.lanes=1", "name=grid")

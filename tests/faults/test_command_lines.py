@@ -10,6 +10,7 @@ from tests.faults.command_lines import BASE, LAST, odd_command_line, verdict_of
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="commands run in forks")]
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(odd_command_line())
 def test_an_odd_command_line_ends_in_a_line(arguments: list[str]) -> None:

@@ -129,7 +129,9 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     return alone(tmp_path_factory.mktemp("long"), *LONG[:-1])
 
 
-@pytest.mark.parametrize("fault", ["an actor is killed, then a node is removed", "an actor hangs"])
+@pytest.mark.parametrize(
+    "fault", ["an actor is killed, then a node is removed", pytest.param("an actor hangs", marks=pytest.mark.long)]
+)
 def test_a_sweep_survives(nodes: Nodes, tmp_path: Path, long: dict[str, Record], fault: str) -> None:
     sweep = Sweep(tmp_path, *LONG, *on(nodes, "hydra.launcher.timeout=4"))
     sweep.trains_on(nodes)
@@ -163,6 +165,7 @@ def test_ctrl_c_ends_the_epoch_and_the_actors(nodes: Nodes, tmp_path: Path) -> N
     wait_for(lambda: not nodes.actors())
 
 
+@pytest.mark.long
 def test_a_search_prunes_on_several_nodes_as_on_one(nodes: Nodes, tmp_path: Path) -> None:
     space = ("lr=tag(log, interval(0.001, 0.5))", "hydra/sweeper=hpsearch", "hydra.sweeper.n_trials=9", "epochs=9")
     halving = (
@@ -178,6 +181,7 @@ def test_a_search_prunes_on_several_nodes_as_on_one(nodes: Nodes, tmp_path: Path
     assert there == alone(tmp_path, *chosen)
 
 
+@pytest.mark.long
 def test_parts_of_a_plugin_travel_with_the_runs(nodes: Nodes, tmp_path: Path, module: Write) -> None:
     from tests.plugin_parts import PARTS
 
