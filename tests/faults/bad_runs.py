@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from hpsearch.components.registry import register
 
-SORT, LR = os.environ.get("FATAL_SORT"), float(os.environ.get("FATAL_LR", "nan"))
 FATAL = {
     "nan": lambda: None,
     "raise": lambda: 1 / 0,
@@ -36,8 +35,9 @@ class Fatal:
     kind = "fatal"
 
     def values(self, lr, step):
-        if SORT and step[0] > 1 and np.isclose(lr, LR).any():
-            FATAL[SORT]()
+        sort = os.environ.get("FATAL_SORT")  # here, because a value of the module would make it another run
+        if sort and step[0] > 1 and np.isclose(lr, float(os.environ["FATAL_LR"])).any():
+            FATAL[sort]()
             lr = lr * np.nan
         return {"lr": lr}
 
