@@ -12,12 +12,12 @@ from hpsearch.cli.command_line import not_swept
 from hpsearch.cli.compose import Composer
 from hpsearch.cli.task_function import overrides_of, typed_lines
 from hpsearch.errors import UsageError, require, typed
+from hpsearch.record.multirun import is_searched
 from hpsearch.task.config import read
 from hpsearch.task.faults import Faults
 from hpsearch.task.identity import NOT_IDENTITY
 from hpsearch.task.prepare import prepare
 
-BASIC = ".BasicSweeper"  # Hydra's own
 FOLDER = "${hpsearch.run_folder:}"
 OF_A_SWEEP = (
     "hydra.sweeper.",
@@ -81,14 +81,14 @@ def check_sweep(config: DictConfig) -> None:
     if "?" in str(Path(config.hydra.sweep.dir).parent):
         faults.append(f"hydra.sweep.dir={config.hydra.sweep.dir}: must have no ? in the folder that holds the database")
     _raise(faults)
-    if sweeper_cfg._target_.endswith(BASIC):
+    if not is_searched(config):
         _check_grid(config)
 
 
 def check_retrain(config: DictConfig) -> None:
     """Raise UsageError for values of ``retrain=`` that the first job of a grid could not have."""
     running, sweeper_cfg = GlobalHydra.instance(), config.hydra.sweeper
-    if config.retrain and running.is_initialized() and sweeper_cfg._target_.endswith(BASIC):
+    if config.retrain and running.is_initialized() and not is_searched(config):
         loader, faults = running.config_loader(), Faults()
         job = next(iter(grid.job_lines(sweeper_cfg.params or {}, typed_lines(config.hydra, "task"), loader)))
         lines = [*job, *confirm.changes_of(config)]

@@ -6,6 +6,7 @@ It lies in an environment variable, and the configuration refers to that.
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -14,6 +15,7 @@ from hpsearch.passwords import has_password, remember
 
 STORAGE = "HPSEARCH_STORAGE"  # environment variable: the storage's URL
 REFERENCE = f"${{oc.env:{STORAGE}}}"
+FILE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(.+)")  # of a relative path
 TYPED = re.compile(r"(\+*hydra\.sweeper\.storage=)(.*)", re.DOTALL)
 
 
@@ -30,6 +32,12 @@ def _hidden(argument: str) -> str:
     remember(url)
     os.environ[STORAGE] = url
     return f"{typed[1]}'{REFERENCE}'"
+
+
+def absolute(url: str) -> str:
+    """The URL with the whole path of its file, if it is one, for a process that works in another folder."""
+    found = FILE.fullmatch(url)
+    return f"{found[1]}{Path(found[2]).absolute()}" if found else url
 
 
 def hide(config: DictConfig) -> None:

@@ -7,7 +7,6 @@ Long, because grid, search and plan of one command share its settings.
 """
 
 import os
-import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -90,7 +89,7 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Raises UsageError before anything trains, SweepError if trials have failed; HydraException in their place for
         a foreign task."""
-        os.environ[STORAGE] = _absolute(self.url)  # because a job may run in another folder
+        os.environ[STORAGE] = storage_url.absolute(self.url)  # because a job may run in another folder
         if self.ours:  # the results follow
             return self._sweep(arguments)
         from hpsearch.cli import foreign
@@ -371,9 +370,3 @@ def _check_objective(objective: str, run: "Run") -> None:
         require(loss, "hydra.sweeper.objective", objective, f"another one: {name} has no probabilities and no loss")
         must = f"another one: {name} is no net, whose parameters are counted"
         require(objective != "parameters", "hydra.sweeper.objective", objective, must)
-
-
-def _absolute(url: str) -> str:
-    """The URL of a storage with the whole path of its file, if it is one."""
-    found = re.fullmatch(r"sqlite:///(?!/|:memory:|file:)(.+)", url)
-    return f"sqlite:///{Path(found[1]).absolute()}" if found else url

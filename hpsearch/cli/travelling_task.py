@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hpsearch.cli import task_function
-from hpsearch.cli.storage_url import STORAGE
+from hpsearch.cli.storage_url import STORAGE, absolute
 from hpsearch.passwords import remember
 
 OWN = "hpsearch."  # launchers that train here, or hand the URL on by themselves
@@ -30,8 +30,4 @@ def for_launcher(target: str, url: str) -> Any:
     """The task function for the launcher of this ``_target_``."""
     if target.startswith(OWN) or WRITES in target:
         return task_function.run
-    from hpsearch.search.storage import file_of, parsed_url
-
-    parsed = parsed_url(url)
-    file = parsed and file_of(parsed)
-    return TravellingTask(url if file is None else f"sqlite:///{file.absolute()}")
+    return TravellingTask(absolute(url))

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from hpsearch.cli.task_function import typed_lines
 from hpsearch.errors import UsageError, require
 from hpsearch.record.file import links_out, read_plain
 from hpsearch.record.multirun import LARGEST_YAML
@@ -61,8 +62,7 @@ def check(config: DictConfig) -> None:
     """Raise UsageError if a configuration names code, or places outside its sweep, that were not typed."""
     modules = config.get("plugins") or []
     hydra = config.hydra
-    lines: Any = OmegaConf.to_container(hydra.overrides.hydra, resolve=False)
-    typed = [line.lstrip("+").partition("=")[0] for line in lines]
+    typed = [line.lstrip("+").partition("=")[0] for line in typed_lines(hydra, "hydra")]
     named = hydra.sweeper.get("custom_search_space")
     module = str(named).rpartition(".")[0]
     must = f"typed on the command line, or a function of a plugin that plugins=[…] names: it imports {module or named}"

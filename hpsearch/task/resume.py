@@ -1,6 +1,6 @@
 """No run is trained twice: a run with a record is done, and a run that is asked for twice waits for the first.
 
-A record of other data or of other code of the user's is not the run's: the run is trained anew, which a line says.
+A record of other data is not the run's: the run is trained anew, which a line says.
 """
 
 from collections import Counter
