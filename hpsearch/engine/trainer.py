@@ -118,11 +118,11 @@ class StackTrainer:
         try:
             with no_exit():
                 test(lanes, self._spec, [results[lane.index] for lane in lanes])
+            return {}
         except Exception as error:  # the failure of a run is its own
             if len(lanes) == 1:
                 return {lanes[0].index: error}
-            return {index: each for lane in lanes for index, each in self._test([lane], results).items()}
-        return {}
+        return {index: each for lane in lanes for index, each in self._test([lane], results).items()}
 
     def _build_stacks(self, lanes: list[Lane], count: int) -> None:
         """Share lanes out to `count` stacks, those with optimizers of one kind side by side."""

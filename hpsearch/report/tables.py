@@ -176,7 +176,7 @@ def _for_markdown(cell: str) -> str:
 
 def _styled(shown: Display, target: str, bold: str) -> Any:  # a Styler, whose import takes a tenth of a second
     style = shown.cells.style.hide(axis=0).format(escape=target).format_index(escape=target, axis=1)
-    return style.apply(lambda frame: shown.bold.replace({True: bold, False: ""}), axis=None)
+    return style.apply(lambda frame: shown.bold.map(lambda is_bold: bold if is_bold else ""), axis=None)
 
 
 def latex(shown: Display) -> str:

@@ -1,6 +1,7 @@
 """This process as a worker. It trains when its results are read."""
 
 import sys
+import traceback
 from collections.abc import Collection, Hashable, Sequence
 from time import monotonic
 
@@ -27,6 +28,12 @@ class LocalWorker:
         self._entering, self._resting = entering, resting
 
     def round(self) -> Round:
+        answer = self._round()
+        for _, error in answer.raised:
+            traceback.clear_frames(error.__traceback__)  # their variables hold the tensors of a stack that did not fit
+        return answer
+
+    def _round(self) -> Round:
         answer = Round()
         for stack, new_trainer, runs in self._entering:
             try:

@@ -39,7 +39,8 @@ class ProcessWorker(RemoteWorker):
     in which it must answer. checkpoint: as of `LocalWorker`.
 
     A process of one thread is forked and has the data sets of this one. Neither CUDA nor OpenMP's threads outlive a
-    fork, so that one with a device or with more threads is spawned and loads them.
+    fork, so that one with a device or with more threads is spawned and loads them; so is any once this process has
+    used CUDA.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class ProcessWorker(RemoteWorker):
     def _start(self) -> None:
         self._overdue = False
         self._traceback = tempfile.TemporaryFile()  # noqa: SIM115  # of a crash; open as long as the process
-        forks = self._threads == 1 and self._device is None
+        forks = self._threads == 1 and self._device is None and not torch.cuda.is_initialized()
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, theirs = context.Pipe()
         other_end = self.connection if forks else None

@@ -56,6 +56,13 @@ def raw(root: Path) -> Path:
     return root / "MNIST" / "raw"
 
 
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_files_and_classes_are_torchvisions(name: str) -> None:
+    dataset = getattr(mnist_archives.torchvision_datasets(), name)
+    assert [f"{file}.gz" for file in mnist_archives.UNPACKED[name]] == [archive for archive, _ in dataset.resources]
+    assert mnist_archives.CLASSES[name] == tuple(label.partition(" - ")[0] for label in dataset.classes)
+
+
 def test_a_missing_set_is_downloaded_once_verified_and_unpacked(server: Path, tmp_path: Path) -> None:
     x, y, x_test, y_test = mnist_archives.load("MNIST", tmp_path / "data")
     assert (x.shape, y.shape, x_test.shape, y_test.shape) == ((20, 28, 28), (20,), (10, 28, 28), (10,))

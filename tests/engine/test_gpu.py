@@ -1,15 +1,19 @@
 """On a CUDA device: ``python -m pytest -m gpu``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from hpsearch.engine import randomness, stack
+from hpsearch.engine.checkpoint import Checkpoint
 from hpsearch.engine.spec import LaneSpec
+from hpsearch.engine.trainer import StackTrainer
 from hpsearch.record.file import load_record
 from hpsearch.record.folders import run_folders
 from tests.cli import TINY, Cli
+from tests.engine.test_checkpoint import interrupted
 from tests.programs import assert_same, dataset, program, run, train
 
 pytestmark = pytest.mark.gpu
@@ -24,7 +28,7 @@ def some_runs(first_seed: int = 0) -> list[LaneSpec]:
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalization: str) -> None:
-    on = program(DATA, (64, 64), 64, normalization, device="cuda")
+    on = program(DATA, (64, 64), 64, normalization, device="cuda:0")
     first = train(some_runs(), on, lane_count=8)
     others = train([some_runs()[0], *some_runs(100)[1:]], on, lane_count=8)
     assert_same(first[0], others[0])
@@ -32,8 +36,8 @@ def test_a_lane_does_not_depend_on_its_neighbours_at_equal_lane_count(normalizat
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 def test_cpu_and_cuda_agree(normalization: str) -> None:
+    there = train(some_runs(), program(DATA, (64, 64), 64, normalization, device="cuda:0"), lane_count=3)
     here = train(some_runs(), program(DATA, (64, 64), 64, normalization), lane_count=8)
-    there = train(some_runs(), program(DATA, (64, 64), 64, normalization, device="cuda"), lane_count=3)
     for cpu, cuda in zip(here, there, strict=True):
         assert cuda.history.train_loss == pytest.approx(cpu.history.train_loss, rel=1e-3)
         assert cuda.history.val_metric == pytest.approx(cpu.history.val_metric, abs=0.02)
@@ -44,7 +48,7 @@ def test_cpu_and_cuda_agree(normalization: str) -> None:
 def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
     normalization: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on = program(DATA, (64, 64), 64, normalization, device="cuda", dtype=dtype)
+    on = program(DATA, (64, 64), 64, normalization, device="cuda:0", dtype=dtype)
     recorded = train(some_runs(), on, lane_count=8)
     monkeypatch.setattr(stack, "graphed", lambda function, device: function)
     for one, other in zip(recorded, train(some_runs(), on, lane_count=8), strict=True):
@@ -55,7 +59,7 @@ def test_a_recorded_step_gives_the_bits_of_one_that_is_not(
 def test_one_kernel_a_step_trains_as_pytorchs_operations_do(
     normalization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on = program(DATA, (64, 64), 64, normalization, device="cuda")
+    on = program(DATA, (64, 64), 64, normalization, device="cuda:0")
     fused = train(some_runs(), on, lane_count=8)
     monkeypatch.setattr(stack, "fused", lambda optimizer, device: optimizer.update)
     for one, other in zip(fused, train(some_runs(), on, lane_count=8), strict=True):
@@ -63,11 +67,36 @@ def test_one_kernel_a_step_trains_as_pytorchs_operations_do(
 
 
 def test_a_lane_does_not_depend_on_what_is_pruned_and_refilled_beside_it() -> None:
-    on = program(DATA, (64, 64), 64, device="cuda")
+    on = program(DATA, (64, 64), 64, device="cuda:0")
     calm = train([run(seed, epochs=6, lr=1e-3) for seed in range(4)], on, lane_count=4)
     these = [run(seed, epochs=6 if seed == 0 else 2, lr=1e-3) for seed in range(12)]
     refilled = train(these, on, lane_count=4, prune=lambda index, history: index % 3 == 1)
     assert calm[0].history.train_loss == pytest.approx(refilled[0].history.train_loss, rel=1e-3)
+
+
+def test_a_stack_that_does_not_fit_trains_in_fewer_lanes() -> None:
+    on = program(DATA, (4096, 4096), 64, device="cuda:0")  # 68 MB of weights a lane
+    few = train([run(seed, optimizer="adam", lr=1e-4) for seed in range(2)], on, lane_count=2)
+    torch.cuda.empty_cache()
+    device = torch.cuda.get_device_properties(0)
+    held = torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction((held + 3e9) / device.total_memory)
+    try:
+        these = [run(seed, optimizer="adam", lr=1e-4) for seed in range(16)]
+        many = train(these, on, lane_count=16, start=StackTrainer)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert max(result.lanes for result in many) < 16
+    for one, other in zip(few, many[:2], strict=True):
+        assert one.history.train_loss == pytest.approx(other.history.train_loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_goes_on_from_its_checkpoint_with_its_bits(optimizer: str, tmp_path: Path) -> None:
+    on, alone = program(DATA, (64, 64), 64, "batch", device="cuda:0"), run(optimizer=optimizer, lr=1e-3, epochs=5)
+    going_on = replace(alone, checkpoint=Checkpoint(tmp_path / "checkpoint.safetensors", "key"))
+    interrupted([going_on], on, 3)
+    assert_same(train([going_on], on, 1)[0], train([alone], on, 1)[0])
 
 
 def test_dropout_masks_are_the_same_bits_on_both() -> None:

@@ -1,11 +1,13 @@
 """Runs train in several processes as they do in one."""
 
+import gc
 import os
 import pickle
 import signal
 import sys
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -202,6 +204,44 @@ def test_an_error_comes_from_another_process_with_its_reason_and_its_traceback()
 
 def _raise() -> Any:
     raise Unpicklable("one", "two")
+
+
+def test_a_stack_that_does_not_fit_gives_its_memory_back_at_once() -> None:
+    gc.disable()  # else it could be what frees it
+    try:
+        held = weakref.ref((filling := _Filling()).tensor)
+        worker = LocalWorker()
+        worker.ask_round([("stack", partial(_given, [filling]), [(0, None)])], [])
+        del filling
+        ((_, error),) = worker.round().raised
+        assert "in epoch" in "".join(traceback.format_exception(error))
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+class _Filling:
+    """A trainer whose epoch runs out of memory."""
+
+    def __init__(self) -> None:
+        self.tensor = torch.zeros(10)
+
+    def enter(self, index: int, spec: Any) -> None:
+        pass
+
+    def epoch(self, resting: Any = ()) -> Any:
+        used = self.tensor
+        raise torch.OutOfMemoryError(f"no room beside {len(used)} numbers")
+
+
+def _given(trainers: list[Any]) -> Any:
+    return trainers.pop()
+
+
+def test_after_cuda_was_used_here_a_process_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with closing(ProcessWorker()) as worker:
+        assert type(worker._process).__name__ == "SpawnProcess"
 
 
 def test_a_data_set_is_not_sent_to_another_process_but_found_there() -> None:

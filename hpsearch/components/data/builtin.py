@@ -23,7 +23,7 @@ from hpsearch.components.target import Classes
 from hpsearch.errors import require
 
 DIGITS = "sklearn/datasets/data/digits.csv.gz"  # read directly, because importing scikit-learn takes two seconds
-TEN = Classes(tuple("0123456789"))
+TEN = Classes(mnist_archives.CLASSES["MNIST"])
 
 
 def hold_out(y: np.ndarray, key: str, size: int, seed: int) -> tuple[Indices, Indices]:
@@ -43,9 +43,8 @@ def torchvision_set(dataset: str, root: str, validation: int, split_seed: int) -
     x = np.concatenate([train_x.numpy(), test_x.numpy()])[:, None]
     y = np.concatenate([train_y.numpy(), test_y.numpy()]).astype(np.int64)
     rest, drawn = hold_out(y[: len(train_y)], "validation", validation, split_seed)
-    names = [name.partition(" - ")[0] for name in getattr(mnist_archives.torchvision_datasets(), dataset).classes]
     parts = rest, drawn, np.arange(len(train_y), len(y))
-    return Raw(x, y, Classes(tuple(names)), test_rows=len(test_y), parts=parts)
+    return Raw(x, y, Classes(mnist_archives.CLASSES[dataset]), test_rows=len(test_y), parts=parts)
 
 
 def digits(validation: int, test: int, split_seed: int) -> Raw:
