@@ -14,8 +14,8 @@ SEARCH = ("-m", *TINY, "epochs=300", "hydra/sweeper=hpsearch", "hydra/sweeper/pr
 PHASES = {  # of a command: the text after whose line it has begun, or the seconds, and the command
     "start": (0.1, QUICK),
     "imports": (0.8, QUICK),
-    "training": ("epoch", LONG),
-    "pruning": ("epoch", (*SEARCH, "hydra.sweeper.n_trials=60", "report=false")),
+    "training": ("in training", LONG),
+    "pruning": ("in training", (*SEARCH, "hydra.sweeper.n_trials=60", "report=false")),
     "confirm": ("the winner again", (*QUICK, "confirm=4")),
     "report": ("a row per run", GRID),
     "publish": ("report: ", GRID),
@@ -39,7 +39,9 @@ def signalled(folder: Path, phase: str, number: int) -> Ended:
 
 def _read_until(stream: IO[str], text: str) -> str:
     lines = ""
-    while text not in lines and (line := stream.readline()):
+    while text not in lines:
+        line = stream.readline()
+        assert line, f"{text!r} is not in {lines!r}"
         lines += line
     return lines
 
