@@ -22,7 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli import interrupt, mixing, task_function
-from hpsearch.cli.compose import Composer, set_number, task_part
+from hpsearch.cli.compose import Composer, ValidatingLater, set_number, task_part
 from hpsearch.cli.task_function import failure, overrides_of, typed_lines
 from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, SweepError, reason_of, require
@@ -75,7 +75,7 @@ class StackedLauncher(Launcher):
             self.check()
             _check_job_settings(config)
             self.composer = Composer(hydra_context.config_loader)
-            hydra_context.config_loader = self.composer  # the sweeper validates each job by composing it
+            hydra_context.config_loader = ValidatingLater(hydra_context.config_loader)
             self._has_callbacks = len(config.hydra.callbacks) > 1  # than ours, which has none for a stacked run
 
     def check(self) -> None:

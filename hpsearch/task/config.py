@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
+from types import SimpleNamespace
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -26,7 +27,7 @@ from hpsearch.components.split import SPLITS
 from hpsearch.errors import UsageError, require, typed
 from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.faults import Faults
-from hpsearch.task.identity import NOT_IDENTITY, identity, located
+from hpsearch.task.identity import NOT_IDENTITY, identity_of, located, resolved
 
 Group = dict[str, Any]
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -113,9 +114,10 @@ class Settings:
 def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     """The settings of a configuration; its faults go to `faults`. Raises UsageError as `identity`."""
     check_keys(cfg)
-    config = identity(cfg)
+    values = resolved(cfg, also=("device", "weights", "checkpoint"))
+    given, config = SimpleNamespace(**values), identity_of(values)
     check_values(config)
-    data, split = located(cfg, config, "data"), located(cfg, config, "split")
+    data, split = located(values, config, "data"), located(values, config, "split")
     preprocessing = config.get("preprocessing", DEFAULT)
     faults.build("split", SPLITS, split)
     faults.build("preprocessing", PREPROCESSINGS, preprocessing, bind=True)
@@ -132,44 +134,44 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
         ("mc_dropout", 0, MOST_PASSES + 1, f"at least 0 and at most {MOST_PASSES:,}"),
     ):
         with faults:
-            require(low <= cfg[key] < high, key, cfg[key], must)
+            require(low <= values[key] < high, key, values[key], must)
     with faults:
-        require(cfg.clip is None or 0 < cfg.clip < math.inf, "clip", cfg.clip, "a norm above 0, or null")
+        require(given.clip is None or 0 < given.clip < math.inf, "clip", given.clip, "a norm above 0, or null")
     with faults:
-        require(cfg.patience is None or cfg.patience >= 1, "patience", cfg.patience, "at least 1 epoch, or null")
+        require(given.patience is None or given.patience >= 1, "patience", given.patience, "at least 1 epoch, or null")
     with faults:
-        require(cfg.class_weights in (None, "balanced"), "class_weights", cfg.class_weights, "balanced or null")
+        require(given.class_weights in (None, "balanced"), "class_weights", given.class_weights, "balanced or null")
     with faults:
-        require(cfg.checkpoint is None or cfg.checkpoint >= 0, "checkpoint", cfg.checkpoint, "seconds, or null")
+        require(given.checkpoint is None or given.checkpoint >= 0, "checkpoint", given.checkpoint, "seconds, or null")
     with faults:
-        require(cfg.weights in WEIGHTS, "weights", cfg.weights, f"one of {', '.join(WEIGHTS)}")
+        require(given.weights in WEIGHTS, "weights", given.weights, f"one of {', '.join(WEIGHTS)}")
     optimizer = faults.build("optimizer", OPTIMIZERS, config["optimizer"])
     with faults:
         decays = optimizer is None or (is_dataclass(optimizer) and hasattr(optimizer, "weight_decay"))
         must = f"true for optimizer={config['optimizer']['name']}, which has no weight_decay"
-        require(cfg.decay_biases or decays, "decay_biases", "false", must)
+        require(given.decay_biases or decays, "decay_biases", "false", must)
     with faults:
         require(config["precision"] in PRECISIONS, "precision", config["precision"], f"one of {', '.join(PRECISIONS)}")
     with faults:
-        kind, _, number = cfg.device.partition(":")
-        known = cfg.device in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())
-        require(known, "device", cfg.device, "auto, cpu, cuda or cuda:N")
+        kind, _, number = given.device.partition(":")
+        known = given.device in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())
+        require(known, "device", given.device, "auto, cpu, cuda or cuda:N")
     architecture = faults.build("architecture", ARCHITECTURES, config["architecture"])
     with faults:
-        check_layers(architecture, config, cfg.lanes_together)
+        check_layers(architecture, config, given.lanes_together)
     return Settings(
         config,
         overrides,
         data,
         split,
         preprocessing,
-        cfg.device,
+        given.device,
         architecture,
         optimizer,
         faults.build("schedule", SCHEDULES, config["schedule"]),
         faults.build("dropout", {config["dropout"]["name"]: dropout}, config["dropout"]),
-        faults.build("augmentation", AUGMENTATIONS, cfg.augmentation),
-        cfg.weights,
+        faults.build("augmentation", AUGMENTATIONS, given.augmentation),
+        given.weights,
     )
 
 

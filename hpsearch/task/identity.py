@@ -1,6 +1,8 @@
 """The part of a configuration that is the identity of a run: what its record keeps, and what names its folder."""
 
+from collections.abc import Collection
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,12 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     learning rate, which has become `lr`, and for a classifier every key that only nets read. A fingerprint stands for a
     file, and marks for the user's own code. Raises UsageError for a value that cannot be resolved.
     """
-    config = _resolved(cfg)
+    return identity_of(resolved(cfg))
+
+
+def identity_of(values: dict[str, Any]) -> dict[str, Any]:
+    """`identity` of a configuration's `resolved` values."""
+    config = {key: deepcopy(value) for key, value in values.items() if key not in NOT_IDENTITY}
     _check_names(config)
     if config["architecture"]["name"] in CLASSIFIERS:
         config = {key: config[key] for key in READS if key in config}
@@ -45,9 +52,10 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
     return config
 
 
-def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """The keys of an identity with plain values."""
-    keys = [str(key) for key in cfg.keys() if key not in NOT_IDENTITY]  # noqa: SIM118  # keys() resolves nothing
+def resolved(cfg: DictConfig, also: Collection[str] = ()) -> dict[str, Any]:
+    """The keys of an identity, and some more, with plain values. Raises UsageError for one that cannot be resolved."""
+    left_out = {*NOT_IDENTITY} - {*also}
+    keys = [str(key) for key in cfg.keys() if key not in left_out]  # noqa: SIM118  # keys() resolves nothing
     if "hydra" not in cfg:  # whose part takes long
         with suppress(OmegaConfBaseException):  # of a key that is named below
             whole: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -84,14 +92,13 @@ def _code(config: dict[str, Any]) -> dict[str, str]:
     return {key: mark for key, mark in marks.items() if mark is not None}
 
 
-def located(cfg: DictConfig, config: dict[str, Any], group: str) -> dict[str, Any]:
-    """The options of a group in an identity, with the files and the folder that they lie in."""
-    options: dict[str, Any] = {}
-    for key in ("root", FILES[group]):
-        value = cfg[group].get(key)
-        options[key] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    there = {key: value for key, value in options.items() if value is not None}
-    return {**config.get(group, DEFAULT), **there}
+def located(values: dict[str, Any], config: dict[str, Any], group: str) -> dict[str, Any]:
+    """The options of a group in an identity, with the files and the folder that they lie in.
+
+    values: of the configuration, `resolved`.
+    """
+    there = {key: values[group].get(key) for key in ("root", FILES[group])}
+    return {**config.get(group, DEFAULT), **{key: value for key, value in there.items() if value is not None}}
 
 
 def _leave_out(config: dict[str, Any], key: str, implied: Any) -> None:

@@ -15,7 +15,7 @@ from hpsearch.errors import require
 from hpsearch.record.file import key_of
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.predictions import Predictions
-from hpsearch.task.identity import identity, located
+from hpsearch.task.identity import identity_of, located, resolved
 from hpsearch.task.net import Net
 
 SHOWN = 12  # rows that are shown as the most wrong
@@ -26,9 +26,10 @@ class DataOfRun:
 
     def __init__(self, cfg: DictConfig, key: str) -> None:
         """cfg: of the run. key: of its record. Raises UsageError if the data is not there, or has changed."""
-        config = identity(cfg)
+        values = resolved(cfg)
+        config = identity_of(values)
         require(key_of(config) == key, "data", config["data"]["name"], "as it was; its file has gone or has changed")
-        data, split = (located(cfg, config, group) for group in ("data", "split"))
+        data, split = (located(values, config, group) for group in ("data", "split"))
         self._arguments = arguments(data, split, config.get("preprocessing", DEFAULT), config["seed"])
 
     @property
