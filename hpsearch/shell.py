@@ -25,6 +25,11 @@ INTERRUPTED, TERMINATED = 130, 143
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. A class of its own: if a KeyboardInterrupt has left an `exec`, as of a dataclass, Python ends by SIGINT
+    in place of the exit code."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, or the terminal was closed."""
 
@@ -144,4 +149,4 @@ def _ignore_signals() -> None:
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:
-    return Terminated() if number in ENDING else KeyboardInterrupt()
+    return Terminated() if number in ENDING else Interrupted()

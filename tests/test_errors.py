@@ -2,6 +2,8 @@
 
 import ast
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,9 @@ def test_a_child_that_cannot_be_killed_is_asked_to_end(monkeypatch: pytest.Monke
     with shell.door():
         pass
     assert asked == ["terminate"]
+
+
+def test_ctrl_c_while_python_executes_a_text_has_its_exit_code() -> None:
+    interrupted = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    program = f"from hpsearch import shell\nwith shell.door():\n    exec({interrupted!r})"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 130

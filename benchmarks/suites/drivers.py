@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def searched(url: str, trials: int, number: int, killed: int = 0) -> Searched:
         owners = dict[str, int]()
         with closing(BulkStorage(url)) as storage:
             id = storage.study_id(name)
-            with _held(storage, id, number):
+            with _held(storage, id, number) if url.startswith("postgresql") else nullcontext():
                 running = [_start(folder, url, name, trials) for folder in folders]
                 owners |= {f"{os.uname().nodename}:{process.pid}": i for i, process in enumerate(running)}
             started = time.time()

@@ -13,9 +13,11 @@ from time import perf_counter
 
 from benchmarks.command import CHECKOUT
 from benchmarks.programs import ROOT
+from benchmarks.suites.drivers import DRIVERS, KILLED, searched
 from benchmarks.timing import Found, Options, Unmeasured, table
 from tests.faults import bad_runs, beside, damaged, disks, kills, phases
 from tests.faults.commands import run
+from tests.postgres import cluster, programs
 
 Round = Callable[[Path, int], list[str]]  # a folder of its own and a seed -> the faults, a line each
 
@@ -89,6 +91,10 @@ def _rows(folder: Path) -> Iterator[Row]:
     )
     yield Row("two grids on one folder", [partial(beside.two_grids, clean=grid)] * 20)
     yield Row("two searches on one study, some killed", [beside.two_searches] * 20)
+    yield Row("eight searches on one study in SQLite, two killed", [_eight_searches] * 10)
+    if programs() is not None:
+        with cluster(folder) as url:
+            yield Row("eight searches on one study in PostgreSQL, two killed", [partial(_eight_searches, url=url)] * 10)
     ways = [way for way in disks.WAYS if way not in disks.MOUNTED or disks.can_mount(folder / "mount")]
     cases = itertools.islice(itertools.cycle(itertools.product(ways, disks.COMMANDS)), 24)
     yield Row(
@@ -97,6 +103,7 @@ def _rows(folder: Path) -> Iterator[Row]:
     )
     yield Row("every leaf of a record replaced", [_replaced] * 3)
     yield Row("every file of a sweep cut off at 10 places", [_cut])
+    yield Row("250 odd command lines", [_odd_command_lines] * 8)
 
 
 def _bad_run(folder: Path, seed: int, sort: str, clean: dict[str, object]) -> list[str]:
@@ -105,6 +112,11 @@ def _bad_run(folder: Path, seed: int, sort: str, clean: dict[str, object]) -> li
 
 def _signalled(folder: Path, seed: int, phase: str, number: int) -> list[str]:
     return phases.faults_of(folder, phase, number)
+
+
+def _eight_searches(folder: Path, seed: int, url: str | None = None) -> list[str]:
+    url = url or f"sqlite:///{folder / 'study.db'}"
+    return searched(url, 200, DRIVERS, KILLED).faults
 
 
 def _on_a_disk(folder: Path, seed: int, way: str, command: str, clean: dict[str, object]) -> list[str]:
@@ -126,3 +138,23 @@ def _sweep(folder: Path) -> Path:
     if end.code:
         raise Unmeasured(f"failed: {end.err.strip().splitlines()[-1]}")
     return folder / "multirun" / "s"
+
+
+def _odd_command_lines(folder: Path, seed: int) -> list[str]:
+    """The verdicts on command lines that hypothesis makes of every key."""
+    import hypothesis  # late, because only this suite needs it
+    from hypothesis import HealthCheck, given, settings
+
+    from tests.faults.command_lines import odd_command_line, verdict_of
+
+    faults = []
+
+    @settings(max_examples=250, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis.seed(seed)
+    @given(odd_command_line())
+    def tried(arguments: list[str]) -> None:
+        if verdict := verdict_of(arguments):
+            faults.append(f"{arguments}: {verdict}")
+
+    tried()
+    return faults
