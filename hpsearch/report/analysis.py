@@ -12,6 +12,7 @@ from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.frame import Runs, gather
 from hpsearch.report import confirmation, retraining, tables, verdict_text
+from hpsearch.report.bounds import bounds
 from hpsearch.report.summary_table import summarise
 from hpsearch.report.verdict import Verdict, judge
 
@@ -54,19 +55,30 @@ class Findings:
 
 
 def read(
-    sweeps: Sequence[Path], rows: Sequence[str] = (), columns: str | None = None, spread: str = "seed_std"
+    sweeps: Sequence[Path],
+    rows: Sequence[str] = (),
+    columns: str | None = None,
+    spread: str = "seed_std",
+    margin: float | None = None,
 ) -> Findings:
-    """Read and judge sweeps. Raises UsageError for a folder without records and for a key that was not swept."""
+    """Read and judge sweeps. margin: the difference that does not matter, in percentage points or the metric's unit.
+    Raises UsageError for a folder without records and for a key that was not swept."""
     runs = read_runs(sweeps)
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     table = summarise(runs)
-    verdicts = judge(runs, table)
+    percent = runs.measure.unit == "%"
+    verdicts = judge(runs, table, margin / 100 if percent and margin is not None else margin)
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
-    paragraphs = [verdict_text.paragraph(verdict, runs) for verdict in verdicts]
+    said = [
+        (verdict_text.paragraph(verdict, runs), verdict_text.long_name(verdict, runs.swept)) for verdict in verdicts
+    ]
+    paragraphs = [line for lines in said for line in lines if line]
     paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
     paragraphs += retraining.paragraphs(sweeps, runs)
-    warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
+    within = bounds(sweeps)
+    doubts = (line for verdict in verdicts for line in verdict_text.warnings(runs, verdict, within))
+    warnings = list(dict.fromkeys(doubts))
     layout = tables.layout(table, runs, list(rows), columns, spread)
     if layout.spread != spread:
         warnings.append(f"--spread={spread}: only accuracy has it; ± is the {SPREADS[layout.spread]}.")
