@@ -61,6 +61,7 @@ def main() -> None:
         own = options.output is not None or not output.is_symlink()
         require(own, "--output", output, "given, because the folder for the report is a symbolic link")
         write.show(found, Console())
+        analysis.note_looks(found)
         with write_errors(output):
             write.write(found, output, winner_sections.sections(found))
         print(f"report: {output / 'index.html'}")

@@ -12,9 +12,10 @@ MOST = 4  # keys of a name in a sentence
 
 
 def short_keys(swept: list[str]) -> dict[str, str]:
-    """optimizer.weight_decay -> weight_decay, unless another key ends alike; a letter such as dropout.p says nothing."""
+    """optimizer.weight_decay -> weight_decay, unless another key ends alike; a letter, of dropout.p, is no name."""
     ends = Counter(key.rpartition(".")[2] for key in swept)
-    return {key: end if ends[end := key.rpartition(".")[2]] == 1 and len(end) > 2 else key for key in swept}
+    clear = {end for end, times in ends.items() if times == 1 and len(end) > 2}
+    return {key: end if (end := key.rpartition(".")[2]) in clear else key for key in swept}
 
 
 def short_name(row: "pd.Series[Any]", swept: list[str], beside: "pd.Series[Any] | None" = None) -> str:

@@ -11,13 +11,14 @@ import pandas as pd
 from hpsearch.formatting import MISSING, count, p_value
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
-from hpsearch.report import stats
+from hpsearch.report import sequential, stats
 from hpsearch.report.bounds import Bounds
+from hpsearch.report.edges import edges
 from hpsearch.report.environments import mixed
 from hpsearch.report.proportion import wilson
 from hpsearch.report.short_names import fits, short_keys, short_name
 from hpsearch.report.summary_table import best_first, label, text
-from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edges
+from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 
 SHOWN = 50  # comparisons in a table, the nearest on validation
 FEWEST_SEEDS = 5  # for a useful estimate of the spread
@@ -26,17 +27,19 @@ WINNER = "The winner"  # if its name is too long for a sentence
 SHARED = {"kfold": "folds", "seeded": "splits", "uci": "splits"}  # by the split: the parts that a seed each takes
 
 
-def explanation(measure: Measure) -> str:
-    """The words below a table of comparisons."""
+def explanation(measure: Measure, repeated: bool = False) -> str:
+    """The words below a table of comparisons. repeated: True if the sequential test speaks."""
+    test = "sequential two-sided sign-flip test" if repeated else "exact two-sided sign-flip test"
+    once = " Intervals, P(better) and the margins hold for one look, p for all of them." if repeated else ""
     unit = ", in percentage points" if measure.unit == "%" else ""
     better = "" if measure.maximize else " (below zero: the winner is better)"
     return (
         f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
-        "have (unpaired where they share none), with Student's 95 % interval. p: exact two-sided sign-flip test, "
+        f"have (unpaired where they share none), with Student's 95 % interval. p: {test}, "
         "corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. P(better): how "
         "often a new seed of the winner beats one of the other, with Wilson's 95 % interval. equal within: the "
         "smallest margin of equivalence, by two one-sided t-tests, at 95 % for all comparisons together. seeds needed: "
-        "for 80 % power, if difference and spread stay as they are."
+        f"for 80 % power, if difference and spread stay as they are.{once}"
     )
 
 
@@ -117,10 +120,10 @@ def _evidence(row: "pd.Series[float]", verdict: Verdict, measure: Measure) -> st
     if row.result == EQUAL:
         return f"The two are {_within(verdict, measure)}: two one-sided t-tests, {_is_p(row.p_equal)}."
     if row.result == UNTESTABLE:
-        least = count(stats.least_seeds(1), "seed")
-        return f"{count(row.n, 'seed')} cannot show that this is real: an exact test needs {least}."
+        least = count(_least_seeds(verdict), "seed")
+        return f"{count(row.n, 'seed')} cannot show that this is real: {_a_test(verdict)} needs {least}."
     pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
-    evidence = f"exact test over {pairs}, {_is_p(row.p_holm)}"
+    evidence = f"{_test(verdict)} over {pairs}, {_is_p(row.p_holm)}"
     if row.result == TIE:
         return f"Which is better is undecided: {evidence}; {_needed(row, measure)}."
     effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
@@ -133,8 +136,8 @@ def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> s
     """The sentence on several comparisons."""
     others = verdict.others
     if (others.result == UNTESTABLE).all():
-        seeds, least = count(others.n.max(), "seed"), stats.least_seeds(len(others))
-        return f"{seeds} cannot show that this is real: an exact test of {len(others):,} comparisons needs {least}."
+        seeds, of = count(others.n.max(), "seed"), f"{len(others):,} comparisons"
+        return f"{seeds} cannot show that this is real: {_a_test(verdict)} of {of} needs {_least_seeds(verdict)}."
     worse, better = (LOWER, HIGHER) if measure.maximize else (HIGHER, LOWER)
     words = {worse: "worse", better: "better", EQUAL: _within(verdict, measure), TIE: "undecided"}
     counts = others.result.value_counts()
@@ -142,7 +145,23 @@ def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> s
     first, *more = [(counts[kind], word) for kind, word in words.items() if kind in counts]
     listed = [f"{first[0]:,} of the {len(others):,} others {first[1]}", *(f"{n:,} {word}" for n, word in more)]
     of_next = "" if isnan(second.p_holm) else f" ({_is_p(second.p_holm)} for the next)"
-    return f"Exact tests with Holm's correction call {_listed(listed)}{of_next}."
+    return f"{_test(verdict).capitalize()}s with Holm's correction call {_listed(listed)}{of_next}."
+
+
+def _test(verdict: Verdict) -> str:
+    return "sequential test" if verdict.repeated else "exact test"
+
+
+def _a_test(verdict: Verdict) -> str:
+    return f"{'a' if verdict.repeated else 'an'} {_test(verdict)}"
+
+
+def _least_seeds(verdict: Verdict) -> int:
+    """The fewest paired seeds with which the test can be significant after Holm's correction."""
+    comparisons = len(verdict.others)
+    if verdict.looks is None or not verdict.repeated:
+        return stats.least_seeds(comparisons)
+    return sequential.least_seeds(comparisons * verdict.looks.winners)
 
 
 def _listed(words: list[str]) -> str:
@@ -207,6 +226,11 @@ def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list
         f"{names[key]}={text(best[key])} {words}: the best may lie beyond it."
         for key, words in edges(table, runs.swept, verdict.winner, bounds)
     ]
+    if verdict.looks is not None and verdict.repeated:
+        found.append(
+            f"Look {verdict.looks.number} on other seeds: a sequential test speaks, because an exact p no longer errs "
+            "in only 5 %."
+        )
     if best.finished < FEWEST_SEEDS:
         who = winner_name(verdict, runs.swept)
         found.append(f"{who} has {count(best.finished, 'seed')}: 5 are the least for a ±, 10 for a claim.")

@@ -70,7 +70,10 @@ def _verdict(findings: Findings) -> str:
     for verdict in findings.verdicts:
         if len(verdict.others):
             shown = comparisons(verdict, findings.runs)
-            parts += [shown.to_markdown(index=False, disable_numparse=True), explanation(findings.runs.measure)]
+            parts += [
+                shown.to_markdown(index=False, disable_numparse=True),
+                explanation(findings.runs.measure, verdict.repeated),
+            ]
     return "\n\n".join([*parts, findings.size]).replace("<", "\\<") + "\n"
 
 
