@@ -11,7 +11,7 @@ from hpsearch.formatting import SPREADS, count, duration
 from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.frame import Runs, gather
-from hpsearch.report import confirmation, looks, retraining, tables, verdict_text
+from hpsearch.report import confirmation, data_sets, looks, retraining, tables, verdict_text
 from hpsearch.report.bounds import bounds
 from hpsearch.report.summary_table import summarise
 from hpsearch.report.verdict import UNTESTABLE, Verdict, judge, seeds_of, winner_key
@@ -75,6 +75,8 @@ def read(
         (verdict_text.paragraph(verdict, runs), verdict_text.long_name(verdict, runs.swept)) for verdict in verdicts
     ]
     paragraphs = [line for lines in said for line in lines if line]
+    if ranks := data_sets.rank(runs, table):
+        paragraphs.append(data_sets.sentence(ranks))
     paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
     paragraphs += retraining.paragraphs(sweeps, runs)
     within = bounds(sweeps)

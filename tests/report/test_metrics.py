@@ -196,7 +196,7 @@ def test_targets_of_several_names_are_not_named(tmp_path: Path) -> None:
         *scored_seeds(BAD, lr=0.2, data="yacht", target="resistance"),
     ]  # fmt: skip
     found = analysis.read([sweep(tmp_path / "s", entries)])
-    assert [said.partition(" 4.8")[0] for said in found.paragraphs] == [
+    assert [said.partition(" 4.8")[0] for said in found.paragraphs[:2]] == [
         f"data={data} lr=0.1 is best: RMSE (lower is better)" for data in ("concrete", "yacht")
     ]
 

@@ -313,6 +313,7 @@ def test_data_sets_are_judged_each_by_itself(tmp_path: Path) -> None:
     sweep(path / "confirm", [entry(0.88, data="fashion", seed=10), entry(0.89, data="mnist", seed=10)])
     found = analysis.read([path])
     starts = [f"data={name} architecture=mlp is best: " for name in ("mnist", "fashion")]
+    starts += ["architecture=mlp is best on each of 2 data sets. Its mean rank is 1.00 ahead of architecture=svc: less"]
     starts += [f"Run again on 1 fresh seed, data={name} architecture=mlp reaches" for name in ("mnist", "fashion")]
     assert all(said.startswith(start) for said, start in zip(found.paragraphs, starts, strict=True))
     assert [list(verdict.others.p_holm) for verdict in found.verdicts] == [[2 / 1024]] * 2  # no comparison between them
