@@ -56,7 +56,8 @@ def test_means_and_spreads_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     (first, second) = (found.table.loc[c] for c in found.table.index)
     assert (first.n, first.finished, first.test_mean) == (2, 2, pytest.approx(0.85))
     assert first.test_std == pytest.approx(0.1 / math.sqrt(2))
-    assert first.test_high - first.test_mean == pytest.approx(12.7062 * 0.05, rel=1e-5)  # t of 0.975, 1 degree
+    assert first.test_mean - first.test_low == pytest.approx(12.7062 * 0.05, rel=1e-5)  # t of 0.975, 1 degree
+    assert first.test_high == 1.0  # where accuracy ends
     assert first.test_se == pytest.approx(math.sqrt(0.85 * 0.15 / 1000))
     assert second.n == 1
     assert math.isnan(second.test_std)

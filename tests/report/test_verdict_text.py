@@ -1,5 +1,6 @@
 """The words of a verdict: short enough for a newspaper, whatever the numbers say."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.record.shape import Record
-from hpsearch.report import analysis
+from hpsearch.report import analysis, summary_json
 from hpsearch.report.bounds import Bounds, bounds
 from hpsearch.report.short_names import short_keys, short_name
 from hpsearch.report.verdict_text import comparisons
@@ -115,3 +116,19 @@ def test_few_test_rows_are_named_with_wilsons_interval(tmp_path: Path) -> None:
     assert (
         "40 test rows leave an accuracy between 76.95 and 96.04 % for other rows (Wilson's 95 % interval)." in warnings
     )
+
+
+def test_an_interval_of_a_share_ends_at_100_percent(tmp_path: Path) -> None:
+    found = analysis.read([sweep(tmp_path / "s", seeds([1.0, 1.0, 0.9], lr=0.1))], spread="interval")
+    (row,) = found.table.itertuples()
+    assert (row.test_high, row.test_low) == (1.0, pytest.approx(0.8232, abs=1e-4))
+    assert list(found.display.cells.test) == ["97 ± 14"]
+
+
+def test_programs_get_every_comparison(tmp_path: Path) -> None:
+    path = sweep(tmp_path / "s", CASES["an error"])
+    summary_json.write(analysis.read([path]), path)
+    (one,) = json.loads((path / "summary.json").read_text())["comparisons"]
+    assert (one["configuration"], one["winner_is"], one["test"], one["n"]) == ("lr=0.01", "better", "exact", 10)
+    assert (one["difference"], one["p_holm"], one["wins"]) == (pytest.approx(-1), pytest.approx(2 / 1024), 1.0)
+    assert one["effect"] is None  # infinite, because all seeds differ alike
