@@ -1,8 +1,9 @@
 """Write numbers and texts for people. Numbers in percent are fractions here."""
 
 import re
+import sys
 import unicodedata
-from math import floor, isfinite, isnan, log10
+from math import isfinite, isnan
 
 MISSING = "-"
 DIGITS = 4  # significant digits of a plain number
@@ -15,18 +16,20 @@ SPREADS = {  # the numbers that may follow the ±
 
 
 def percent(mean: float, spread: float = float("nan")) -> str:
-    """0.8891, 0.00213 -> "88.91 ± 0.21": two decimals, the ± with two significant digits."""
+    """0.8891, 0.0213 -> "88.9 ± 2.1": at most two decimals, with a ± as many as its two significant digits have."""
     if isnan(mean):
         return MISSING
-    return f"{100 * mean:.2f}" if isnan(spread) else f"{100 * mean:.2f} ± {two_digits(100 * spread)}"
+    if isnan(spread):
+        return f"{100 * mean:.2f}"
+    places = min(2, _places(100 * spread, 2))
+    return f"{100 * mean:.{places}f} ± {100 * spread:.{places}f}"
 
 
-def two_digits(value: float) -> str:
-    """Two significant digits without an exponent: 0.2134 -> 0.21, 11.99 -> 12, 0 -> 0."""
-    if value < 1e-9:  # a rounding error
-        return "0"
-    rounded = float(f"{value:.1e}")
-    return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
+def _places(number: float, digits: int) -> int:
+    """The decimals of a number with so many significant digits: 0.2134, 2 -> 2; 11.99, 2 -> 0. Zero has all."""
+    if not number:
+        return sys.float_info.dig
+    return max(0, digits - 1 - int(f"{number:.{digits - 1}e}".partition("e")[2]))
 
 
 def points(difference: float) -> str:
@@ -35,15 +38,20 @@ def points(difference: float) -> str:
 
 
 def number_text(mean: float, spread: float = float("nan")) -> str:
-    """4.83, 0.1631 -> "4.830 ± 0.16": four significant digits, the ± with two. Whole numbers keep all their digits."""
+    """4.83, 0.1631 -> "4.83 ± 0.16": four significant digits, with a ± as many decimals as its two significant digits
+    have. Whole numbers keep all their digits."""
     if isnan(mean):
         return MISSING
-    written = f"{mean:{_format(mean)}}"
-    if isnan(spread):
-        return written
-    if spread < 1e-9 * abs(mean):  # a rounding error
-        return f"{written} ± 0"
-    return f"{written} ± {spread:.1e}" if _format(mean).endswith("e") else f"{written} ± {two_digits(spread)}"
+    if not isfinite(spread):
+        return f"{mean:{_format(mean)}}"
+    spread = 0.0 if spread < 1e-9 * abs(mean) else spread  # a rounding error
+    larger = max(abs(mean), spread)
+    if _format(larger).endswith("e"):
+        exponent = f"{larger:{_format(larger)}}".partition("e")[2]
+        scale = float(f"1e{exponent}")
+        return f"({number_text(mean / scale, spread / scale)})e{exponent}"
+    places = min(_places(larger, DIGITS), _places(spread, 2)) if larger else DIGITS - 1
+    return f"{mean:.{places}f} ± {spread:.{places}f}"
 
 
 def decimals(difference: float, beside: float) -> str:

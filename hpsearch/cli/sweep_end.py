@@ -39,6 +39,7 @@ def results(hydra_cfg: DictConfig) -> None:
         write_runs(sweep, found.runs)
         summary_json.write(found, sweep)
     write.show(found, Console())
+    analysis.note_looks(found)
     print(f"a row per run: {sweep / 'runs.csv'}")
     for asked, again in ((hydra_cfg.confirm, confirm.confirm), (hydra_cfg.retrain, confirm.retrain)):
         if not asked or interrupt.asked():

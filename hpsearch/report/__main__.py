@@ -1,6 +1,7 @@
 """``python -m hpsearch.report multirun/<sweep> [more folders…]``: print a report and write it into a folder."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,9 +26,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--columns", metavar="KEY", help="the swept key that names the columns")
     spread = "what stands behind the ± (seed_std)"
     parser.add_argument("--spread", choices=list(SPREADS), default="seed_std", help=spread)
+    margin = (
+        "the difference that does not matter, in percentage points or the metric's unit: tests who is equal within it"
+    )
+    parser.add_argument("--margin", type=_margin, metavar="NUMBER", help=margin)
     output = "where to write (<sweep>/report; of several: <name>+<name>/report)"
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     return parser
+
+
+def _margin(text: str) -> float:
+    """A number above 0; argparse names the option and the text if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0")
+    return number
 
 
 def main() -> None:
@@ -40,11 +56,12 @@ def main() -> None:
         from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
-        found = analysis.read(options.sweeps, rows, options.columns, options.spread)
+        found = analysis.read(options.sweeps, rows, options.columns, options.spread, options.margin)
         output = options.output or write.place(found.sweeps)
         own = options.output is not None or not output.is_symlink()
         require(own, "--output", output, "given, because the folder for the report is a symbolic link")
         write.show(found, Console())
+        analysis.note_looks(found)
         with write_errors(output):
             write.write(found, output, winner_sections.sections(found))
         print(f"report: {output / 'index.html'}")

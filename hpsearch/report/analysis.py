@@ -11,9 +11,10 @@ from hpsearch.formatting import SPREADS, count, duration
 from hpsearch.record.commands import Origin, of_sweep
 from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.frame import Runs, gather
-from hpsearch.report import confirmation, retraining, tables, verdict_text
+from hpsearch.report import confirmation, data_sets, looks, retraining, tables, verdict_text
+from hpsearch.report.bounds import bounds
 from hpsearch.report.summary_table import summarise
-from hpsearch.report.verdict import Verdict, judge
+from hpsearch.report.verdict import UNTESTABLE, Verdict, judge, seeds_of, winner_key
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,52 @@ class Findings:
 
 
 def read(
-    sweeps: Sequence[Path], rows: Sequence[str] = (), columns: str | None = None, spread: str = "seed_std"
+    sweeps: Sequence[Path],
+    rows: Sequence[str] = (),
+    columns: str | None = None,
+    spread: str = "seed_std",
+    margin: float | None = None,
 ) -> Findings:
-    """Read and judge sweeps. Raises UsageError for a folder without records and for a key that was not swept."""
+    """Read and judge sweeps. margin: the difference that does not matter, in percentage points or the metric's unit.
+    Raises UsageError for a folder without records and for a key that was not swept."""
     runs = read_runs(sweeps)
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     table = summarise(runs)
-    verdicts = judge(runs, table)
+    percent = runs.measure.unit == "%"
+    earlier = looks.read(sweeps[0]) if len(sweeps) == 1 else None  # several sweeps together have no folder
+    verdicts = judge(runs, table, margin / 100 if percent and margin is not None else margin, earlier)
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
-    paragraphs = [verdict_text.paragraph(verdict, runs) for verdict in verdicts]
+    said = [
+        (verdict_text.paragraph(verdict, runs), verdict_text.long_name(verdict, runs.swept)) for verdict in verdicts
+    ]
+    paragraphs = [line for lines in said for line in lines if line]
+    if ranks := data_sets.rank(runs, table):
+        paragraphs.append(data_sets.sentence(ranks))
     paragraphs += confirmation.paragraphs(sweeps, runs, verdicts)
     paragraphs += retraining.paragraphs(sweeps, runs)
-    warnings = list(dict.fromkeys(line for verdict in verdicts for line in verdict_text.warnings(runs, verdict)))
+    within = bounds(sweeps)
+    doubts = (line for verdict in verdicts for line in verdict_text.warnings(runs, verdict, within))
+    warnings = list(dict.fromkeys(doubts))
     layout = tables.layout(table, runs, list(rows), columns, spread)
     if layout.spread != spread:
         warnings.append(f"--spread={spread}: only accuracy has it; ± is the {SPREADS[layout.spread]}.")
     display = tables.display(table, runs, layout, " + ".join(sweep.name for sweep in sweeps))
     return Findings(sweeps, runs, table, verdicts, paragraphs, warnings, layout, display)
+
+
+def note_looks(found: Findings) -> None:
+    """Enter this look into the sweep's ledger. A look at which nothing could be tested does not count."""
+    tested = {
+        str(verdict.table.data_set.iloc[0]): (
+            seeds_of(found.runs, verdict.table),
+            winner_key(found.runs, verdict.winner),
+        )
+        for verdict in found.verdicts
+        if verdict.winner is not None and len(verdict.others) and (verdict.others.result != UNTESTABLE).any()
+    }
+    if len(found.sweeps) == 1 and tested:
+        looks.note(found.sweeps[0], tested)
 
 
 def read_runs(sweeps: Sequence[Path]) -> Runs:

@@ -8,8 +8,8 @@ from hpsearch.record.frame import Runs, gather
 from hpsearch.record.measure import Measure
 from hpsearch.record.swept import configuration_of
 from hpsearch.report import stats
-from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import Verdict
+from hpsearch.report.verdict_text import winner_name
 
 FOLDER = "confirm"  # below the sweep's
 
@@ -26,7 +26,7 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) 
         same = [record for record in again if configuration_of(record) == winner and record["status"] == "finished"]
         if fresh := [record["metrics"] for record in same if record["config"]["seed"] not in used]:
             validation, test = ([metrics[name] for metrics in fresh] for name in (measure.val, measure.test))
-            found.append(_paragraph(label(row, runs.swept), measure, float(row.val_mean), validation, test))
+            found.append(_paragraph(winner_name(verdict, runs.swept), measure, float(row.val_mean), validation, test))
     return found
 
 

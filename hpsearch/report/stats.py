@@ -59,7 +59,8 @@ class Comparison:
 
     n: the number of pairs, or the smaller number of unpaired seeds. low, high: 95 % t-interval of the difference.
     p: two-sided. least_p: the smallest p that this many seeds can give. effect: Cohen's d, by the standard deviation
-    of paired differences (d_z), or by the pooled standard deviation (Cohen 1988).
+    of paired differences (d_z), or by the pooled standard deviation (Cohen 1988). se, df: standard error of the
+    difference and its degrees of freedom.
     """
 
     paired: bool
@@ -70,6 +71,8 @@ class Comparison:
     p: float
     least_p: float
     effect: float
+    se: float = nan
+    df: float = nan
 
 
 def compare(a: dict[int, float], b: dict[int, float]) -> Comparison:
@@ -94,7 +97,8 @@ def _paired(differences: Floats) -> Comparison:
     least_p = 2 / 2**n
     p = _permutation_p((differences,), _mean, "samples") if least_p <= LEVEL else nan
     mean, std = float(differences.mean()), seed_std(differences)
-    return Comparison(True, n, mean, *mean_interval(differences), p, least_p, _effect(mean, std))
+    interval = mean_interval(differences)
+    return Comparison(True, n, mean, *interval, p, least_p, _effect(mean, std), std / sqrt(n), n - 1 if n > 1 else nan)
 
 
 def _permutation_p(data: tuple[Floats, ...], statistic: Callable[..., Floats], kind: str) -> float:
@@ -116,16 +120,18 @@ def _unpaired(a: Floats, b: Floats) -> Comparison:
     if not n or not m:
         return Comparison(False, 0, nan, nan, nan, nan, 1.0, nan)
     difference, least_p = float(a.mean() - b.mean()), 2 / comb(n + m, n)
-    low = high = effect = nan
+    low = high = effect = se = df = nan
     if n > 1 and m > 1:
         from scipy.stats import ttest_ind
 
         if a.var() + b.var():
-            low, high = map(float, ttest_ind(a, b, equal_var=False).confidence_interval(1 - LEVEL))
+            welch = ttest_ind(a, b, equal_var=False)
+            low, high = map(float, welch.confidence_interval(1 - LEVEL))
+            se, df = sqrt(a.var(ddof=1) / n + b.var(ddof=1) / m), float(welch.df)
         pooled = sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
         effect = _effect(difference, pooled)
     p = _permutation_p((a, b), _mean_difference, "independent") if least_p <= LEVEL else nan
-    return Comparison(False, min(n, m), difference, low, high, p, least_p, effect)
+    return Comparison(False, min(n, m), difference, low, high, p, least_p, effect, se, df)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

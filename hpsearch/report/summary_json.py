@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hpsearch.record.file import write_whole
 from hpsearch.record.shape import STATUSES
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
+from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 
 FILES = (("data", "path"), ("split", "files"))  # the options that name files
 SUMMARY, BEST = "summary.json", "best.yaml"
@@ -34,7 +36,7 @@ def write(findings: Findings, sweep: Path) -> None:
 
 def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
     """Metrics in percent are fractions. best: a winner for each data set, chosen by `value`, its mean on validation.
-    metric: left out for accuracy."""
+    metric: left out for accuracy. comparisons: of each winner with every other configuration of its data set."""
     runs, measure = findings.runs, findings.runs.measure
     described = {"name": measure.name, "maximize": measure.maximize, "unit": measure.unit}
     counts = runs.frame.status.value_counts()
@@ -45,6 +47,7 @@ def _summary(findings: Findings, winners: list[int]) -> dict[str, Any]:
         "command": next((origin.command for origin in findings.origins), None),
         **({} if measure.is_accuracy else {"metric": described}),
         "best": [_best(findings, winner) for winner in winners],
+        "comparisons": [one for verdict in findings.verdicts for one in _comparisons(findings, verdict)],
         "configurations": len(findings.table),
         "runs": {status: int(counts.get(status, 0)) for status in STATUSES} | {"missing": len(runs.missing)},
         "failures": [{"folder": run.folder, "status": run.status, "reason": run.reason} for _, run in lost.iterrows()],
@@ -63,6 +66,25 @@ def _best(findings: Findings, winner: int) -> dict[str, Any]:
         "n": int(row.finished),
         "command": configuration_command(runs.records_of(winner)),
     }
+
+
+def _comparisons(findings: Findings, verdict: Verdict) -> list[dict[str, Any]]:
+    """The numbers behind the table of comparisons: difference is the winner's metric on test minus the other's; wins is
+    P(better). Numbers that are not known are null."""
+    numbers = ["difference", "low", "high", "p", "p_holm", "effect", "wins", "wins_low", "wins_high", "equal_within"]
+    worse, better = (LOWER, HIGHER) if findings.runs.measure.maximize else (HIGHER, LOWER)
+    words = {worse: "better", better: "worse", EQUAL: "equal", TIE: "undecided", UNTESTABLE: "undecided"}
+    return [
+        {
+            "data": verdict.table.data_set[c],
+            "configuration": label(verdict.table.loc[c], findings.runs.swept),
+            "winner_is": words[other.result],
+            "test": "sequential" if verdict.repeated else "exact",
+            "n": int(other.n),
+            **{name: float(other[name]) if isfinite(other[name]) else None for name in numbers},
+        }
+        for c, other in verdict.others.iterrows()
+    ]
 
 
 def _configuration(findings: Findings, file: Path, winner: int) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from hpsearch.formatting import MISSING
 from hpsearch.record.frame import Runs
+from hpsearch.record.measure import FRACTIONS
 from hpsearch.report import stats
 
 WIDEST_NAME = 60  # characters that fit into a figure
@@ -26,8 +27,9 @@ def columns(runs: Runs) -> list[str]:
 
 
 def summarise(runs: Runs) -> pd.DataFrame:
-    """Index: configuration. Columns: the swept keys, `columns`, data_set, diverged, failed, seconds (mean of a run) and
-    score: the mean on validation, with the sign that makes higher better.
+    """Index: configuration. Columns: the swept keys, `columns`, data_set, diverged, failed, seconds (mean of a run),
+    test_half (half the width of the interval, before a fraction's is cut at 0 and 1) and score: the mean on validation,
+    with the sign that makes higher better.
 
     n counts all runs; means and spreads are over the finished runs.
     """
@@ -44,7 +46,10 @@ def summarise(runs: Runs) -> pd.DataFrame:
         table[f"{short}_std"] = done[metric].std(ddof=1)
     table["score"] = measure.sign * table.val_mean
     half = stats.half_width(table.test_std, table.finished)
+    table["test_half"] = half
     table["test_low"], table["test_high"] = table.test_mean - half, table.test_mean + half
+    if measure.name in FRACTIONS:  # no mean lies beyond, so cutting the interval leaves its coverage
+        table["test_low"], table["test_high"] = table.test_low.clip(lower=0), table.test_high.clip(upper=1)
     if measure.is_accuracy:
         table["test_se"] = stats.test_se(table.test_mean, done.test_samples.first().reindex(table.index))
         table["batch_std"] = done.batch_std.mean()

@@ -124,7 +124,7 @@ def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
 
 def _spread(row: "pd.Series[Any]", spread: str) -> float:
     if spread == "interval":
-        return float(row.test_high - row.test_mean)
+        return float(row.test_half)
     return float(row["test_std" if spread == "seed_std" else spread])
 
 

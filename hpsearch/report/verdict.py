@@ -3,15 +3,22 @@
 The metric on validation selects the best. The metric on test judges its lead, because it has no part in the selection.
 """
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from hpsearch.record.frame import Runs
-from hpsearch.report import stats
-from hpsearch.report.summary_table import best_first, is_numeric
+from hpsearch.record.swept import configuration_of
+from hpsearch.report import equivalence, sequential, stats
+from hpsearch.report.looks import History, Look, history
+from hpsearch.report.summary_table import best_first
+from hpsearch.report.superiority import superiority
 
 LOWER, HIGHER, TIE, UNTESTABLE = "lower", "higher", "tie", "not testable"  # on test, compared with the winner's value
+EQUAL = "equal"  # within the margin that was asked for
 
 
 @dataclass(frozen=True)
@@ -21,38 +28,88 @@ class Verdict:
     table: its rows of `summary_table.summarise`. winner: the best configuration; None if no run has finished, or if
     there are several without a number on validation.
     others: a row per other configuration, best validation first; columns val_mean, test_mean, the fields of
-    `stats.Comparison` (winner minus other), p_holm, result, and seeds: the number that would resolve the difference,
-    or None.
+    `stats.Comparison` (winner minus other), p_holm, result; seeds: the number that would resolve the difference, or
+    None; wins, wins_low, wins_high: the share of seeds on which the winner is better, of `superiority`; equal_within:
+    the smallest margin of equivalence; p_equal: of the margin that was asked for.
+    margin: the difference that does not matter, if one was asked for; a fraction for a metric in percent.
+    looks: at the data set, with this one. After the first, p is that of a test that may be repeated.
     """
 
     table: pd.DataFrame
     winner: int | None
     others: pd.DataFrame
+    margin: float | None = None
+    looks: History | None = None
 
     @property
     def ties(self) -> set[int]:
         """The configurations that were tested and do not differ significantly from the winner."""
-        return set(self.others.index[self.others.result == TIE]) if len(self.others) else set()
+        if not len(self.others):
+            return set()
+        alike = self.others.result.isin([TIE, EQUAL]) & ~(self.others.p_holm <= stats.LEVEL)
+        return set(self.others.index[alike])
+
+    @property
+    def repeated(self) -> bool:
+        """True if there was a look at other seeds before."""
+        return self.looks is not None and self.looks.number > 1
 
 
-def judge(runs: Runs, table: pd.DataFrame) -> list[Verdict]:
-    """A verdict for each data set. table: `summary_table.summarise` of the runs."""
-    return [_judge(runs, rows) for _, rows in table.groupby("data_set", sort=False)]
+def judge(
+    runs: Runs, table: pd.DataFrame, margin: float | None = None, looks: Mapping[str, Sequence[Look]] | None = None
+) -> list[Verdict]:
+    """A verdict for each data set. table: `summary_table.summarise` of the runs. looks: the earlier ones, by data set,
+    if they are counted."""
+    return [
+        _judge(runs, rows, margin, None if looks is None else looks.get(str(name), []))
+        for name, rows in table.groupby("data_set", sort=False)
+    ]
 
 
-def _judge(runs: Runs, table: pd.DataFrame) -> Verdict:
+def winner_key(runs: Runs, winner: int) -> str:
+    """A key of a configuration that stays the same when runs are added."""
+    return hashlib.sha256(configuration_of(runs.records_of(winner)[0]).encode()).hexdigest()
+
+
+def seeds_of(runs: Runs, table: pd.DataFrame) -> list[int]:
+    """The seeds of the finished runs of some configurations."""
+    frame = runs.frame
+    return [int(seed) for seed in frame.seed[(frame.status == "finished") & frame.configuration.isin(table.index)]]
+
+
+def _judge(runs: Runs, table: pd.DataFrame, margin: float | None, looks: Sequence[Look] | None) -> Verdict:
     """A configuration with a diverged or failed seed wins only if every configuration has one."""
     ranked = best_first(table[table.finished > 0])
     if ranked.empty or (len(ranked) > 1 and ranked.score.isna().all()):
-        return Verdict(table, None, ranked.iloc[:0])
+        return Verdict(table, None, ranked.iloc[:0], margin)
     sound = ranked[ranked.diverged + ranked.failed == 0]
     winner = int((ranked if sound.empty else sound).index[0])
-    return Verdict(table, winner, _compare(runs, ranked.drop(winner), winner))
+    so_far = None if looks is None else history(looks, seeds_of(runs, table), winner_key(runs, winner))
+    return Verdict(table, winner, _compare(runs, ranked.drop(winner), winner, margin, so_far), margin, so_far)
 
 
-def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
+def _again(one: stats.Comparison, a: dict[int, float], b: dict[int, float], so_far: History) -> stats.Comparison:
+    """A comparison with a p-value that holds although there was a look before. Each other winner was a hypothesis of
+    its own. Without pairs, look k spends 1 / (k (k + 1)) of the level (their sum is 1)."""
+    if one.paired:
+        differences = np.array([a[seed] - b[seed] for seed in so_far.order if seed in a and seed in b])
+        p, least, times = sequential.p_value(differences), sequential.least_p(one.n), so_far.winners
+    else:
+        p, least, times = one.p, one.least_p, so_far.number * (so_far.number + 1)
+    testable = times * least <= stats.LEVEL
+    return replace(one, p=min(1.0, times * p) if testable else float("nan"), least_p=min(1.0, times * least))
+
+
+def _compare(
+    runs: Runs, ranked: pd.DataFrame, winner: int, margin: float | None, so_far: History | None
+) -> pd.DataFrame:
     values = {c: dict(zip(group.seed, group[runs.measure.test], strict=True)) for c, group in runs.finished}
     made = [stats.compare(values[winner], values[c]) for c in ranked.index]
+    spent = 1
+    if so_far is not None and so_far.number > 1:
+        made = [_again(one, values[winner], values[c], so_far) for one, c in zip(made, ranked.index, strict=True)]
+        spent = so_far.number * (so_far.number + 1)
+    won = [superiority(values[winner], values[c], runs.measure.sign) for c in ranked.index]
     others = pd.DataFrame([vars(comparison) for comparison in made], index=ranked.index)
     others = ranked[["val_mean", "test_mean"]].join(others)
     if others.empty:
@@ -65,28 +122,16 @@ def _compare(runs: Runs, ranked: pd.DataFrame, winner: int) -> pd.DataFrame:
     others.loc[real & (others.difference > 0), "result"] = LOWER
     others.loc[real & (others.difference < 0), "result"] = HIGHER
     others.loc[~testable, "result"] = UNTESTABLE
-    resolved = others.result.isin([LOWER, HIGHER])
+    others["equal_within"] = equivalence.smallest_margins(made)
+    others["p_equal"] = equivalence.p_values(made, margin) if margin is not None else float("nan")
+    others["p_equal"] = (spent * others.p_equal).clip(upper=1)
+    others.loc[others.p_equal <= stats.LEVEL, "result"] = EQUAL
+    for name in ("share", "low", "high"):
+        others[f"wins_{name}"] = [getattr(one, name) for one in won]
+    others = others.rename(columns={"wins_share": "wins"})
+    resolved = others.result.isin([LOWER, HIGHER, EQUAL])
     others["seeds"] = [
         None if done else stats.seeds_needed(effect, len(others))
         for effect, done in zip(others.effect, resolved, strict=True)
     ]
     return others
-
-
-def edges(table: pd.DataFrame, swept: list[str], winner: int) -> list[tuple[str, str]]:
-    """(key, "smallest" or "largest") for each numeric key whose winning value ends the range tried.
-
-    The range is that of the configurations with the winner's other choices. Zero does not count, because it is the
-    natural end of a probability or a decay.
-    """
-    numeric = [key for key in swept if is_numeric(table, key)]
-    best, alike = table.loc[winner], table
-    for key in set(swept) - set(numeric):
-        alike = alike[alike[key] == best[key]]
-    found = []
-    for key in numeric:
-        values = alike[key].dropna()
-        low, high = values.min(), values.max()
-        if low < high and best[key] in (low, high) and best[key] != 0:
-            found.append((key, "smallest" if best[key] == low else "largest"))
-    return found

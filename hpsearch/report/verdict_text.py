@@ -1,8 +1,9 @@
-"""A verdict in words: a paragraph, a table of comparisons, and the objections of a careful reviewer.
+"""A verdict in words: three short sentences, a table of comparisons, and the objections of a careful reviewer.
 
 Long, because all words of a verdict stand together.
 """
 
+from collections.abc import Mapping
 from math import isfinite, isnan
 
 import pandas as pd
@@ -10,31 +11,41 @@ import pandas as pd
 from hpsearch.formatting import MISSING, count, p_value
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
-from hpsearch.report import stats
+from hpsearch.report import sequential, stats
+from hpsearch.report.bounds import Bounds
+from hpsearch.report.edges import edges
 from hpsearch.report.environments import mixed
+from hpsearch.report.proportion import wilson
+from hpsearch.report.short_names import fits, short_keys, short_name
 from hpsearch.report.summary_table import best_first, label, text
-from hpsearch.report.verdict import HIGHER, LOWER, TIE, UNTESTABLE, Verdict, edges
+from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 
 SHOWN = 50  # comparisons in a table, the nearest on validation
 FEWEST_SEEDS = 5  # for a useful estimate of the spread
+WIDE = 0.02  # an interval of an accuracy that reaches further to one side deserves a line
+WINNER = "The winner"  # if its name is too long for a sentence
 SHARED = {"kfold": "folds", "seeded": "splits", "uci": "splits"}  # by the split: the parts that a seed each takes
 
 
-def explanation(measure: Measure) -> str:
-    """The words below a table of comparisons."""
+def explanation(measure: Measure, repeated: bool = False) -> str:
+    """The words below a table of comparisons. repeated: True if the sequential test speaks."""
+    test = "sequential two-sided sign-flip test" if repeated else "exact two-sided sign-flip test"
+    once = " Intervals, P(better) and the margins hold for one look, p for all of them." if repeated else ""
     unit = ", in percentage points" if measure.unit == "%" else ""
     better = "" if measure.maximize else " (below zero: the winner is better)"
     return (
         f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
-        "have (unpaired where they share none); its interval is Student's t. p: exact two-sided sign-flip test, "
-        "corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. seeds needed: "
-        "for 80 % power, if difference and spread are as they look."
+        f"have (unpaired where they share none), with Student's 95 % interval. p: {test}, "
+        "corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. P(better): how "
+        "often a new seed of the winner beats one of the other, with Wilson's 95 % interval. equal within: the "
+        "smallest margin of equivalence, by two one-sided t-tests, at 95 % for all comparisons together. seeds needed: "
+        f"for 80 % power, if difference and spread stay as they are.{once}"
     )
 
 
 def paragraph(verdict: Verdict, runs: Runs) -> str:
-    """The verdict in a few sentences: the winner, its lead and the evidence for it."""
-    measure, swept = runs.measure, runs.swept
+    """The verdict in at most three sentences: the winner, its lead on test, and the evidence for it."""
+    measure = runs.measure
     if verdict.winner is None:
         finished = int((verdict.table.finished > 0).sum())
         if not finished:
@@ -42,7 +53,7 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
         return f"None of {count(finished, 'configuration')} is chosen, because the runs have no validation split."
     others, table = verdict.others, verdict.table
     best = table.loc[verdict.winner]
-    name = label(best, swept)
+    name = winner_name(verdict, runs.swept)
     validation, test = (
         measure.value(*numbers) + measure.percent
         for numbers in ((best.val_mean, best.val_std), (best.test_mean, best.test_std))
@@ -51,38 +62,30 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
     metric = "" if measure.is_accuracy else f"{measure.title}{measure.hint} "
     if others.empty:
         selected = "" if isnan(best.val_mean) else f"{validation} on validation, "
-        alone = "There is nothing to compare it with."
-        return f"{name}: {metric}{selected}{test} on test over {seeds}. {alone}"
-    second, next_name = others.iloc[0], label(table.loc[others.index[0]], swept)
+        return f"{name}: {metric}{selected}{test} on test over {seeds}. There is nothing to compare it with."
+    second = others.iloc[0]
+    next_name = short_name(table.loc[others.index[0]], runs.swept, beside=best)
+    lead = f"{_apart(second.difference, best.test_mean, measure)} the next{f', {next_name}' * fits(next_name)}"
     sentences = [
-        f"{name} is best: {metric}{validation} on validation over {seeds}, "
-        f"{_apart(best.val_mean - second.val_mean, best.val_mean, measure)} the next, {next_name}.",
-        f"On test, which had no say in the choice, it reaches {test}, "
-        f"{_apart(second.difference, best.test_mean, measure)} the next"
-        f"{_interval(second.low, second.high, best.test_mean, measure)}.",
-        _is_it_real(second, others, measure),
+        f"{name} {'has' if name == WINNER else 'is best:'} {metric}{validation} on validation over {seeds}.",
+        f"On test it reaches {test}, {lead}{_interval(second.low, second.high, best.test_mean, measure)}.",
+        _evidence(second, verdict, measure) if len(others) == 1 else _counts(second, verdict, measure),
     ]
-    if len(others) > 1 and (others.result != UNTESTABLE).any():
-        counts = others.result.value_counts()
-        kinds = {LOWER: "significantly lower", HIGHER: "significantly higher"}
-        kinds |= {TIE: "not distinguishable", UNTESTABLE: "not testable"}
-        listed = ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if kind in counts)
-        sentences.append(f"Of the {len(others):,} others, on test: {listed}.")
-        unresolved = others[others.result.isin([TIE, UNTESTABLE])]
-        if len(unresolved) and (closest := unresolved.difference.abs().idxmin()) != others.index[0]:
-            row = others.loc[closest]
-            sentences.append(
-                f"The closest on test is {label(table.loc[closest], swept)}, "
-                f"{measure.difference(-row.difference, best.test_mean)}{measure.points}"
-                f"{_interval(-row.high, -row.low, best.test_mean, measure)}; {_needed(row)}."
-            )
-    split = runs.records_of(verdict.winner)[0]["config"].get("split")
-    if isinstance(split, dict) and split.get("name") in SHARED:
-        sentences.append(
-            f"The {SHARED[split['name']]} share training rows, so the interval and p are smaller than they should be "
-            "(Nadeau and Bengio 2003)."
-        )
     return " ".join(sentences)
+
+
+def winner_name(verdict: Verdict, swept: list[str]) -> str:
+    """The winner's name in a sentence; a long one stands in a line of its own, of `long_name`."""
+    name = short_name(verdict.table.loc[verdict.winner], swept)
+    return name if fits(name) else WINNER if name else "The configuration"
+
+
+def long_name(verdict: Verdict, swept: list[str]) -> str | None:
+    """A line with the winner's keys and values, if the sentences have no room for them."""
+    if verdict.winner is None:
+        return None
+    name = short_name(verdict.table.loc[verdict.winner], swept)
+    return None if fits(name) or not name else f"{WINNER}: {name}"
 
 
 def _apart(difference: float, beside: float, measure: Measure) -> str:
@@ -97,81 +100,153 @@ def _range(low: float, high: float, beside: float, measure: Measure) -> str:
     return f"{measure.difference(low, beside)} to {measure.difference(high, beside)}"
 
 
-def _is_it_real(row: "pd.Series[float]", others: pd.DataFrame, measure: Measure) -> str:
-    pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
+def _is_p(p: float) -> str:
+    return f"p {'' if p < 0.001 else '= '}{p_value(p)}"
+
+
+def _is_ahead(row: "pd.Series[float]", measure: Measure) -> bool:
+    """True if the winner is better on test, too."""
+    return bool(measure.sign * row.difference >= 0)
+
+
+def _within(verdict: Verdict, measure: Measure) -> str:
+    """The words for equivalence within the margin that was asked for."""
+    margin = verdict.margin or 0.0
+    return f"equal within {measure.distance(margin, margin)}"
+
+
+def _evidence(row: "pd.Series[float]", verdict: Verdict, measure: Measure) -> str:
+    """The sentence on the only comparison."""
+    if row.result == EQUAL:
+        return f"The two are {_within(verdict, measure)}: two one-sided t-tests, {_is_p(row.p_equal)}."
     if row.result == UNTESTABLE:
-        least = stats.least_seeds(len(others))
-        among = f" with {count(len(others), 'comparison')}" if len(others) > 1 else ""
-        return (
-            f"Whether that is real is not testable at n = {int(row.n)}: an exact test{among} needs {least} seeds or "
-            f"more; {_needed(row)}."
-        )
-    corrected = f" after Holm's correction for {int(others.p.notna().sum())} comparisons" if len(others) > 1 else ""
-    equals = "" if row.p_holm < 0.001 else "= "
-    evidence = f"exact test over {pairs}, p {equals}{p_value(row.p_holm)}{corrected}"
+        least = count(_least_seeds(verdict), "seed")
+        return f"{count(row.n, 'seed')} cannot show that this is real: {_a_test(verdict)} needs {least}."
+    pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
+    evidence = f"{_test(verdict)} over {pairs}, {_is_p(row.p_holm)}"
+    if row.result == TIE:
+        return f"Which is better is undecided: {evidence}; {_needed(row, measure)}."
     effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
-    if row.result == (LOWER if measure.maximize else HIGHER):
-        return f"The difference is real ({evidence}{effect})."
-    if row.result in (LOWER, HIGHER):
-        return f"So the next is really the better one on test ({evidence}{effect}): validation and test disagree."
-    return f"The difference is not significant ({evidence}{effect}): take the two as tied; {_needed(row)}."
+    if _is_ahead(row, measure):
+        return f"The difference is real: {evidence}{effect}."
+    return f"But there the next is really better, so validation and test disagree: {evidence}."
 
 
-def _needed(row: "pd.Series[float]") -> str:
+def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> str:
+    """The sentence on several comparisons."""
+    others = verdict.others
+    if (others.result == UNTESTABLE).all():
+        seeds, of = count(others.n.max(), "seed"), f"{len(others):,} comparisons"
+        return f"{seeds} cannot show that this is real: {_a_test(verdict)} of {of} needs {_least_seeds(verdict)}."
+    worse, better = (LOWER, HIGHER) if measure.maximize else (HIGHER, LOWER)
+    words = {worse: "worse", better: "better", EQUAL: _within(verdict, measure), TIE: "undecided"}
+    counts = others.result.value_counts()
+    words[UNTESTABLE] = "untestable"
+    first, *more = [(counts[kind], word) for kind, word in words.items() if kind in counts]
+    listed = [f"{first[0]:,} of the {len(others):,} others {first[1]}", *(f"{n:,} {word}" for n, word in more)]
+    of_next = "" if isnan(second.p_holm) else f" ({_is_p(second.p_holm)} for the next)"
+    return f"{_test(verdict).capitalize()}s with Holm's correction call {_listed(listed)}{of_next}."
+
+
+def _test(verdict: Verdict) -> str:
+    return "sequential test" if verdict.repeated else "exact test"
+
+
+def _a_test(verdict: Verdict) -> str:
+    return f"{'a' if verdict.repeated else 'an'} {_test(verdict)}"
+
+
+def _least_seeds(verdict: Verdict) -> int:
+    """The fewest paired seeds with which the test can be significant after Holm's correction."""
+    comparisons = len(verdict.others)
+    if verdict.looks is None or not verdict.repeated:
+        return stats.least_seeds(comparisons)
+    return sequential.least_seeds(comparisons * verdict.looks.winners)
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _needed(row: "pd.Series[float]", measure: Measure) -> str:
     if row.n < 2:
-        return "more seeds are needed to say how many would resolve it"
+        return "more seeds are needed"
     if row.seeds is None or isnan(row.seeds):
-        return f"more than {stats.MOST_SEEDS:,} seeds would be needed to resolve it"
-    return f"about {int(row.seeds)} seeds each would resolve it, if the difference is as it looks"
+        return f"more than {stats.MOST_SEEDS:,} seeds are needed"
+    return f"about {int(row.seeds)} seeds each would decide it{'' if _is_ahead(row, measure) else ', for the next'}"
 
 
 def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
     """A row for each of the first `SHOWN` other configurations; all cells are text."""
     measure, beside = runs.measure, verdict.table.test_mean[verdict.winner]
-    words = {LOWER: "lower", HIGHER: "higher", TIE: "not distinguishable"}
+    worse, better = (LOWER, HIGHER) if measure.maximize else (HIGHER, LOWER)
+    words = {worse: "better", better: "worse", EQUAL: _within(verdict, measure), TIE: "undecided"}
     rows = []
     for c, other in verdict.others.head(SHOWN).iterrows():
         row = verdict.table.loc[c]
         few = isnan(other.low)
         unknown = other.seeds is None or isnan(other.seeds)
         seeds = MISSING if unknown else str(int(other.seeds))
+        decided = other.result in (LOWER, HIGHER, EQUAL)
         rows.append(
             {
                 "compared with": label(row, runs.swept),
                 "validation": measure.value(row.val_mean, row.val_std),
                 "test": measure.value(row.test_mean, row.test_std),
+                "the winner is": words.get(other.result, f"undecided: n = {other.n} is too few"),
                 "difference": measure.difference(other.difference, beside),
                 "95 % interval": MISSING if few else _range(other.low, other.high, beside, measure),
                 "n": str(other.n),
                 "p": p_value(other.p),
                 "p (Holm)": p_value(other.p_holm),
+                **({} if verdict.margin is None else {"p (equal)": p_value(other.p_equal)}),
                 "effect d": f"{other.effect:.2f}" if isfinite(other.effect) else MISSING,
-                "on test": words.get(other.result, f"{UNTESTABLE} at n = {other.n}"),
-                "seeds needed": "" if other.result in (LOWER, HIGHER) else seeds,
+                "P(better)": _share(other),
+                "equal within": measure.difference(other.equal_within, beside).lstrip("+"),
+                "seeds needed": "" if decided else seeds,
             }
         )
     return pd.DataFrame(rows)
 
 
-def warnings(runs: Runs, verdict: Verdict) -> list[str]:
-    """A line for each doubt: an edge of a range, few or unequal seeds, lost runs, different machines."""
+def _share(other: "pd.Series[float]") -> str:
+    if isnan(other.wins):
+        return MISSING
+    return f"{other.wins:.2f} [{other.wins_low:.2f} to {other.wins_high:.2f}]"
+
+
+def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list[str]:
+    """A line for each doubt: an edge of a range, few or unequal seeds or test rows, lost runs, other machines."""
     if verdict.winner is None:
         return []
     table = verdict.table
     best = table.loc[verdict.winner]
-    name = label(best, runs.swept)
+    names = short_keys(runs.swept)
     found = [
-        f"{key}={text(best[key])} is the {edge} value tried: the best may lie beyond it."
-        for key, edge in edges(table, runs.swept, verdict.winner)
+        f"{names[key]}={text(best[key])} {words}: the best may lie beyond it."
+        for key, words in edges(table, runs.swept, verdict.winner, bounds)
     ]
+    if verdict.looks is not None and verdict.repeated:
+        found.append(
+            f"Look {verdict.looks.number} on other seeds: a sequential test speaks, because an exact p no longer errs "
+            "in only 5 %."
+        )
     if best.finished < FEWEST_SEEDS:
-        found.append(f"{name} has {count(best.finished, 'seed')}: 5 are the least for a ±, 10 for a claim.")
+        who = winner_name(verdict, runs.swept)
+        found.append(f"{who} has {count(best.finished, 'seed')}: 5 are the least for a ±, 10 for a claim.")
+    records = runs.records_of(verdict.winner)
+    split = records[0]["config"].get("split")
+    if isinstance(split, dict) and split.get("name") in SHARED:
+        parts = SHARED[split["name"]]
+        found.append(f"The {parts} share training rows, so interval and p are too small (Nadeau and Bengio 2003).")
     higher, measure = "higher" if runs.measure.maximize else "lower", runs.measure
+    if few_rows := _few_rows(best, runs, verdict.winner):
+        found.append(few_rows)
     for _, row in best_first(table[table.score > best.score]).head(3).iterrows():
         value = measure.value(row.val_mean) + measure.percent
         found.append(
-            f"{label(row, runs.swept)} has the {higher} mean on validation, {value}, but only "
-            f"{int(row.finished)} of its {int(row.n)} seeds finished: what diverges or fails on a seed is not chosen."
+            f"{short_name(row, runs.swept, beside=best)} has the {higher} mean on validation, {value}, but only "
+            f"{int(row.finished)} of its {int(row.n)} seeds finished."
         )
     lost = table.diverged + table.failed
     if lost.any():
@@ -182,10 +257,22 @@ def warnings(runs: Runs, verdict: Verdict) -> list[str]:
     here = runs.frame.configuration.isin(table.index)
     seeds = runs.frame[here].groupby("configuration").seed.agg(frozenset)
     if seeds.nunique() > 1:
-        found.append("The configurations were not run on the same seeds: differences are over the common ones.")
+        found.append("The configurations have different seeds: differences are over the common ones.")
     environments = [record["environment"] for record in runs.records]
     places = {(environment["device_name"], environment["versions"]["torch"]) for environment in environments}
     if len(places) > 1:
         listed = "; ".join(sorted(f"{device} with torch {torch}" for device, torch in places))
-        found.append(f"The runs come from different machines or versions, which alone can move a mean: {listed}.")
+        found.append(f"Different machines or versions can move a mean by themselves: {listed}.")
     return [*found, *mixed(runs)]
+
+
+def _few_rows(best: "pd.Series[float]", runs: Runs, winner: int) -> str | None:
+    """A line if so few test rows say little about other rows: Wilson's interval of one run's accuracy."""
+    rows = runs.frame[(runs.frame.configuration == winner) & (runs.frame.status == "finished")].test_samples.min()
+    if not runs.measure.is_accuracy or isnan(best.test_mean):
+        return None
+    low, high = wilson(float(best.test_mean), float(rows))
+    if max(high - best.test_mean, best.test_mean - low) <= WIDE:
+        return None
+    within = f"{runs.measure.value(low)} and {runs.measure.value(high)}"
+    return f"{int(rows):,} test rows leave an accuracy between {within} % for other rows (Wilson's 95 % interval)."

@@ -11,6 +11,7 @@ from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
 from hpsearch.report import matplotlib_import, tables
 from hpsearch.report.analysis import Findings
+from hpsearch.report.details import details
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 
@@ -70,7 +71,13 @@ def _verdict(findings: Findings) -> str:
     for verdict in findings.verdicts:
         if len(verdict.others):
             shown = comparisons(verdict, findings.runs)
-            parts += [shown.to_markdown(index=False, disable_numparse=True), explanation(findings.runs.measure)]
+            parts += [
+                shown.to_markdown(index=False, disable_numparse=True),
+                explanation(findings.runs.measure, verdict.repeated),
+            ]
+    for detail in details(findings.runs, findings.verdicts):
+        shown = detail.cells.to_markdown(index=False, disable_numparse=True)
+        parts += [f"## {detail.title}", detail.caption, shown]
     return "\n\n".join([*parts, findings.size]).replace("<", "\\<") + "\n"
 
 

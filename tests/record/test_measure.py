@@ -42,19 +42,22 @@ def test_a_long_target_has_no_room_beside_a_figure() -> None:
 @pytest.mark.parametrize(
     ("mean", "spread", "words"),
     [
-        (4.83, 0.1631, "4.830 ± 0.16"),
+        (4.83, 0.1631, "4.83 ± 0.16"),
         (0.078912, 0.00061, "0.07891 ± 0.00061"),
         (9.99996, math.nan, "10.00"),
-        (-0.25, 1.0, "-0.2500 ± 1.0"),
-        (123456.7, 1234.0, "123457 ± 1200"),
-        (1.234567e8, 3.21e6, "1.235e+08 ± 3.2e+06"),
-        (1.234567e-7, 3.21e-9, "1.235e-07 ± 3.2e-09"),
-        (3.0, 1e-12, "3.000 ± 0"),
-        (0.0, 0.0, "0.000 ± 0"),
+        (-0.25, 1.0, "-0.2 ± 1.0"),
+        (123456.7, 1234.0, "123457 ± 1234"),
+        (1.234567e8, 3.21e6, "(1.235 ± 0.032)e+08"),
+        (1.234567e-7, 3.21e-9, "(1.235 ± 0.032)e-07"),
+        (3.0, 1e-12, "3.000 ± 0.000"),
+        (0.0, 0.0, "0.000 ± 0.000"),
+        (0.001, 0.5, "0.00 ± 0.50"),
+        (2e-6, 3e8, "(0.0 ± 3.0)e+08"),
+        (4.805, 0.0071, "4.805 ± 0.007"),
         (math.nan, 0.1, "-"),
     ],
 )
-def test_a_plain_number_has_four_digits_and_its_spread_two(mean: float, spread: float, words: str) -> None:
+def test_a_plain_number_and_its_spread_agree_in_digits(mean: float, spread: float, words: str) -> None:
     assert RMSE.value(mean, spread) == words
 
 

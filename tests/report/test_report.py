@@ -18,13 +18,14 @@ import yaml
 from rich.console import Console
 
 from hpsearch import formatting
-from hpsearch.formatting import duration, p_value, percent, points, two_digits
+from hpsearch.formatting import duration, p_value, percent, points
 from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
 from hpsearch.report import analysis, search_figures, summary_json, summary_table, tables, write
 from hpsearch.report.analysis import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.summary_table import label
+from hpsearch.report.verdict_text import comparisons
 from tests.made_records import entry, seeds, sweep
 
 HIGH = [0.900, 0.904, 0.902, 0.906, 0.901, 0.903, 0.905, 0.902, 0.904, 0.903]
@@ -55,7 +56,8 @@ def test_means_and_spreads_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     (first, second) = (found.table.loc[c] for c in found.table.index)
     assert (first.n, first.finished, first.test_mean) == (2, 2, pytest.approx(0.85))
     assert first.test_std == pytest.approx(0.1 / math.sqrt(2))
-    assert first.test_high - first.test_mean == pytest.approx(12.7062 * 0.05, rel=1e-5)  # t of 0.975, 1 degree
+    assert first.test_mean - first.test_low == pytest.approx(12.7062 * 0.05, rel=1e-5)  # t of 0.975, 1 degree
+    assert first.test_high == 1.0  # where accuracy ends
     assert first.test_se == pytest.approx(math.sqrt(0.85 * 0.15 / 1000))
     assert second.n == 1
     assert math.isnan(second.test_std)
@@ -172,7 +174,7 @@ def test_values_are_named_as_they_are_typed(tmp_path: Path) -> None:
     nets = [{"name": "mlp", "widths": widths} for widths in (None, [16, 16])]
     nesterov = {"name": "sgd", "nesterov": True}
     switched = [*seeds(HIGH[:2], optimizer=nesterov), *seeds(LOW[:2], optimizer=nesterov | {"nesterov": False})]
-    assert "optimizer.nesterov=true is best" in analysis.read([sweep(tmp_path / "switched", switched)]).paragraphs[0]
+    assert "nesterov=true is best" in analysis.read([sweep(tmp_path / "switched", switched)]).paragraphs[0]
     entries = [*seeds(HIGH[:2], architecture=nets[0]), *seeds(LOW[:2], architecture=nets[1], optimizer=nesterov)]
     entries += seeds(LOW[:2], architecture=nets[1], optimizer=nesterov | {"nesterov": False})
     found = analysis.read([sweep(tmp_path / "s", entries)])
@@ -198,12 +200,9 @@ def test_a_sweep_without_a_finished_run_has_no_winner(tmp_path: Path) -> None:
 def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
     found = analysis.read([grid(tmp_path / "s")])
     assert found.paragraphs[0] == (
-        "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds, 0.30 points above the next, "
-        "optimizer=adam lr=0.1. On test, which had no say in the choice, it reaches 90.30 ± 0.18 %, 0.00 points above "
-        "the next [95 % interval -0.08 to +0.08]. The difference is not significant (exact test over 10 paired seeds, "
-        "p = 1.00 after Holm's correction for 3 comparisons, effect size d = 0.00): take the two as tied; more than "
-        "1,000 seeds would be needed to resolve it. Of the 3 others, on test: 2 significantly lower, 1 not "
-        "distinguishable."
+        "optimizer=sgd lr=0.1 is best: 90.30 ± 0.18 % on validation over 10 seeds. On test it reaches 90.30 ± 0.18 %, "
+        "0.00 points above the next, optimizer=adam [95 % interval -0.08 to +0.08]. Exact tests with Holm's correction "
+        "call 2 of the 3 others worse and 1 undecided (p = 1.00 for the next)."
     )
     assert list(found.verdicts[0].others.result) == ["tie", "lower", "lower"]
     assert list(found.verdicts[0].others.p_holm) == pytest.approx([1.0, 3 * 2 / 1024, 2 * 2 / 512])
@@ -215,29 +214,32 @@ def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
 
 def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
     found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
-    assert "The difference is real (exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
+    assert "The difference is real: exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
 
 
-def test_the_closest_on_test_has_an_interval_around_its_difference(tmp_path: Path) -> None:
+def test_every_comparison_has_a_row_with_its_interval(tmp_path: Path) -> None:
     noise = [0.004 * (-1) ** i for i in range(10)]
     second = [value - 0.002 + 2 * n for value, n in zip(HIGH, noise, strict=True)]
     third = [value - 0.001 + n for value, n in zip(HIGH, noise, strict=True)]
     entries = [*seeds(HIGH, lr=0.1), *seeds(second, val=0.9, lr=0.2), *seeds(third, val=0.8, lr=0.3)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
-    assert "The closest on test is lr=0.3, -0.10 points [95 % interval -0.40 to +0.20]" in found.paragraphs[0]
+    shown = comparisons(found.verdicts[0], found.runs)
+    assert list(shown["compared with"]) == ["lr=0.2", "lr=0.3"]
+    assert list(shown["difference"]) == ["+0.20", "+0.10"]
+    assert shown["95 % interval"][1] == "-0.20 to +0.40"
 
 
 def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
     assert found.table[found.table.best].lr.item() == 0.1
-    assert "really the better one on test" in found.paragraphs[0]
+    assert "there the next is really better" in found.paragraphs[0]
     assert "validation and test disagree" in found.paragraphs[0]
 
 
 def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
     found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
-    assert "not testable at n = 5: an exact test needs 6 seeds or more" in found.paragraphs[0]
+    assert "5 seeds cannot show that this is real: an exact test needs 6 seeds." in found.paragraphs[0]
     assert "n.s." not in found.paragraphs[0]
     assert found.verdicts[0].ties == set()
 
@@ -246,7 +248,7 @@ def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
     entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
     assert set(found.verdicts[0].others.result) == {"not testable"}
-    assert "not testable at n = 8: an exact test with 8 comparisons needs 9 seeds or more" in found.paragraphs[0]
+    assert "8 seeds cannot show that this is real: an exact test of 8 comparisons needs 9." in found.paragraphs[0]
 
 
 def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
@@ -267,8 +269,8 @@ def test_a_reviewers_warnings(tmp_path: Path) -> None:
     for words in (
         "lr=0.1 is the largest",
         "has 4 seeds: 5 are the least",
-        "not run on the same seeds",
-        "different machines",
+        "have different seeds",
+        "Different machines",
     ):
         assert words in warnings
 
@@ -312,6 +314,7 @@ def test_data_sets_are_judged_each_by_itself(tmp_path: Path) -> None:
     sweep(path / "confirm", [entry(0.88, data="fashion", seed=10), entry(0.89, data="mnist", seed=10)])
     found = analysis.read([path])
     starts = [f"data={name} architecture=mlp is best: " for name in ("mnist", "fashion")]
+    starts += ["architecture=mlp is best on each of 2 data sets. Its mean rank is 1.00 ahead of architecture=svc: less"]
     starts += [f"Run again on 1 fresh seed, data={name} architecture=mlp reaches" for name in ("mnist", "fashion")]
     assert all(said.startswith(start) for said, start in zip(found.paragraphs, starts, strict=True))
     assert [list(verdict.others.p_holm) for verdict in found.verdicts] == [[2 / 1024]] * 2  # no comparison between them
@@ -385,7 +388,7 @@ def test_three_swept_keys_make_a_long_table_best_first(tmp_path: Path) -> None:
     entries = [*seeds(HIGH[:2]), *seeds(LOW[:2], lr=0.2, epochs=4), *seeds([0.95, 0.95], lr=0.3, optimizer="adam")]
     found = analysis.read([sweep(tmp_path / "s", entries)])
     assert list(found.display.cells) == ["optimizer", "lr", "epochs", "seeds", "validation", "test"]
-    assert list(found.display.cells.test) == ["95.00 ± 0", "90.20 ± 0.28", "88.20 ± 0.28"]
+    assert list(found.display.cells.test) == ["95.00 ± 0.00", "90.20 ± 0.28", "88.20 ± 0.28"]
 
 
 def test_a_key_that_follows_from_another_makes_no_pivot(tmp_path: Path) -> None:
@@ -414,7 +417,7 @@ def test_a_key_that_only_some_have_keeps_every_cell(tmp_path: Path) -> None:
     assert list(found.display.cells) == ["optimizer", "optimizer.momentum=0", "optimizer.momentum=0.9", "-"]
     assert [list(row) for row in found.display.cells.values] == [
         ["sgd", "90.20 ± 0.28", "88.20 ± 0.28", ""],
-        ["adam", "", "", "85.00 ± 0"],
+        ["adam", "", "", "85.00 ± 0.00"],
     ]
     write.write(found, tmp_path / "out")
 
@@ -471,24 +474,22 @@ def test_ten_thousand_runs_are_cut_to_what_a_person_reads(tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("mean", "spread", "words"),
     [
-        (0.2134, "0.21"),
-        (1.25, "1.2"),
-        (11.99, "12"),
-        (0.0999, "0.10"),
-        (9.99, "10"),
-        (0.034, "0.034"),
-        (0, "0"),
-        (1e-17, "0"),
+        (0.88914, 0.00213, "88.91 ± 0.21"),
+        (0.69889, 0.1423, "70 ± 14"),
+        (0.36, 0.051, "36.0 ± 5.1"),
+        (0.9, 0.0999, "90 ± 10"),
+        (0.10012, 0.00016, "10.01 ± 0.02"),  # never more than two decimals
+        (0.95, 0.0, "95.00 ± 0.00"),
+        (0.95, 1e-17, "95.00 ± 0.00"),
     ],
 )
-def test_a_spread_has_two_significant_digits(number: float, words: str) -> None:
-    assert two_digits(number) == words
+def test_a_mean_and_its_spread_agree_in_digits(mean: float, spread: float, words: str) -> None:
+    assert percent(mean, spread) == words
 
 
 def test_numbers_as_people_read_them() -> None:
-    assert percent(0.88914, 0.00213) == "88.91 ± 0.21"
     assert percent(0.1, math.nan) == "10.00"
     assert percent(math.nan, math.nan) == "-"
     assert points(-0.0042) == "-0.42"

@@ -35,7 +35,7 @@ def test_the_mean_is_over_the_winners_alone(tmp_path: Path) -> None:
     sweep(path / "retrain", [again(4.0, 0.1, 0), again(5.0, 0.01, 1), again(6.0, 0.1, 2), again(99.0, 0.01, 0)])
     (paragraph,) = retraining.paragraphs([path], gather([path]))
     assert paragraph == (
-        "Each seed's winner, trained again with split.validation=0, reaches RMSE of strength 5.000 ± 0.58 on test over "
+        "Each seed's winner, trained again with split.validation=0, reaches RMSE of strength 5.00 ± 0.58 on test over "
         "3 seeds (± standard error; standard deviation 1.000)."
     )
 
@@ -45,7 +45,7 @@ def test_each_way_to_train_again_has_its_own_mean(tmp_path: Path) -> None:
     sweep(path / "retrain", [again(4.0, 0.1, 0), again(3.0, 0.1, 0, epochs=9), again(1.0, 0.1, 2, epochs=9)])
     one, other = retraining.paragraphs([path], gather([path]))
     assert "with split.validation=0, reaches RMSE of strength 4.000 on test" in one
-    assert "with split.validation=0 epochs=9, reaches RMSE of strength 2.000 ± 1.0 on test over 2 seeds" in other
+    assert "with split.validation=0 epochs=9, reaches RMSE of strength 2.0 ± 1.0 on test over 2 seeds" in other
 
 
 def test_one_seed_has_no_error(tmp_path: Path) -> None:
