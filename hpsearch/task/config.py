@@ -142,7 +142,12 @@ def read(cfg: DictConfig, overrides: list[str], faults: Faults) -> Settings:
     with faults:
         require(given.class_weights in (None, "balanced"), "class_weights", given.class_weights, "balanced or null")
     with faults:
-        require(given.checkpoint is None or given.checkpoint >= 0, "checkpoint", given.checkpoint, "seconds, or null")
+        require(
+            given.checkpoint is None or given.checkpoint >= 0,
+            "checkpoint",
+            given.checkpoint,
+            "at least 0 seconds, or null",
+        )
     with faults:
         require(given.weights in WEIGHTS, "weights", given.weights, f"one of {', '.join(WEIGHTS)}")
     optimizer = faults.build("optimizer", OPTIMIZERS, config["optimizer"])
