@@ -3,6 +3,7 @@
 import argparse
 import os
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from hpsearch.errors import UsageError, require
 from hpsearch.shell import door
+from hpsearch.streams import transient
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -30,18 +32,19 @@ def main() -> None:
 
 
 def serve(folder: Path, url: str | None, port: int) -> None:
-    """Serve a storage. Raises UsageError if there is nothing to show."""
+    """Enter what is new into a storage, and serve it. Raises UsageError if there is nothing to show."""
     import bottle
     import optuna
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
-    from hpsearch.cli.publish import ARTIFACTS
+    from hpsearch.cli.publish import ARTIFACTS, enter
+    from hpsearch.report.summary_json import SUMMARY
     from hpsearch.search.storage import Storage
 
     file = folder / "hpsearch.db"
-    if url is None and not file.exists():
-        raise UsageError([f"{file}: no such file; every sweep with report=true makes it, or name --storage"])
+    if url is None and not file.exists() and not any(folder.glob(f"*/{SUMMARY}")):
+        raise UsageError([f"{folder}: holds no sweep that has ended; name the folder of the sweeps, or --storage"])
     require(0 < port < 65536, "--port", port, "between 1 and 65535")
     try:
         with socket.socket() as probe:  # first, because the server prints its error below the address
@@ -52,6 +55,9 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     storage = Storage(url or f"sqlite:///{file}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
+    transient("entering the sweeps")
+    for line in enter(folder, url):
+        print(line, file=sys.stderr)
     print(f"http://{HOST}:{port}  (from another machine: ssh -L {port}:{HOST}:{port} {os.uname().nodename})")
     with closing(storage):
         app = wsgi(storage.rdb, FileSystemArtifactStore(folder / ARTIFACTS))

@@ -277,7 +277,7 @@ def test_texts_do_nothing_where_they_are_shown(tmp_path: Path, capsys: pytest.Ca
     write.show(found, Console(width=300))
     write_runs(path, found.runs)
     summary_json.write(found, path)
-    write.write(found, tmp_path / "out")
+    write.write(found, tmp_path / "out", figures=True)
     publish(found, path, tmp_path / "out", f"sqlite:///{tmp_path / 'a.db'}", "s", command(nasty))
     with sqlite3.connect(tmp_path / "a.db") as connection:
         note = str(connection.execute("SELECT key, value_json FROM study_system_attributes").fetchall())
@@ -289,7 +289,7 @@ def test_texts_do_nothing_where_they_are_shown(tmp_path: Path, capsys: pytest.Ca
     for name, text in (texts | {"screen": capsys.readouterr().out, "note": note}).items():
         assert "\x1b" not in text, name
         assert not re.search(r"(?<!\\)<script>", text) or name in (*PLAIN, *CSV), name
-    assert len(texts) == 9
+    assert len(texts) == 8
     assert (tmp_path / "out" / "seeds.png").exists()  # the names in a figure are no mathematics
     for name in CSV:
         cells = [cell for row in csv.reader(StringIO(texts[name])) for cell in row]
@@ -306,7 +306,7 @@ CSV = ("runs.csv", "table.csv")
 def test_a_latex_row_may_begin_with_a_bracket(tmp_path: Path) -> None:
     nets = [{"name": "mlp", "widths": [8]}, {"name": "mlp", "widths": "*"}, {"name": "mlp", "widths": "2%_"}]
     records = [record for net in nets for record in seeds([0.9, 0.8], architecture=net)]
-    write.write(analysis.read([sweep(tmp_path / "s", records)]), tmp_path / "out")
+    write.write(analysis.read([sweep(tmp_path / "s", records)]), tmp_path / "out", figures=True)
     comments, tabular = (tmp_path / "out" / "table.tex").read_text().split("\\begin{tabular}")
     assert all(line.startswith("%") for line in comments.splitlines())
     assert "documentclass" not in tabular

@@ -7,7 +7,6 @@ from typing import NoReturn
 from hpsearch import shell
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import SPREADS
-from hpsearch.report import matplotlib_import
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spread", choices=list(SPREADS), default="seed_std", help=spread)
     output = "where to write (<sweep>/report; of several: <name>+<name>/report)"
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=output)
+    figures = "write the figures for a paper, too: PNG, PDF and table.tex"
+    parser.add_argument("--figures", action="store_true", help=figures)
     return parser
 
 
@@ -36,7 +37,6 @@ def main() -> None:
         options = _parser().parse_args()
         from rich.console import Console
 
-        matplotlib_import.load()
         from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
@@ -46,7 +46,7 @@ def main() -> None:
         require(own, "--output", output, "given, because the folder for the report is a symbolic link")
         write.show(found, Console())
         with write_errors(output):
-            write.write(found, output, winner_sections.sections(found))
+            write.write(found, output, winner_sections.sections(found), options.figures)
         print(f"report: {output / 'index.html'}")
 
 
