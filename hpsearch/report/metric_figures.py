@@ -125,7 +125,7 @@ def _lost(row: "pd.Series[Any]") -> str:
 
 def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     """The metric on validation along one numeric key: a line for each choice of the other keys, or points if these are
-    many. Dotted lines mark the ends of the range tried, a star the winner. None without a range."""
+    many. Dotted: the ends of the range tried; star: the winner; crosses: pruned ones. None without a range."""
     shown = table[table.val_mean.notna() & table[key].notna()]
     if not is_numeric(table, key) or table[key].nunique() < 2 or shown.empty:
         return None
@@ -148,6 +148,8 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
         axes.set_xscale("log")
     for edge in (low, high):
         axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
+    pruned = table[table["last"].notna() & table[key].notna()]
+    axes.plot(pruned[key].astype(float), pruned["last"], "x", color="#666666", markersize=3, zorder=1)
     best = shown[shown.best]
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key)

@@ -24,6 +24,7 @@ from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
 from hpsearch.report import analysis, search_figures, summary_json, summary_table, tables, write
 from hpsearch.report.analysis import Findings
+from hpsearch.report.figure_style import line_style
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.summary_table import label
 from tests.made_records import entry, seeds, sweep
@@ -540,6 +541,11 @@ def test_lines_differ_without_their_colour(tmp_path: Path) -> None:
     assert figure is not None
     looks = {(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in figure.axes[0].lines}
     assert len(looks) == 9
+
+
+def test_28_lines_differ_without_their_markers() -> None:
+    looks = [line_style(i) for i in range(28)]
+    assert len({(look["color"], str(look["linestyle"])) for look in looks}) == 28
 
 
 class Links(HTMLParser):
