@@ -21,7 +21,7 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from sklearn.preprocessing import FunctionTransformer
 
-from hpsearch import dashboard, passwords, shell
+from hpsearch import loopback, passwords, shell
 from hpsearch.cli import confirm, storage_url, trusted
 from hpsearch.cli.callbacks import Callbacks
 from hpsearch.cli.error_lines import Carried
@@ -375,7 +375,7 @@ def test_a_stream_shows_no_password() -> None:
     assert stream.getvalue() == b"Storage: postgresql+psycopg://me:***@localhost/db?password=*** and ***\n"
 
 
-# the dashboard
+# what is served
 
 
 @pytest.mark.parametrize(
@@ -390,13 +390,13 @@ def test_a_stream_shows_no_password() -> None:
         ({"HTTP_HOST": "127.0.0.1:8080", "HTTP_ORIGIN": "null"}, "403 Forbidden"),
     ],
 )
-def test_the_dashboard_answers_pages_of_this_machine(headers: dict[str, str], status: str) -> None:
+def test_a_server_answers_pages_of_this_machine(headers: dict[str, str], status: str) -> None:
     started: list[str] = []
 
     def app(environ: Any, start: Any) -> list[bytes]:
         start("200 OK", [])
         return []
 
-    list(dashboard.guarded(app)(headers | {"REQUEST_METHOD": "DELETE"}, lambda s, h, e=None: started.append(s)))  # type: ignore[arg-type, misc]
+    list(loopback.guarded(app)(headers | {"REQUEST_METHOD": "DELETE"}, lambda s, h, e=None: started.append(s)))  # type: ignore[arg-type, misc]
     assert started == [status]
-    assert dashboard.HOST == "127.0.0.1"
+    assert loopback.HOST == "127.0.0.1"

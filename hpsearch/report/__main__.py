@@ -1,6 +1,7 @@
 """``python -m hpsearch.report multirun/<sweep> [more folders…]``: print a report and write it into a folder."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,18 +29,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=output)
     figures = "write the figures for a paper, too: PNG, PDF and table.tex"
     parser.add_argument("--figures", action="store_true", help=figures)
+    watch = "serve a page that renews itself while the sweep runs, until Ctrl-C; writes nothing"
+    parser.add_argument("--watch", action="store_true", help=watch)
+    parser.add_argument("--port", type=int, default=8081, help="of --watch, on 127.0.0.1 (8081)")
     return parser
 
 
 def main() -> None:
-    """Print and write a report. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
-    with shell.door():
+    """Print and write a report, or serve it. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
+    with shell.door("the page is served no more" if "--watch" in sys.argv else shell.GOES_ON):
         options = _parser().parse_args()
         from rich.console import Console
 
         from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
+        if options.watch:
+            from hpsearch.report import watch
+
+            if missing := [sweep for sweep in options.sweeps if not sweep.is_dir()]:
+                raise UsageError([f"{sweep}: no such folder; name the folder of a sweep" for sweep in missing])
+            page = watch.LivePage(options.sweeps, rows=rows, columns=options.columns, spread=options.spread)
+            return watch.serve(page, options.port)
         found = analysis.read(options.sweeps, rows, options.columns, options.spread)
         output = options.output or write.place(found.sweeps)
         own = options.output is not None or not output.is_symlink()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hpsearch.report import analysis, html_page, page_data, write
+from hpsearch.record.file import write_record
+from hpsearch.report import analysis, html_page, page_data, watch, write
 from hpsearch.report.section import Section
 from tests.made_records import entry, seeds, sweep
 
@@ -90,6 +91,28 @@ def test_pictures_of_ones_own_are_held_by_the_page(tmp_path: Path) -> None:
     assert "<figcaption>&lt;b&gt;.png</figcaption>" in page
     (tmp_path / "link").symlink_to(tmp_path / "s" / "report" / "mine")
     assert html_page.pictures_of(tmp_path / "link") == []
+
+
+def test_a_page_of_a_running_sweep_is_made_again_when_a_record_has_come(tmp_path: Path) -> None:
+    page, said = watch.LivePage([tmp_path / "s"]), []
+
+    def answer(path: str, method: str = "GET") -> bytes:
+        return b"".join(
+            page({"PATH_INFO": path, "REQUEST_METHOD": method}, lambda status, headers: said.append(status))
+        )
+
+    assert b"no such folder" in answer("/")
+    sweep(tmp_path / "s", seeds(HIGH, lr=0.1))
+    first = answer("/version")
+    assert b"connect-src &#39;self&#39;" in answer("/")
+    assert b'"version":"' + first in answer("/")
+    write_record(next((tmp_path / "s").glob("000_*")), entry(0.95, lr=0.1))
+    assert answer("/version") != first
+    assert b'"version":"' + answer("/version") in answer("/")
+    assert said[-1] == "200 OK"
+    answer("/", "POST")
+    answer("/record.json")
+    assert said[-2:] == ["404 Not Found"] * 2
 
 
 @pytest.fixture(scope="module")
