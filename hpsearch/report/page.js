@@ -361,11 +361,11 @@ function facts(c) {
 const commandOf = (r) => C[R.configuration[r]].command.replace(" -m hpsearch -m ", " -m hpsearch ").replace(/ seed=[\d,-]+$/, ` seed=${R.seed[r]}`);
 function tell(target, x, y) {
   const found = target && target.closest ? target.closest("[data-c]") : null;
-  for (const one of document.querySelectorAll(".over")) one.classList.remove("over");
+  for (const one of document.querySelectorAll(".near")) one.classList.remove("near");
   tip.hidden = !found;
   if (!found) return;
   const c = Number(found.dataset.c), at = target.closest("[data-r]"), r = at ? Number(at.dataset.r) : runsOf[c].length === 1 ? runsOf[c][0] : null;
-  for (const one of document.querySelectorAll(`svg.chart [data-c="${c}"]`)) one.classList.add("over");
+  for (const one of document.querySelectorAll(`svg.chart [data-c="${c}"]`)) one.classList.add("near");
   const lines = [make("b", {}, `#${c + 1} ${C[c].short}`), make("div", {}, facts(c))];
   if (r !== null) lines.push(make("div", {}, `run ${R.folder[r]}, seed ${R.seed[r]}: ${R.status[r]}${R.reason[r] ? ` (${R.reason[r]})` : ""}, test ${value(R.test[r])}`));
   lines.push(make("code", {}, r === null ? C[c].command : commandOf(r)));
