@@ -1,4 +1,7 @@
-"""How a command begins and ends: signals, garbage collection, one line for an error, an exit code."""
+"""How a command begins and ends: signals, garbage collection, one line for an error, an exit code.
+
+Long, because each way to end has its reason.
+"""
 
 import atexit
 import errno

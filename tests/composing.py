@@ -5,6 +5,7 @@ from functools import cache
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 import hpsearch.task.config  # noqa: F401  # registers the schema
 from hpsearch.cli.command import CONF
 from hpsearch.cli.compose import Composer
+from hpsearch.cli.own_options import own_options
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in (*SWEEPS, "hydra"))
@@ -23,18 +25,21 @@ NAMED = [(group, path.stem) for group in SWEEPS for path in sorted((CONF / group
 def loader() -> ConfigLoader:
     """Hydra's own loader of ``conf/``."""
     setup_globals()
+    Plugins.instance()  # their options are there before ours
     with initialize_config_dir(str(CONF)):
         return GlobalHydra.instance().config_loader()
 
 
 def sweep_cfg(*overrides: str) -> DictConfig:
     """The configuration of a sweep, as launcher and sweeper get it."""
-    return loader().load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+    with own_options():
+        return loader().load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
 
 
 def run_cfg(*overrides: str) -> DictConfig:
     """The configuration of a single run."""
-    return loader().load_configuration("config", list(overrides), run_mode=RunMode.RUN)
+    with own_options():
+        return loader().load_configuration("config", list(overrides), run_mode=RunMode.RUN)
 
 
 _sweep_cfg, _composer = cache(sweep_cfg), cache(lambda: Composer(loader()))
@@ -48,4 +53,5 @@ def sweep_of(*overrides: str) -> DictConfig:
 
 def job_cfg(*overrides: str) -> DictConfig:
     """The configuration of a job in a sweep."""
-    return _composer().load_sweep_config(sweep_of(*overrides), list(overrides))
+    with own_options():
+        return _composer().load_sweep_config(sweep_of(*overrides), list(overrides))

@@ -21,7 +21,7 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from sklearn.preprocessing import FunctionTransformer
 
-from hpsearch import dashboard, passwords, shell
+from hpsearch import loopback, passwords, shell
 from hpsearch.cli import confirm, storage_url, trusted
 from hpsearch.cli.callbacks import Callbacks
 from hpsearch.cli.error_lines import Carried
@@ -277,7 +277,7 @@ def test_texts_do_nothing_where_they_are_shown(tmp_path: Path, capsys: pytest.Ca
     write.show(found, Console(width=300))
     write_runs(path, found.runs)
     summary_json.write(found, path)
-    write.write(found, tmp_path / "out")
+    write.write(found, tmp_path / "out", figures=True)
     publish(found, path, tmp_path / "out", f"sqlite:///{tmp_path / 'a.db'}", "s", command(nasty))
     with sqlite3.connect(tmp_path / "a.db") as connection:
         note = str(connection.execute("SELECT key, value_json FROM study_system_attributes").fetchall())
@@ -289,7 +289,7 @@ def test_texts_do_nothing_where_they_are_shown(tmp_path: Path, capsys: pytest.Ca
     for name, text in (texts | {"screen": capsys.readouterr().out, "note": note}).items():
         assert "\x1b" not in text, name
         assert not re.search(r"(?<!\\)<script>", text) or name in (*PLAIN, *CSV), name
-    assert len(texts) == 9
+    assert len(texts) == 8
     assert (tmp_path / "out" / "seeds.png").exists()  # the names in a figure are no mathematics
     for name in CSV:
         cells = [cell for row in csv.reader(StringIO(texts[name])) for cell in row]
@@ -306,7 +306,7 @@ CSV = ("runs.csv", "table.csv")
 def test_a_latex_row_may_begin_with_a_bracket(tmp_path: Path) -> None:
     nets = [{"name": "mlp", "widths": [8]}, {"name": "mlp", "widths": "*"}, {"name": "mlp", "widths": "2%_"}]
     records = [record for net in nets for record in seeds([0.9, 0.8], architecture=net)]
-    write.write(analysis.read([sweep(tmp_path / "s", records)]), tmp_path / "out")
+    write.write(analysis.read([sweep(tmp_path / "s", records)]), tmp_path / "out", figures=True)
     comments, tabular = (tmp_path / "out" / "table.tex").read_text().split("\\begin{tabular}")
     assert all(line.startswith("%") for line in comments.splitlines())
     assert "documentclass" not in tabular
@@ -375,7 +375,7 @@ def test_a_stream_shows_no_password() -> None:
     assert stream.getvalue() == b"Storage: postgresql+psycopg://me:***@localhost/db?password=*** and ***\n"
 
 
-# the dashboard
+# what is served
 
 
 @pytest.mark.parametrize(
@@ -390,13 +390,13 @@ def test_a_stream_shows_no_password() -> None:
         ({"HTTP_HOST": "127.0.0.1:8080", "HTTP_ORIGIN": "null"}, "403 Forbidden"),
     ],
 )
-def test_the_dashboard_answers_pages_of_this_machine(headers: dict[str, str], status: str) -> None:
+def test_a_server_answers_pages_of_this_machine(headers: dict[str, str], status: str) -> None:
     started: list[str] = []
 
     def app(environ: Any, start: Any) -> list[bytes]:
         start("200 OK", [])
         return []
 
-    list(dashboard.guarded(app)(headers | {"REQUEST_METHOD": "DELETE"}, lambda s, h, e=None: started.append(s)))  # type: ignore[arg-type, misc]
+    list(loopback.guarded(app)(headers | {"REQUEST_METHOD": "DELETE"}, lambda s, h, e=None: started.append(s)))  # type: ignore[arg-type, misc]
     assert started == [status]
-    assert dashboard.HOST == "127.0.0.1"
+    assert loopback.HOST == "127.0.0.1"

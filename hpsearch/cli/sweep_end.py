@@ -1,4 +1,4 @@
-"""The end of a sweep: its results are printed, written, and entered into the dashboard's storage."""
+"""The end of a sweep: its results are printed and written."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from hpsearch.record.file import read_record, write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
 from hpsearch.record.multirun import MULTIRUN
-from hpsearch.report import analysis, matplotlib_import, summary_json, write
+from hpsearch.report import analysis, summary_json, winner_sections, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
 from hpsearch.streams import transient
@@ -54,31 +54,32 @@ def results(hydra_cfg: DictConfig) -> None:
         with write_errors(sweep):
             write_text(sweep / MULTIRUN, OmegaConf.to_yaml(hydra_cfg))
     if hydra_cfg.report and not interrupt.asked():
-        transient("drawing the figures")
+        transient("writing the page")
         output = write.place([sweep])
-        matplotlib_import.load()
-        from hpsearch.report import winner_sections  # late, because matplotlib takes a second
-
         with write_errors(output):
             write.write(found, output, winner_sections.sections(found))
         print(f"report: {output / 'index.html'}")
-        _publish(hydra_cfg, found, output)
+        print(f"in the browser: {_dashboard_command(hydra_cfg, sweep)}")
+        if hydra_cfg.hydra.sweeper._target_ != SweeperConf._target_:  # whose search made its study
+            _enter(found, sweep)
 
 
-def _publish(hydra_cfg: DictConfig, found: Findings, output: Path) -> None:
-    """Enter the sweep into the storage of its search, or into the one beside the sweeps. If that fails, say so: the
-    results are written already."""
-    from hpsearch.cli.publish import publish
-    from hpsearch.search.storage import StorageError, masked
+def _enter(found: Findings, sweep: Path) -> None:
+    """Let a grid be a study. If that fails, say so: the results are written already."""
+    from hpsearch.cli.publish import enter_grid  # late, because Optuna takes half a second
+    from hpsearch.search.storage import StorageError
 
-    sweep, sweeper_cfg = Path(hydra_cfg.hydra.sweep.dir), hydra_cfg.hydra.sweeper
-    searched = sweeper_cfg._target_ == SweeperConf._target_
-    url = os.environ[STORAGE] if searched else f"sqlite:///{sweep.parent / 'hpsearch.db'}"
-    name = (searched and sweeper_cfg.study_name) or sweep.name
     try:
-        publish(found, sweep, output, url, name, resume_command(hydra_cfg))
+        enter_grid(found, sweep)
     except StorageError as error:
         print(f"not in the dashboard: {error}", file=sys.stderr)
-    else:
-        own = masked(url) if searched and sweeper_cfg.storage else None
-        print(f"in the browser: {commands.dashboard_command(sweep.parent, own)}")
+
+
+def _dashboard_command(hydra_cfg: DictConfig, sweep: Path) -> str:
+    """The command that shows the sweep, and the others of its folder or of its search's own storage."""
+    sweeper_cfg, own = hydra_cfg.hydra.sweeper, None
+    if sweeper_cfg._target_ == SweeperConf._target_ and sweeper_cfg.storage:
+        from hpsearch.search.storage import masked  # late, because a grid needs no Optuna
+
+        own = masked(os.environ[STORAGE])
+    return commands.dashboard_command(sweep.parent, own)

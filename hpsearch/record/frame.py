@@ -136,7 +136,14 @@ def run_table(runs: Runs) -> pd.DataFrame:
     metrics = dict.fromkeys(
         runs.measure.columns + tuple(f"{part}_{m}" for m in runs.further for part in ("val", "test"))
     )
-    return runs.frame[["number", "key", "status", "seed", *runs.swept, *metrics, "seconds", "reason"]]
+    table = runs.frame[["number", "key", "status", "seed", *runs.swept, *metrics, "seconds", "reason"]]
+    return table.assign(
+        folder=runs.frame.folder,
+        data_set=runs.frame.data_set,
+        epochs_trained=[len(record["history"]["train_loss"]) for record in runs.records],
+        parameters=pd.array([record.get("parameters") for record in runs.records], dtype="Int64"),
+        commit=[inert(record["environment"]["git_commit"] or "") for record in runs.records],
+    )
 
 
 def write_runs(sweep: Path, runs: Runs) -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import NoReturn
 
 from hpsearch import shell
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import SPREADS
-from hpsearch.report import matplotlib_import
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--margin", type=_margin, metavar="NUMBER", help=margin)
     output = "where to write (<sweep>/report; of several: <name>+<name>/report)"
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=output)
+    figures = "write the figures for a paper, too: PNG, PDF and table.tex"
+    parser.add_argument("--figures", action="store_true", help=figures)
+    watch = "serve a page that renews itself while the sweep runs, until Ctrl-C; writes nothing"
+    parser.add_argument("--watch", action="store_true", help=watch)
+    parser.add_argument("--port", type=int, default=8081, help="of --watch, on 127.0.0.1 (8081)")
     return parser
 
 
@@ -47,15 +52,21 @@ def _margin(text: str) -> float:
 
 
 def main() -> None:
-    """Print and write a report. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
-    with shell.door():
+    """Print and write a report, or serve it. Exit code 1: the report cannot be written. Exit code 2: wrong usage."""
+    with shell.door("the page is served no more" if "--watch" in sys.argv else shell.GOES_ON):
         options = _parser().parse_args()
         from rich.console import Console
 
-        matplotlib_import.load()
         from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
+        if options.watch:
+            from hpsearch.report import watch
+
+            if missing := [sweep for sweep in options.sweeps if not sweep.is_dir()]:
+                raise UsageError([f"{sweep}: no such folder; name the folder of a sweep" for sweep in missing])
+            reading = {"rows": rows, "columns": options.columns, "spread": options.spread, "margin": options.margin}
+            return watch.serve(watch.LivePage(options.sweeps, **reading), options.port)
         found = analysis.read(options.sweeps, rows, options.columns, options.spread, options.margin)
         output = options.output or write.place(found.sweeps)
         own = options.output is not None or not output.is_symlink()
@@ -63,7 +74,7 @@ def main() -> None:
         write.show(found, Console())
         analysis.note_looks(found)
         with write_errors(output):
-            write.write(found, output, winner_sections.sections(found))
+            write.write(found, output, winner_sections.sections(found), options.figures)
         print(f"report: {output / 'index.html'}")
 
 

@@ -65,7 +65,7 @@ def plain_logarithms(figure: Figure) -> None:
 
 def line_style(i: int) -> dict[str, Any]:
     """Colour, dashes and marker of line i; the first 28 lines differ."""
-    dashes = DASHES[(i + i // len(COLOURS)) % len(DASHES)]
+    dashes = DASHES[(i % len(COLOURS) + i // len(COLOURS)) % len(DASHES)]
     return {"color": COLOURS[i % len(COLOURS)], "linestyle": dashes, "marker": MARKERS[i % len(MARKERS)]}
 
 

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 
 from hpsearch.record.file import write_whole
 from hpsearch.record.frame import Runs
-from hpsearch.record.measure import Measure
 from hpsearch.report.analysis import Findings
 from hpsearch.report.figure_style import STYLE, plain_logarithms
 from hpsearch.report.learning_curves import curves
@@ -33,22 +32,6 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs ever
 Drawing = Callable[[], Mapping[str, Figure | None]]  # figures by file name
 
 _drawings: list[Drawing] = []  # a global, because the forked processes inherit it: closures cannot be pickled
-
-
-def captions(measure: Measure) -> dict[str, str]:
-    """The words below each figure, by the beginning of its file's name."""
-    title = measure.title
-    return {
-        "curves": f"Training loss and validation {title}: the mean over seeds, with a band of one standard deviation.",
-        "heatmap": f"Test {title}. Framed: the best on validation; hatched: not every seed finished.",
-        "seeds": f"Test {title} of every seed, its mean and 95 % t-interval; the best on validation first.",
-        "time": f"Test {title} against training time; star: the best on validation.",
-        "slice": f"Validation {title} along one key, ± standard deviation over seeds. Dotted: the ends of what was "
-        "tried; star: the best.",
-        "history": f"Validation {title} in the order of the search.",
-        "parallel": "A line per configuration through its values.",
-        "importances": f"Share of the variance of validation {title} that each key explains (fANOVA).",
-    }
 
 
 def drawings(findings: Findings) -> list[Drawing]:
@@ -75,8 +58,8 @@ def _of_search(runs: Runs, table: pd.DataFrame) -> Mapping[str, Figure]:
     return search_figures.figures(runs, table)
 
 
-def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
-    """Draw the figures and write them as PNG and PDF; return the PNGs by file name.
+def write(folder: Path, drawings: Sequence[Drawing]) -> list[str]:
+    """Draw the figures and write them as PNG and PDF; return their names without a suffix.
 
     On Linux one process per core draws.
     """
@@ -92,7 +75,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> dict[str, bytes]:
             names = list(pool.map(draw, numbers))
     else:
         names = list(map(draw, numbers))
-    return {name: (folder / f"{name}.png").read_bytes() for each in names for name in each}
+    return [name for each in names for name in each]
 
 
 def _draw(folder: Path, number: int) -> list[str]:

@@ -1,63 +1,108 @@
-"""Write ``index.html``: one self-contained page. Jinja escapes every name; the page loads nothing."""
+"""Write ``index.html``: one self-contained page, drawn in the browser by page.js from the data that it carries.
+
+Jinja escapes every name, and the data cannot end its element. The page's own policy lets nothing run but page.js, known
+by its hash, and lets nothing be loaded.
+"""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 from jinja2 import Environment
 from markupsafe import Markup
 
-from hpsearch.formatting import duration
-from hpsearch.record.commands import configuration_command
-from hpsearch.report import tables
+from hpsearch.formatting import count, inert
 from hpsearch.report.analysis import Findings
 from hpsearch.report.environments import environments
-from hpsearch.report.figures import captions
+from hpsearch.report.page_data import page_data
+from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section
-from hpsearch.report.summary_table import best_first, label
+from hpsearch.report.summary_table import best_first, short_name
 from hpsearch.report.verdict_text import comparisons, explanation
 
-TEMPLATE = Path(__file__).with_name("page.html")
+PARTS = Path(__file__).parent
+IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg+xml"}
+FOLD = 10  # rows of a table before the rest is folded
 
 
-def render(findings: Findings, images: Mapping[str, bytes], sections: Sequence[Section] = ()) -> str:
-    """The page of a report. images: the figures as PNG, by file name, those of the sections too."""
-    measure = findings.runs.measure
-    encoded = {name: b64encode(image).decode() for name, image in images.items()}
+def render(
+    findings: Findings,
+    sections: Sequence[Section] = (),
+    mine: Sequence[tuple[str, str]] = (),
+    version: str = "",
+) -> str:
+    """The page of a report. mine: addresses and names of the user's own pictures. version: of a page that is served
+    while its sweep runs, and asks for a newer one."""
+    script = (PARTS / "page.js").read_text(encoding="utf-8")
+    data = page_data(findings) | {
+        "charts": {section.name: section.chart for section in sections if section.chart},
+        "version": version,
+    }
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"value": measure.value, "duration": duration}
+    numbers = {c: place for place, c in enumerate(best_first(findings.table).index)}
     others = [
-        Markup(comparisons(verdict, findings.runs).to_html(index=False, border=0))
+        (*plain(comparisons(verdict, findings.runs)), [numbers[c] for c in verdict.others.index])
         for verdict in findings.verdicts
         if len(verdict.others)
     ]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.from_string((PARTS / "page.html").read_text(encoding="utf-8")).render(
         findings=findings,
-        table=Markup(tables.html(findings.display)),
+        headlines=_headlines(findings),
+        grid=grid(findings),
+        listed=listed(findings),
         others=others,
-        explanation=explanation(measure),
-        figures=[
-            (name, captions(measure)[name.partition("_")[0]], image)
-            for name, image in encoded.items()
-            if name not in {section.name for section in sections}
-        ],
-        sections=[(section, encoded.get(section.name), section.table_html()) for section in sections],
-        configurations=_configurations(findings),
+        explanation=explanation(findings.runs.measure, any(verdict.repeated for verdict in findings.verdicts)),
+        sections=[(section, plain(section.table) if section.table is not None else None) for section in sections],
+        mine=mine,
+        fold=FOLD,
         commands=[origin.command for origin in findings.origins],
         environments=environments(findings.runs),
+        style=Markup((PARTS / "page.css").read_text(encoding="utf-8")),
+        chart_style=Markup((PARTS / "chart.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        data=_inert_json(data),
+        policy=_policy(script, served=bool(version)),
     )
 
 
-def _configurations(findings: Findings) -> list[dict[str, object]]:
-    """The label, command and runs of each configuration, best first."""
-    runs = findings.runs
-    rows = dict(list(runs.frame.groupby("configuration")))
+def pictures_of(folder: Path) -> list[tuple[str, str]]:
+    """Addresses that hold the pictures in a folder of the user's, and their names, which are the words below them."""
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGES and file.is_file())
     return [
-        {
-            "label": label(row, runs.swept),
-            "summary": runs.measure.value(row.test_mean, row.test_std),
-            "command": configuration_command([runs.records[i] for i in rows[c].index]),
-            "runs": rows[c].to_dict("records"),
-        }
-        for c, row in best_first(findings.table).iterrows()
+        (f"data:image/{IMAGES[file.suffix.lower()]};base64,{b64encode(file.read_bytes()).decode()}", inert(file.name))
+        for file in files
+        if not file.is_symlink()
     ]
+
+
+def _headlines(findings: Findings) -> list[dict[str, str]]:
+    """The winner's metric on test and its name, for each data set."""
+    measure, found = findings.runs.measure, []
+    for verdict in findings.verdicts:
+        if verdict.winner is None:
+            continue
+        row = verdict.table.loc[verdict.winner]
+        several = f" on {row.data_set}" if len(findings.verdicts) > 1 else ""
+        about = f"test {measure.title}{several}{measure.hint}, {count(row.finished, 'seed')}"
+        value = measure.value(row.test_mean, row.test_std) + measure.percent
+        found.append({"value": value, "about": about, "name": short_name(row, findings.runs.swept)})
+    return found
+
+
+def _inert_json(data: object) -> Markup:
+    """JSON that no reader of HTML takes for anything else."""
+    written = msgspec.json.encode(data, enc_hook=lambda value: value.item()).decode()  # of numpy
+    for character in "<>&\u2028\u2029":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return Markup(written)
+
+
+def _policy(script: str, served: bool) -> str:
+    """The Content-Security-Policy of the page."""
+    known = b64encode(sha256(script.encode()).digest()).decode()
+    connect = "; connect-src 'self'" if served else ""
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{known}'{connect}"

@@ -1,6 +1,7 @@
 """Draw the learning curves, the paper's main figures."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,15 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
     None if no run has two epochs; without a validation split the loss alone."""
     shown = best_first(table).head(SHOWN).sort_index()
     styles = _styles(shown, runs.swept)
-    figure = Figure(figsize=(PAGE, 2.5), layout="constrained")
     val = runs.measure.val
     records = {c: [r for r in runs.records_of(c) if len(r["history"][val]) > 1] for c in shown.index}
     drawn = [c for c in shown.index if records[c]]
     if not drawn:
         return None
     validated = any(value is not None for c in drawn for record in records[c] for value in record["history"][val])
+    names = [short_label(shown.loc[c], runs.swept) for c in drawn]
+    lines = ceil(len(names) / _columns(names)) * (len(table) > 1)
+    figure = Figure(figsize=(PAGE, 2.35 + 0.15 * lines), layout="constrained")
     panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
     for axes, name in zip(panels, ("train_loss", val), strict=False):
         means = []
@@ -42,7 +45,6 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
         elif spans(np.concatenate(means)):
             axes.set_yscale("log")
     if len(table) > 1:
-        names = [short_label(shown.loc[c], runs.swept) for c in drawn]
         figure.legend(panels[0].lines, names, loc="outside lower center", ncols=_columns(names), handlelength=3)
     return figure
 

@@ -97,7 +97,7 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     panels = figure.subplots(1, 2 if zoom else 1, sharey=True, squeeze=False)[0]
     for axes in panels:
         for y, (c, row) in enumerate(shown.iterrows()):
-            _strip(axes, y, row, values[c], COLOURS[1] if row.best else COLOURS[0])
+            _strip(axes, y, row, values[c], COLOURS[1] if row.best else COLOURS[0], measure.unit == "%")
         axes.grid(axis="y", visible=False)
         value_axis(axes, "x", measure, "test", everything if axes is panels[0] else near.test_mean)
     if zoom:
@@ -110,11 +110,13 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _strip(axes: Axes, y: int, row: "pd.Series[Any]", values: Floats, colour: str) -> None:
+def _strip(axes: Axes, y: int, row: "pd.Series[Any]", values: Floats, colour: str, share: bool) -> None:
+    """share: True if no interval ends beyond 0 or 1."""
     axes.plot(values, np.full(len(values), y), "o", color=colour, markersize=4, alpha=0.45, markeredgewidth=0)
     axes.plot(row.test_mean, y, "|", color=colour, markersize=11, markeredgewidth=1.8)
     if row.test_low == row.test_low:
-        axes.plot([row.test_low, row.test_high], [y, y], color=colour, linewidth=1)
+        ends = np.array([row.test_low, row.test_high])
+        axes.plot(ends.clip(0, 1) if share else ends, [y, y], color=colour, linewidth=1)
 
 
 def _lost(row: "pd.Series[Any]") -> str:
@@ -123,7 +125,7 @@ def _lost(row: "pd.Series[Any]") -> str:
 
 def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     """The metric on validation along one numeric key: a line for each choice of the other keys, or points if these are
-    many. Dotted lines mark the ends of the range tried, a star the winner. None without a range."""
+    many. Dotted: the ends of the range tried; star: the winner; crosses: pruned ones. None without a range."""
     shown = table[table.val_mean.notna() & table[key].notna()]
     if not is_numeric(table, key) or table[key].nunique() < 2 or shown.empty:
         return None
@@ -140,11 +142,14 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
             axes.errorbar(x, group.val_mean, spread, label=name or None, markersize=4, capsize=2, **line_style(i))
     else:
         _points(axes, shown[key].astype(float), shown.val_mean)
-    low, high = float(shown[key].min()), float(shown[key].max())
+    tried = table[key].dropna()  # those of pruned configurations, too
+    low, high = float(tried.min()), float(tried.max())
     if low > 0 and high / low >= 10:
         axes.set_xscale("log")
     for edge in (low, high):
         axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
+    pruned = table[table["last"].notna() & table[key].notna()]
+    axes.plot(pruned[key].astype(float), pruned["last"], "x", color="#666666", markersize=3, zorder=1)
     best = shown[shown.best]
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key)
@@ -155,9 +160,11 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
 
 
 def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
-    """The mean on test of each configuration against the mean training time of its runs. None if all times are about
-    equal, because the runs shared one stack."""
+    """The mean on test of each configuration against the mean training time of its runs. None if every run was
+    trained beside others, because its time is then a share of a common stack's."""
     shown = table[table.finished > 0]
+    if all(record["lanes"] > 1 for record in runs.records):
+        return None
     if shown.empty or shown.seconds.max() < 1.05 * shown.seconds.min():
         return None
     few = len(shown) <= SHOWN

@@ -1,4 +1,4 @@
-"""The figures of a search: Optuna's plots of a study that is rebuilt from the records."""
+"""The figures of a search: its history, and Optuna's plots of a study that is rebuilt from the records."""
 
 import warnings
 from collections.abc import Callable
@@ -8,75 +8,37 @@ import optuna
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization import matplotlib as draw
 
 from hpsearch.record.frame import Runs
-from hpsearch.report.figure_style import logarithmic
-from hpsearch.report.summary_table import is_numeric, text
+from hpsearch.report.figure_style import COLOURS, PAGE, value_axis
+from hpsearch.report.rebuilt_study import study
 
-FEWEST = 4  # finished configurations for an estimate of importances
+FEWEST = 4  # configurations with a value, for an estimate of importances
 PICTURES: dict[str, Callable[..., Axes]] = {
-    "history": draw.plot_optimization_history,
     "parallel": draw.plot_parallel_coordinate,
     "importances": draw.plot_param_importances,
 }
 
 
-def _distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution]:
-    """The distribution of each swept key, from its least to its largest value."""
-    found: dict[str, BaseDistribution] = {}
-    for key in runs.swept:
-        values = table[key].dropna()
-        if is_numeric(table, key):
-            low, high = float(values.min()), float(values.max())
-            found[key] = FloatDistribution(low, high, log=low > 0 and high / low >= 10)
-        else:
-            found[key] = CategoricalDistribution([text(value) for value in values.unique()])
-    return found
-
-
-def trials(runs: Runs, table: pd.DataFrame) -> list[FrozenTrial]:
-    """A trial per configuration, in the order of the runs. Its value is its mean on validation."""
-    within = _distributions(runs, table)
-    made = []
-    for _, row in table.iterrows():
-        present = {key: d for key, d in within.items() if not pd.isna(row[key])}  # no momentum without sgd
-        valued = not pd.isna(row.val_mean)
-        trial = create_trial(
-            state=TrialState.COMPLETE if valued else TrialState.FAIL,
-            value=float(row.val_mean) if valued else None,
-            params={k: float(row[k]) if isinstance(d, FloatDistribution) else text(row[k]) for k, d in present.items()},
-            distributions=present,
-        )
-        made.append(trial)
-    return made
-
-
-def study(runs: Runs, table: pd.DataFrame) -> optuna.Study:
-    """A study in memory with these trials."""
-    made = optuna.create_study(direction=runs.measure.direction)
-    made.add_trials(trials(runs, table))
-    return made
-
-
 def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
-    """The figures history, parallel and importances; none if fewer than `FEWEST` configurations have finished."""
-    if not runs.swept or table.val_mean.notna().sum() < FEWEST:
+    """The figures history, parallel and importances; none of fewer than `FEWEST` configurations with a value.
+
+    A pruned configuration counts with its last value, because halving leaves too few others.
+    """
+    values = table.val_mean.fillna(table["last"])
+    if not runs.swept or values.notna().sum() < FEWEST:
         return {}
     from matplotlib import pyplot
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    searched, drawn = study(runs, table), {}
+    searched, drawn = study(runs, table.assign(val_mean=values)), {"history": history(runs, table)}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # because Optuna's plots set a style
         mpl.rcParams["text.parse_math"] = False
         warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
         for name, picture in PICTURES.items():
             axes = picture(searched, target_name=f"validation {runs.measure.title}")
-            if name == "history" and logarithmic(runs.measure, table.val_mean):
-                axes.set_yscale("log")
             axes.set_title("")
             axes.set_title("", loc="left")
             figure = axes.figure
@@ -85,3 +47,19 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
             drawn[name] = figure
             pyplot.close(figure)
     return drawn
+
+
+def history(runs: Runs, table: pd.DataFrame) -> Figure:
+    """The metric on validation in the order of the search, the best so far as a line, pruned ones as crosses."""
+    figure = Figure(figsize=(PAGE, 2.6), layout="constrained")
+    axes, measure = figure.subplots(), runs.measure
+    order = runs.frame.groupby("configuration").number.min().reindex(table.index).rank()
+    best = (measure.sign * table.val_mean[order.sort_values().index]).cummax().ffill() * measure.sign
+    axes.step(order.sort_values(), best, where="post", color=COLOURS[1], label="best so far")
+    axes.plot(order, table.val_mean, "o", color=COLOURS[0], markersize=4, label="finished")
+    if table["last"].notna().any():
+        axes.plot(order, table["last"], "x", color="#666666", markersize=4, label="pruned, its last value")
+    axes.set(xlabel="configuration, in the order of the search")
+    value_axis(axes, "y", measure, "validation", table.val_mean.fillna(table["last"]))
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure

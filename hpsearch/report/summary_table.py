@@ -27,9 +27,10 @@ def columns(runs: Runs) -> list[str]:
 
 
 def summarise(runs: Runs) -> pd.DataFrame:
-    """Index: configuration. Columns: the swept keys, `columns`, data_set, diverged, failed, seconds (mean of a run),
-    test_half (half the width of the interval, before a fraction's is cut at 0 and 1) and score: the mean on validation,
-    with the sign that makes higher better.
+    """Index: configuration. Columns: the swept keys, `columns`, data_set, pruned, diverged, failed, seconds (mean of a
+    run), test_half (half the width of the interval, before a fraction's is cut at 0 and 1), score: the mean on
+    validation, with the sign that makes higher better, last: the mean on validation where its runs were pruned, of a
+    configuration of which none has finished, and last_score, with the sign, too.
 
     n counts all runs; means and spreads are over the finished runs.
     """
@@ -37,7 +38,7 @@ def summarise(runs: Runs) -> pd.DataFrame:
     table = groups[runs.swept].first() if runs.swept else pd.DataFrame(index=list(groups.groups))
     table["data_set"] = groups.data_set.first()
     table["n"] = groups.size()
-    for status in ("finished", "diverged", "failed"):
+    for status in ("finished", "pruned", "diverged", "failed"):
         table[status] = (runs.frame.status == status).groupby(runs.frame.configuration).sum()
     done, measure = runs.finished, runs.measure
     further = {f"{part}_{name}": f"{part}_{name}" for name in runs.further for part in ("val", "test")}
@@ -45,6 +46,9 @@ def summarise(runs: Runs) -> pd.DataFrame:
         table[f"{short}_mean"] = done[metric].mean()
         table[f"{short}_std"] = done[metric].std(ddof=1)
     table["score"] = measure.sign * table.val_mean
+    pruned = runs.frame[(runs.frame.status == "pruned") & ~runs.frame.configuration.isin(done.groups)]
+    table["last"] = pruned.groupby("configuration")[measure.val].mean().reindex(table.index)
+    table["last_score"] = measure.sign * table["last"]
     half = stats.half_width(table.test_std, table.finished)
     table["test_half"] = half
     table["test_low"], table["test_high"] = table.test_mean - half, table.test_mean + half
@@ -58,8 +62,9 @@ def summarise(runs: Runs) -> pd.DataFrame:
 
 
 def best_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The configurations, the best on validation first; ties keep their order."""
-    return table.sort_values("score", ascending=False, kind="stable")
+    """The configurations, the best on validation first, then the pruned ones by their last values; ties keep their
+    order."""
+    return table.sort_values(["score", "last_score"], ascending=False, kind="stable")
 
 
 def ordered_values(table: pd.DataFrame, key: str) -> list[Any]:
@@ -87,13 +92,26 @@ def label(row: "pd.Series[Any]", swept: list[str]) -> str:
 
 
 def short_label(row: "pd.Series[Any]", swept: list[str]) -> str:
-    """The label; if that is too wide for a figure, the values alone, cut to fit: adam · 0.00123 · …"""
-    full = label(row, swept)
-    if len(full) <= WIDEST_NAME:
-        return full
-    values = [f"{row[key]:.3g}" if isinstance(row[key], float) else text(row[key]) for key in swept]
-    short = " · ".join(value for key, value in zip(swept, values, strict=True) if not pd.isna(row[key]))
-    return short if len(short) <= WIDEST_NAME else f"{short[: WIDEST_NAME - 1]}…"
+    """The label; if that is too wide for a figure, the short name, cut to fit."""
+    full, short = label(row, swept), short_name(row, swept)
+    name = full if len(full) <= WIDEST_NAME else short
+    return name if len(name) <= WIDEST_NAME else f"{name[: WIDEST_NAME - 1]}…"
+
+
+def short_keys(swept: list[str]) -> dict[str, str]:
+    """Each swept key without the groups before its name, as momentum for optimizer.momentum. A key keeps them if
+    another would have the same name, or if a letter or two would be left, as of dropout.p."""
+    last = [key.rpartition(".")[2] for key in swept]
+    return {
+        key: name if last.count(name) == 1 and len(name) > 2 else key for key, name in zip(swept, last, strict=True)
+    }
+
+
+def short_name(row: "pd.Series[Any]", swept: list[str]) -> str:
+    """A configuration with `short_keys` and three significant digits: optimizer=adam momentum=0.913."""
+    keys = short_keys(swept)
+    values = {name: row[key] for key, name in keys.items() if not pd.isna(row[key])}
+    return " ".join(f"{name}={f'{v:.3g}' if isinstance(v, float) else text(v)}" for name, v in values.items())
 
 
 def text(value: Hashable) -> str:

@@ -5,7 +5,6 @@ Long, because all readers get the same layout.
 
 import re
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +102,16 @@ def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Disp
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
         if pivot is None:
-            shown = {"seeds": seeds, "validation": measure.value(row.val_mean, row.val_std), "test": test}
+            validation = measure.value(row.val_mean, row.val_std)
+            if row["last"] == row["last"]:
+                validation = f"{measure.value(row['last'])} (pruned)"
+            shown = {"seeds": seeds, "validation": validation, "test": test}
             for heading, one in further.items():
                 shown[heading] = one.value(row[f"{one.test}_mean"], row[f"{one.test}_std"])
         else:
             shown = {_heading(table, pivot, row[pivot]): f"{test} ({seeds})" if finished < n or uneven else test}
         cells.setdefault(names, {}).update(shown)
-        bold.setdefault(names, {}).update(dict.fromkeys(shown, bool(row.best)))
+        bold.setdefault(names, {}).update({heading: bool(row.best) and heading != "seeds" for heading in shown})
     lines = [[*names, *(inner.get(h, "") for h in headings)] for names, inner in cells.items()]
     marks = [[False] * len(names) + [inner.get(h, False) for h in headings] for names, inner in bold.items()]
     shape, caption = [*layout.rows, *headings], _caption(table, measure, layout, title)
@@ -136,10 +138,14 @@ def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) 
     parts = [f"{title}: {metric}{unit}{measure.hint}, mean over {over}"]
     if most > 1 or layout.spread in OF_ACCURACY:
         parts[0] += f" ± {SPREADS[layout.spread]}"
+    if layout.columns is not None:
+        parts.append(f"Columns: {layout.columns}")
     if len(table) > 1 and table.best.any():
         parts.append(f"Bold: the best on validation{' of each data set' if table.best.sum() > 1 else ''}")
     if table.tie.any():
         parts.append("≈: not distinguishable from it on test")
+    if layout.columns is None and table["last"].notna().any():
+        parts.append("Pruned: its last value, of the epoch where it was stopped")
     if (table.finished < table.n).any():
         lost = table[table.finished < table.n].iloc[0]
         parts.append(f"{int(lost.finished)}/{int(lost.n)}: seeds that finished")
@@ -147,11 +153,9 @@ def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) 
 
 
 def write(folder: Path, shown: Display, table: pd.DataFrame, runs: Runs) -> None:
-    """Write table.csv, .md, .tex and .html into a folder."""
+    """Write table.csv and table.md into a folder."""
     write_csv(folder / "table.csv", unrounded(table, runs))
     write_text(folder / "table.md", markdown(shown))
-    write_text(folder / "table.tex", latex(shown))
-    write_text(folder / "table.html", html(shown, page=True))
 
 
 def unrounded(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
@@ -174,11 +178,6 @@ def _for_markdown(cell: str) -> str:
     return cell.replace("|", "\\|").replace("<", "\\<")
 
 
-def _styled(shown: Display, target: str, bold: str) -> Any:  # a Styler, whose import takes a tenth of a second
-    style = shown.cells.style.hide(axis=0).format(escape=target).format_index(escape=target, axis=1)
-    return style.apply(lambda frame: shown.bold.map(lambda is_bold: bold if is_bold else ""), axis=None)
-
-
 def latex(shown: Display) -> str:
     """A table that a paper can \\input, with the package booktabs alone.
 
@@ -186,16 +185,12 @@ def latex(shown: Display) -> str:
     take it for an argument of the command before.
     """
     align = "l" * shown.names + "r" * (len(shown.cells.columns) - shown.names)
-    tabular = _styled(shown, "latex", "textbf:--rwrap").to_latex(hrules=True, column_format=align)
+    style = shown.cells.style.hide(axis=0).format(escape="latex").format_index(escape="latex", axis=1)
+    style = style.apply(lambda frame: shown.bold.map(lambda bold: "textbf:--rwrap" if bold else ""), axis=None)
+    tabular = style.to_latex(hrules=True, column_format=align)
     tabular = re.sub(r"^(?=[\[*])", "{}", tabular, flags=re.MULTILINE)
     tabular = tabular.replace("±", r"$\pm$").replace("≈", r"$\approx$").rstrip()
     return f"% {shown.caption}\n% In a paper: \\usepackage{{booktabs}} and \\input{{table}}.\n{tabular}\n"
-
-
-def html(shown: Display, page: bool = False) -> str:
-    """A table. page: True for a whole HTML document."""
-    style = _styled(shown, "html", "font-weight: bold").set_caption(escape(shown.caption))
-    return str(style.to_html(doctype_html=page))
 
 
 def show(shown: Display, console: Console) -> None:

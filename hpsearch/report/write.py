@@ -1,4 +1,4 @@
-"""Print findings, and write them as tables, figures, a verdict and a page."""
+"""Print findings, and write them as tables, a verdict and a page; for a paper as figures."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,13 +9,13 @@ from rich.console import Console
 from hpsearch.formatting import inert
 from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
-from hpsearch.report import matplotlib_import, tables
+from hpsearch.report import details, html_page, matplotlib_import, tables
 from hpsearch.report.analysis import Findings
-from hpsearch.report.details import details
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 
 SHOWN_LOST = 10
+MINE = "mine"  # folder of the user's own pictures in the report's
 WRITTEN = ".written"  # the figures and tables of a report, which the next one replaces
 
 
@@ -36,24 +36,34 @@ def show(findings: Findings, console: Console) -> None:
         console.print(inert(line), markup=False, highlight=False)
 
 
-def write(findings: Findings, folder: Path, sections: Sequence[Section] = ()) -> None:
-    """Write table.*, verdict.md, the figures as PNG and PDF, and index.html, with further sections and their tables."""
-    matplotlib_import.load()
-    from hpsearch.report import figures, html_page  # late, because matplotlib takes a second
-
+def write(findings: Findings, folder: Path, sections: Sequence[Section] = (), figures: bool = False) -> None:
+    """Write table.md and .csv, verdict.md, the tables of further sections, and index.html. figures: True for the
+    figures of a paper, too, as PNG and PDF, and table.tex."""
     folder.mkdir(parents=True, exist_ok=True)
+    behind = details.sections(findings)
+    sections = [*behind, *sections]
     tables.write(folder, findings.display, findings.table, findings.runs)
     _remove_earlier(folder)
-    tables_of = {f"{section.name}.csv": section.table for section in sections if section.table is not None}
-    for name, table in tables_of.items():
-        write_csv(folder / name, table)
-    write_text(folder / "verdict.md", _verdict(findings))
-    images = figures.write(
-        folder, [*figures.drawings(findings), *(partial(figures.of_section, section) for section in sections)]
-    )
-    write_text(folder / "index.html", html_page.render(findings, images, sections))
-    written = [*tables_of, *(f"{name}{suffix}" for name in images for suffix in (".png", ".pdf"))]
+    written = [f"{section.name}.csv" for section in sections if section.table is not None]
+    for section in sections:
+        if section.table is not None:
+            write_csv(folder / f"{section.name}.csv", section.table)
+    write_text(folder / "verdict.md", _verdict(findings, behind))
+    write_text(folder / "index.html", html_page.render(findings, sections, html_page.pictures_of(folder / MINE)))
+    if figures:
+        written += _write_figures(findings, folder, sections)
     write_text(folder / WRITTEN, "\n".join(written))
+
+
+def _write_figures(findings: Findings, folder: Path, sections: Sequence[Section]) -> list[str]:
+    """Write what a paper needs; return the names of the files."""
+    matplotlib_import.load()
+    from hpsearch.report import figures  # late, because matplotlib takes a second
+
+    write_text(folder / "table.tex", tables.latex(findings.display))
+    of_sections = [partial(figures.of_section, section) for section in sections]
+    names = figures.write(folder, [*figures.drawings(findings), *of_sections])
+    return ["table.tex", *(f"{name}{suffix}" for name in names for suffix in (".png", ".pdf"))]
 
 
 def _remove_earlier(folder: Path) -> None:
@@ -64,7 +74,7 @@ def _remove_earlier(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _verdict(findings: Findings) -> str:
+def _verdict(findings: Findings, behind: Sequence[Section]) -> str:
     parts = [f"# {findings.title}", *findings.paragraphs]
     if findings.warnings or findings.runs.notes:
         parts.append("\n".join(f"- {line}" for line in (*findings.warnings, *findings.runs.notes)))
@@ -75,9 +85,9 @@ def _verdict(findings: Findings) -> str:
                 shown.to_markdown(index=False, disable_numparse=True),
                 explanation(findings.runs.measure, verdict.repeated),
             ]
-    for detail in details(findings.runs, findings.verdicts):
-        shown = detail.cells.to_markdown(index=False, disable_numparse=True)
-        parts += [f"## {detail.title}", detail.caption, shown]
+    for section in behind:
+        assert section.table is not None
+        parts += [f"## {section.title}", section.text, section.table.to_markdown(index=False, disable_numparse=True)]
     return "\n\n".join([*parts, findings.size]).replace("<", "\\<") + "\n"
 
 

@@ -1,11 +1,13 @@
 """A grid enters the dashboard's storage as a study of its metric."""
 
+import os
 from pathlib import Path
 
 import optuna
 
+from hpsearch.cli import publish as publish_module
 from hpsearch.cli.publish import publish
-from hpsearch.report import analysis
+from hpsearch.report import analysis, summary_json
 from tests.made_records import scored_seeds, sweep
 
 
@@ -31,3 +33,24 @@ def test_a_grid_without_validation_rows_becomes_a_study_without_values(tmp_path:
     assert [(trial.value, trial.user_attrs["seeds"], trial.intermediate_values) for trial in trials] == [
         (None, {}, {})
     ] * 2
+
+
+def test_the_dashboard_enters_what_is_new_and_leaves_the_rest(tmp_path: Path) -> None:
+    path = sweep(tmp_path / "s", [*scored_seeds([5.0, 6.0], lr=0.1), *scored_seeds([4.0, 4.5], lr=0.2)])
+    (path / "multirun.yaml").write_text(
+        "hydra:\n  overrides: {hydra: [], task: ['lr=0.1,0.2']}\n  sweeper: {_target_: hydra.BasicSweeper}\n"
+        "  job: {config_name: config}\n  runtime: {config_sources: [], cwd: .}\n  launcher: {_target_: x}\n"
+    )
+    assert publish_module.enter(tmp_path) == []  # a sweep without results
+    summary_json.write(analysis.read([path]), path)
+    url = f"sqlite:///{tmp_path / 'hpsearch.db'}"
+
+    def entered() -> dict[str, int]:
+        assert publish_module.enter(tmp_path) == []
+        return {study.study_name: study._study_id for study in optuna.get_all_study_summaries(url)}
+
+    first = entered()
+    assert list(first) == ["s"]
+    assert entered() == first  # its number stays, because nothing is new
+    os.utime(path / "summary.json", (1, 1))
+    assert list(entered()) == ["s"]

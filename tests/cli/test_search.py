@@ -9,9 +9,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
+from hpsearch.cli import publish
 from hpsearch.cli.command import CONF
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.record.folders import run_folders
+from hpsearch.report import analysis, write
 from hpsearch.search import storage
 from hpsearch.workers import pool
 from tests.cli import TINY, Cli, Shown, records
@@ -246,6 +248,10 @@ def test_a_grid_ends_with_its_report_and_is_a_study_too(cli: Cli, earlier: tuple
     assert shown.code == 0
     assert shown.out.endswith("report: multirun/grid/report/index.html\nin the browser: python -m hpsearch.dashboard\n")
     assert (cli.multirun / "grid" / "report" / "index.html").exists()
+    assert not list((cli.multirun / "grid" / "report").glob("*.png"))
+    judged = analysis.read([cli.multirun / "grid"])
+    write.write(judged, cli.multirun / "grid" / "report", figures=True)
+    assert publish.enter(cli.multirun) == []
     found = trials(cli, "grid")
     assert len(found) == 4
     entries = list(records(cli.multirun / "grid").values())
@@ -275,6 +281,7 @@ def test_a_search_gets_optunas_figures(cli: Cli) -> None:
     small = "data=digits", "architecture.width=8", "batch_size=256", "epochs=2", "name=search"
     shown = cli("-m", "hydra/sweeper=optuna", *trials, *small, *values)
     assert shown.code == 0, shown.err
+    write.write(analysis.read([cli.multirun / "search"]), cli.multirun / "search" / "report", figures=True)
     written = {file.stem for file in (cli.multirun / "search" / "report").glob("*.pdf")}
     assert {"history", "parallel", "importances", "slice_lr", "slice_dropout.p"} <= written
 

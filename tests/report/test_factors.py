@@ -11,9 +11,8 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from hpsearch.record.shape import Record
-from hpsearch.report import analysis, data_sets, expected_best, factors, write
+from hpsearch.report import analysis, data_sets, details, expected_best, factors, write
 from hpsearch.report.analysis import Findings
-from hpsearch.report.details import details
 from tests.made_records import entry, scored_seeds, seeds, sweep
 
 RANDOM = np.random.default_rng(0)
@@ -139,14 +138,14 @@ def test_the_best_of_an_error_is_the_lowest(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_in_the_verdict(found: Findings, tmp_path: Path) -> None:
-    made = {detail.title: detail for detail in details(found.runs, found.verdicts)}
+    made = {section.title: section for section in details.sections(found)}
     assert list(made) == [
         "Which keys matter", "Each key by itself", "Orders that turn around", "What a budget buys: optimizer",
     ]  # fmt: skip
-    turned = made["Orders that turn around"].cells.set_index("compared")
+    turned = made["Orders that turn around"].table.set_index("compared")
     row = turned.loc["sgd minus adam"]
     assert (row.here.startswith("lr=0.1: +"), row.there.startswith("lr=0.01: -")) == (True, True)
-    budget = made["What a budget buys: optimizer"].cells
+    budget = made["What a budget buys: optimizer"].table
     assert list(budget.configurations) == ["1", "2", "3", "4"] * 2
     write.write(found, tmp_path)
     text = (tmp_path / "verdict.md").read_text()

@@ -46,10 +46,10 @@ def test_a_table_row_that_is_wrong_stands_on_the_page_escaped_and_in_a_file(tmp_
     assert matrix.table.to_numpy().tolist() == [["c2", "c1", 2, "100.00 %"]]
     assert wrong.table is not None
     assert list(wrong.table) == ["row", "true", "predicted", "its probability", "true (data)", "colour"]
-    write.write(found, tmp_path / "out", [matrix, wrong])
+    write.write(found, tmp_path / "out", [matrix, wrong], figures=True)
     page = (tmp_path / "out" / "index.html").read_text()
     assert "&lt;b&gt;" in page
-    assert "<b>" not in page.partition("Most wrong")[2]
+    assert "<b>" not in page.partition("<h2>Most wrong")[2]
     assert (tmp_path / "out" / "winner_most_wrong.csv").read_text().splitlines()[1].startswith("20,c2,c1,25.00 %")
     assert (tmp_path / "out" / "winner_confusion_matrix.pdf").exists()
     write.write(found, tmp_path / "out")

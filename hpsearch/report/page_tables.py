@@ -1,0 +1,103 @@
+"""The tables of the page: plain cells with the number of their configuration, so that a click finds it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from hpsearch.report.analysis import Findings
+from hpsearch.report.summary_table import best_first, ordered_values, position, short_keys, text
+
+MARK_OF_BEST = "★"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell. configuration: its number in the page's data, from 0. shade: 0 for the worst value of a grid, 1 for the
+    best; None without a value."""
+
+    text: str
+    configuration: int | None = None
+    best: bool = False
+    shade: float | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A pivot: its rows begin with `names` cells that name them. over: the key whose values head the columns."""
+
+    names: list[str]
+    over: str
+    headings: list[str]
+    rows: list[tuple[list[str], list[Cell]]]
+
+
+def grid(findings: Findings) -> Grid | None:
+    """The pivot in the layout of the report; None if the report has a row for each configuration."""
+    layout, table, measure, short = findings.layout, findings.table, findings.runs.measure, _short(findings)
+    if layout.columns is None:
+        return None
+    columns = ordered_values(table, layout.columns)
+    values = {key: ordered_values(table, key) for key in layout.rows}
+    numbers = {c: place for place, c in enumerate(best_first(table).index)}
+    ranks = (measure.sign * table.test_mean).rank(pct=True) if len(table) > 1 else table.test_mean * 0 + 1
+    uneven = table.n.nunique() > 1
+    lines: dict[tuple[int, ...], list[Cell]] = {}
+    for c, row in table.iterrows():
+        where = tuple(position(values[key], row[key]) for key in layout.rows)
+        line = lines.setdefault(where, [Cell("") for _ in columns])
+        shown = measure.value(row.test_mean, row.test_std) + (" ≈" if row.tie else "")
+        if row.finished < row.n or uneven:
+            shown += f" ({int(row.finished)}/{int(row.n)})"
+        shade = float(ranks[c]) if ranks[c] == ranks[c] else None
+        line[position(columns, row[layout.columns])] = Cell(shown, numbers[c], bool(row.best), shade)
+    rows = [
+        ([text(values[key][i]) for key, i in zip(layout.rows, where, strict=True)], cells)
+        for where, cells in sorted(lines.items())
+    ]
+    return Grid([short[key] for key in layout.rows], short[layout.columns], [text(v) for v in columns], rows)
+
+
+def listed(findings: Findings) -> tuple[list[str], list[list[Cell]]]:
+    """Headings and rows of the list of configurations, best first: the metric before the keys, so that it is seen
+    whatever their number."""
+    table, runs, short = best_first(findings.table), findings.runs, _short(findings)
+    measure, several = runs.measure, findings.table.data_set.nunique() > 1 and "data" not in runs.swept
+    shades = (measure.sign * table.test_mean).rank(pct=True)
+    headings = [
+        "#",
+        f"test {measure.title}",
+        "validation",
+        "seeds",
+        *(["data set"] if several else []),
+        *short.values(),
+    ]
+    rows = []
+    for place, (c, row) in enumerate(table.iterrows()):
+        pruned = row["last"] == row["last"]
+        validation = measure.value(row["last"]) + " pruned" if pruned else measure.value(row.val_mean, row.val_std)
+        finished, n, best = int(row.finished), int(row.n), bool(row.best)
+        test = measure.value(row.test_mean, row.test_std) + (" ≈" if row.tie else "")
+        cells = [
+            Cell(f"{place + 1}", place, best),
+            Cell(test, place, best, float(shades[c]) if shades[c] == shades[c] else None),
+            Cell(validation, place, best),
+            Cell(str(n) if finished == n else f"{finished}/{n}", place),
+            *([Cell(str(row.data_set), place)] if several else []),
+            *(Cell(text(row[key]), place) for key in runs.swept),
+        ]
+        rows.append(cells)
+    return headings, rows
+
+
+def _short(findings: Findings) -> dict[str, str]:
+    return short_keys(findings.runs.swept)
+
+
+def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of any table, as texts."""
+    return [str(name) for name in frame], [[_plain(value) for value in row] for row in frame.to_numpy().tolist()]
+
+
+def _plain(value: Any) -> str:
+    return "-" if value is None or value != value else f"{value:.6g}" if isinstance(value, float) else str(value)
