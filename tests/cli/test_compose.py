@@ -1,13 +1,21 @@
 """The launcher's composer gives what Hydra gives."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from hpsearch.cli.compose import Composer
+from hpsearch.cli.own_options import own_options
 from hpsearch.task.identity import identity
 from tests.composing import NAMED, OPTIONS, loader, sweep_of
+
+
+@pytest.fixture(autouse=True)
+def within_a_command() -> Iterator[None]:
+    with own_options():
+        yield
 
 
 def slow_unless_first(group: str, option: str) -> Any:
