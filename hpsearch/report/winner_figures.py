@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from hpsearch.record.predictions import Predictions
 from hpsearch.report.figure_style import COLOURS, COLUMN, PAGE
-from hpsearch.report.winner_sections import POINTS, judged, shades
+from hpsearch.report.most_wrong import judged, shades
 
 ACROSS = 6  # images in a row
+POINTS = 4000  # more are thinned out
 
 
 def confusion(matrix: Any, classes: list[str]) -> Figure:

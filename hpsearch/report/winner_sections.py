@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpsearch.formatting import count, number_text, percent
+from hpsearch.formatting import count, percent
 from hpsearch.record.predictions import Predictions
 from hpsearch.report.analysis import Findings
+from hpsearch.report.most_wrong import judged, shades
 from hpsearch.report.section import Section
 from hpsearch.report.summary_table import label
 
 MOST_CLASSES = 30  # in a figure of the confusion matrix
 MOST_COLUMNS = 12  # of a table row
 NUMBERS = "The rows of the data are counted from 0."
-POINTS = 4000  # in a figure; more are thinned out
 SHOWN_POINTS = 1500  # on the page
 
 
@@ -84,16 +84,6 @@ def _rows(found: Predictions) -> pd.DataFrame:
     return table
 
 
-def judged(found: Predictions) -> dict[str, list[str]]:
-    """The true and predicted values of the samples that are most wrong, as texts."""
-    true, predicted = found.y[found.worst], found.predicted[found.worst]
-    if not len(found.classes):
-        texts = {"true": true, "predicted": predicted, "error": predicted - true}
-        return {name: [number_text(float(value)) for value in values] for name, values in texts.items()}
-    sure = [f"{percent(float(p))} %" for p in found.probability[found.worst, 0]]
-    return {"true": list(found.classes[true]), "predicted": list(found.classes[predicted]), "its probability": sure}
-
-
 def _drawing(name: str, *arguments: Any) -> Any:
     """A call that draws a figure of ``winner_figures``, which is imported then, because matplotlib takes a second."""
 
@@ -130,12 +120,3 @@ def _images(found: Predictions) -> list[tuple[str, str]]:
         address = f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
         made.append((address, f"row {row}: true {true}, predicted {predicted}"))
     return made
-
-
-def shades(image: Any) -> Any:
-    """An image [height, width] or [height, width, 3] from 0 to 1; of other numbers of channels, the first one."""
-    values = image.astype(float)
-    values = (values - values.min()) / max(values.max() - values.min(), 1e-12)
-    if values.ndim == 2:
-        return values
-    return np.moveaxis(values, 0, -1) if len(values) == 3 else values[0]
