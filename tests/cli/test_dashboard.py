@@ -44,7 +44,7 @@ def test_the_dashboard_without_sweeps_is_one_line(tmp_path: Path) -> None:
         [sys.executable, "-m", "hpsearch.dashboard"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert shown.returncode == 2
-    assert shown.stderr.startswith("error: multirun/hpsearch.db: no such file")
+    assert shown.stderr.startswith("error: multirun: holds no sweep that has ended")
     assert shown.stderr.count("\n") == 1
 
 

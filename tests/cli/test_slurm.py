@@ -1,10 +1,12 @@
 """The launcher `slurm`, with stand-ins for SLURM's programs that hold every job or run it, and with local processes."""
 
+import gc
 import os
 import re
 import shutil
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -227,6 +229,9 @@ def stopped_at_the_end(cli: Cli) -> Iterator[None]:
     for sweep in cli.multirun.glob("*"):
         for task in living(sweep):
             os.kill(int(task.id), signal.SIGTERM)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of processes that submitit has not waited for
+        gc.collect()
 
 
 def without_times(sweep: Path) -> dict[str, object]:
@@ -262,7 +267,7 @@ def test_the_tasks_leave_what_a_stacked_sweep_leaves(cli: Cli) -> None:
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_a_task_that_was_ended_is_completed_by_the_same_command(cli: Cli) -> None:
     command = (
-        "-m", *TINY[:-1], "batch_size=64", "name=s", "epochs=2,60", "architecture.width=64",
+        "-m", *TINY[:-1], "batch_size=64", "name=s", "epochs=2,600", "architecture.width=64",
         "report=false", "hydra/launcher=slurm", LOCAL, "hydra.launcher.lanes=1",
     )  # fmt: skip
     assert cli(*command, LATER).code == 0

@@ -57,6 +57,7 @@ class Nodes:
     def end(self) -> None:
         with _forgotten():
             self._cluster.shutdown()
+            del self._cluster
 
 
 @contextmanager
