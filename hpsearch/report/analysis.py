@@ -82,6 +82,8 @@ def read(
     within = bounds(sweeps)
     doubts = (line for verdict in verdicts for line in verdict_text.warnings(runs, verdict, within))
     warnings = list(dict.fromkeys(doubts))
+    if earlier == {} and (sweeps[0] / looks.FILE).exists():
+        warnings.append(f"{looks.FILE} is no list of earlier looks: this look counts as the first.")
     layout = tables.layout(table, runs, list(rows), columns, spread)
     if layout.spread != spread:
         warnings.append(f"--spread={spread}: only accuracy has it; ± is the {SPREADS[layout.spread]}.")

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -80,7 +80,7 @@ def note(sweep: Path, tested: Mapping[str, tuple[Iterable[int], str]]) -> None:
     written has no file: a report of it is still a report."""
     looks = read(sweep)
     before = json.dumps({name: len(its) for name, its in looks.items()})
-    date = datetime.now(UTC).isoformat(timespec="seconds")
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     for name, (seeds, winner) in tested.items():
         now, its = sorted(set(seeds)), looks.setdefault(name, [])
         if not any(look.seeds == now for look in its):

@@ -331,6 +331,7 @@ def test_a_preempted_task_is_requeued_and_trains_what_is_missing(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("stopped_at_the_end")
 def test_a_task_that_never_began_is_told_in_a_line(cli: Cli) -> None:
     shown = cli("-m", *TINY, "name=s", "hydra/launcher=slurm", LOCAL, "hydra.launcher.setup=[echo no module, exit 3]")
     assert shown.code == 1

@@ -117,6 +117,13 @@ def test_a_damaged_ledger_is_none(tmp_path: Path, text: str) -> None:
     assert looks.read(tmp_path) == {}
 
 
+def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
+    path = undecided(tmp_path / "s", 10)
+    assert not any("looks.json" in line for line in analysis.read([path]).warnings)
+    (path / FILE).write_text("{")
+    assert "looks.json is no list of earlier looks: this look counts as the first." in analysis.read([path]).warnings
+
+
 def test_a_link_is_not_followed_and_a_closed_folder_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
