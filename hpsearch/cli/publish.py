@@ -85,11 +85,11 @@ def publish(found: Findings, sweep: Path, report: Path, url: str, name: str, com
 
 def _study(found: Findings, storage: BulkStorage, name: str) -> Study:
     """The study of a search as it is, or the study of a grid, rebuilt unless it is made of these records."""
-    records = blake2b(found.runs.frame.to_csv().encode(), digest_size=8).hexdigest()
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(storage.rdb)}
-    # one without trials: a kill has come before its mark
-    if name in studies and MADE_OF not in studies[name].user_attrs and studies[name].n_trials:
+    own = name in studies and MADE_OF not in studies[name].user_attrs
+    if own and studies[name].n_trials:  # one without trials: a kill has come before its mark
         return optuna.load_study(study_name=name, storage=storage.rdb)
+    records = blake2b(found.runs.frame.to_csv().encode(), digest_size=8).hexdigest()
     if name in studies and studies[name].user_attrs.get(MADE_OF) == records:
         return optuna.load_study(study_name=name, storage=storage.rdb)
     if name in studies:

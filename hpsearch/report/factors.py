@@ -104,7 +104,7 @@ def reversals(runs: Runs, table: pd.DataFrame) -> pd.DataFrame:
 def isolation(runs: Runs, table: pd.DataFrame, key: str) -> pd.DataFrame:
     """For each value of a key the best configuration on validation over all other keys: the value, configuration,
     val_mean, val_std, test_mean, test_std, finished. For a plot of a key by itself."""
-    chosen = table[table.score.notna()].sort_values("score", ascending=False, kind="stable").groupby(key).head(1)
+    chosen = best_first(table[table.score.notna()]).groupby(key).head(1)
     rows = [chosen[chosen[key] == value] for value in ordered_values(chosen, key) if value is not None]
     found = pd.concat(rows) if rows else chosen
     numbers = ["val_mean", "val_std", "test_mean", "test_std", "finished"]

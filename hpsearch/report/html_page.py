@@ -19,7 +19,8 @@ from hpsearch.report.environments import environments
 from hpsearch.report.page_data import page_data
 from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section
-from hpsearch.report.summary_table import best_first, short_name
+from hpsearch.report.short_names import rounded_name
+from hpsearch.report.summary_table import places
 from hpsearch.report.verdict_text import comparisons, explanation
 
 PARTS = Path(__file__).parent
@@ -41,7 +42,7 @@ def render(
         "version": version,
     }
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    numbers = {c: place for place, c in enumerate(best_first(findings.table).index)}
+    numbers = places(findings.table)
     others = [
         (*plain(comparisons(verdict, findings.runs)), [numbers[c] for c in verdict.others.index])
         for verdict in findings.verdicts
@@ -89,7 +90,7 @@ def _headlines(findings: Findings) -> list[dict[str, str]]:
         several = f" on {row.data_set}" if len(findings.verdicts) > 1 else ""
         about = f"test {measure.title}{several}{measure.hint}, {count(row.finished, 'seed')}"
         value = measure.value(row.test_mean, row.test_std) + measure.percent
-        found.append({"value": value, "about": about, "name": short_name(row, findings.runs.swept)})
+        found.append({"value": value, "about": about, "name": rounded_name(row, findings.runs.swept)})
     return found
 
 

@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from hpsearch.record.frame import Runs
 from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, spans, value_axis
+from hpsearch.report.short_names import figure_name
 from hpsearch.report.stats import Floats
-from hpsearch.report.summary_table import best_first, ordered_values, position, short_label
+from hpsearch.report.summary_table import best_first, ordered_values, position
 
 
 def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
@@ -26,7 +27,7 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
     if not drawn:
         return None
     validated = any(value is not None for c in drawn for record in records[c] for value in record["history"][val])
-    names = [short_label(shown.loc[c], runs.swept) for c in drawn]
+    names = [figure_name(shown.loc[c], runs.swept) for c in drawn]
     lines = ceil(len(names) / _columns(names)) * (len(table) > 1)
     figure = Figure(figsize=(PAGE, 2.35 + 0.15 * lines), layout="constrained")
     panels = figure.subplots(1, 1 + validated, squeeze=False)[0]

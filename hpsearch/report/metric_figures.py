@@ -24,8 +24,9 @@ from hpsearch.report.figure_style import (
     percents,
     value_axis,
 )
+from hpsearch.report.short_names import figure_name
 from hpsearch.report.stats import Floats
-from hpsearch.report.summary_table import best_first, is_numeric, ordered_values, position, short_label, text
+from hpsearch.report.summary_table import best_first, is_numeric, ordered_values, position, text
 from hpsearch.report.tables import Layout
 
 NEAR, NEAR_RELATIVE = 0.02, 0.1  # difference on test to the winner: of a fraction; of another metric, relative
@@ -104,7 +105,7 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
         panels[0].set_title("all")
         panels[1].set_title("near the best")
         panels[1].set_xlim(low - margin, high + margin)
-    names = [short_label(row, runs.swept) + _lost(row) for _, row in shown.iterrows()]
+    names = [figure_name(row, runs.swept) + _lost(row) for _, row in shown.iterrows()]
     panels[0].set_yticks(range(len(shown)), names)
     panels[0].set_ylim(len(shown) - 0.4, -0.6)
     return figure
@@ -173,7 +174,7 @@ def time(runs: Runs, table: pd.DataFrame) -> Figure | None:
     if few:
         for i, (_, row) in enumerate(shown.iterrows()):
             style = line_style(i) | {"linestyle": "none"}
-            name, spread = short_label(row, runs.swept), 0 if np.isnan(row.test_std) else row.test_std
+            name, spread = figure_name(row, runs.swept), 0 if np.isnan(row.test_std) else row.test_std
             axes.errorbar(row.seconds, row.test_mean, spread, label=name, markersize=5, capsize=2, **style)
     else:
         _points(axes, shown.seconds, shown.test_mean)

@@ -10,14 +10,14 @@ import pandas as pd
 
 from hpsearch.record.commands import configuration_command
 from hpsearch.report.analysis import Findings
+from hpsearch.report.short_names import rounded_name, short_keys
 from hpsearch.report.summary_table import (
     best_first,
     is_numeric,
     label,
     ordered_values,
+    places,
     position,
-    short_keys,
-    short_name,
     text,
 )
 from hpsearch.report.verdict import Verdict
@@ -29,7 +29,7 @@ FEWEST_EPOCHS = 10  # that a curve keeps
 def page_data(findings: Findings) -> dict[str, Any]:
     """All that page.js draws from."""
     runs, table = findings.runs, best_first(findings.table)
-    measure, places = runs.measure, {c: place for place, c in enumerate(table.index)}
+    measure, numbers = runs.measure, places(findings.table)
     frame = runs.frame
     return {
         "title": findings.title,
@@ -44,7 +44,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
         "keys": [_key(findings, key, short) for key, short in short_keys(runs.swept).items()],
         "configurations": _configurations(findings, table),
         "runs": {
-            "configuration": [places[c] for c in frame.configuration],
+            "configuration": [numbers[c] for c in frame.configuration],
             "seed": frame.seed.tolist(),
             "status": frame.status.tolist(),
             "validation": _numbers(frame[measure.val]),
@@ -84,7 +84,7 @@ def _configurations(findings: Findings, table: pd.DataFrame) -> list[dict[str, A
         made.append(
             {
                 "label": label(row, runs.swept),
-                "short": short_name(row, runs.swept) or "the configuration",
+                "short": rounded_name(row, runs.swept) or "the configuration",
                 "command": configuration_command([runs.records[i] for i in rows[c]]),
                 "values": values,
                 "n": int(row.n),

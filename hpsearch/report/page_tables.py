@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from hpsearch.report.analysis import Findings
-from hpsearch.report.summary_table import best_first, ordered_values, position, short_keys, text
+from hpsearch.report.short_names import short_keys
+from hpsearch.report.summary_table import best_first, ordered_values, places, position, text
 
 MARK_OF_BEST = "★"
 
@@ -39,7 +40,7 @@ def grid(findings: Findings) -> Grid | None:
         return None
     columns = ordered_values(table, layout.columns)
     values = {key: ordered_values(table, key) for key in layout.rows}
-    numbers = {c: place for place, c in enumerate(best_first(table).index)}
+    numbers = places(table)
     ranks = (measure.sign * table.test_mean).rank(pct=True) if len(table) > 1 else table.test_mean * 0 + 1
     uneven = table.n.nunique() > 1
     lines: dict[tuple[int, ...], list[Cell]] = {}

@@ -1,13 +1,14 @@
-"""Short names of configurations for sentences: no group before a key that is clear without it, only what differs."""
+"""Short names of configurations: no group before a key that is clear without it."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from hpsearch.report.summary_table import text
+from hpsearch.report.summary_table import label, text
 
-LONGEST = 60  # characters of a name in a sentence
+LONGEST = 60  # characters of a name in a sentence or a figure
 MOST = 4  # keys of a name in a sentence
 
 
@@ -18,11 +19,29 @@ def short_keys(swept: list[str]) -> dict[str, str]:
     return {key: end if (end := key.rpartition(".")[2]) in clear else key for key in swept}
 
 
-def short_name(row: "pd.Series[Any]", swept: list[str], beside: "pd.Series[Any] | None" = None) -> str:
-    """A configuration in few words: lr=0.01 weight_decay=0.1. beside: another one; only what differs is named."""
+def short_name(
+    row: "pd.Series[Any]",
+    swept: list[str],
+    beside: "pd.Series[Any] | None" = None,
+    written: Callable[[Any], str] = text,
+) -> str:
+    """A configuration in few words: lr=0.01 weight_decay=0.1. beside: another one; only what differs is named.
+    written: the text of a value."""
     names = short_keys(swept)
     keys = [key for key in swept if not pd.isna(row[key]) and (beside is None or not _same(row[key], beside[key]))]
-    return " ".join(f"{names[key]}={text(row[key])}" for key in keys)
+    return " ".join(f"{names[key]}={written(row[key])}" for key in keys)
+
+
+def rounded_name(row: "pd.Series[Any]", swept: list[str]) -> str:
+    """The short name with three significant digits, for a figure or the page."""
+    return short_name(row, swept, written=lambda value: f"{value:.3g}" if isinstance(value, float) else text(value))
+
+
+def figure_name(row: "pd.Series[Any]", swept: list[str]) -> str:
+    """The label; if that is too wide for a figure, the rounded name, cut to fit."""
+    full = label(row, swept)
+    name = full if len(full) <= LONGEST else rounded_name(row, swept)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def fits(name: str) -> bool:

@@ -11,7 +11,6 @@ from hpsearch.record.frame import Runs
 from hpsearch.record.measure import FRACTIONS
 from hpsearch.report import stats
 
-WIDEST_NAME = 60  # characters that fit into a figure
 COLUMNS = ["n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high"]
 OF_ACCURACY = ["test_se", "batch_std"]  # spreads that only accuracy has
 
@@ -67,6 +66,11 @@ def best_first(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["score", "last_score"], ascending=False, kind="stable")
 
 
+def places(table: pd.DataFrame) -> dict[Any, int]:
+    """The place of each configuration when the best is first, from 0."""
+    return {c: place for place, c in enumerate(best_first(table).index)}
+
+
 def ordered_values(table: pd.DataFrame, key: str) -> list[Any]:
     """The values of a swept key in the order of their runs; numbers in no order are sorted. None comes last: it stands
     for configurations without the key."""
@@ -89,29 +93,6 @@ def is_numeric(table: pd.DataFrame, key: str) -> bool:
 def label(row: "pd.Series[Any]", swept: list[str]) -> str:
     """A configuration as on the command line: optimizer=adam lr=0.001."""
     return " ".join(f"{key}={text(row[key])}" for key in swept if not pd.isna(row[key])) or "The configuration"
-
-
-def short_label(row: "pd.Series[Any]", swept: list[str]) -> str:
-    """The label; if that is too wide for a figure, the short name, cut to fit."""
-    full, short = label(row, swept), short_name(row, swept)
-    name = full if len(full) <= WIDEST_NAME else short
-    return name if len(name) <= WIDEST_NAME else f"{name[: WIDEST_NAME - 1]}…"
-
-
-def short_keys(swept: list[str]) -> dict[str, str]:
-    """Each swept key without the groups before its name, as momentum for optimizer.momentum. A key keeps them if
-    another would have the same name, or if a letter or two would be left, as of dropout.p."""
-    last = [key.rpartition(".")[2] for key in swept]
-    return {
-        key: name if last.count(name) == 1 and len(name) > 2 else key for key, name in zip(swept, last, strict=True)
-    }
-
-
-def short_name(row: "pd.Series[Any]", swept: list[str]) -> str:
-    """A configuration with `short_keys` and three significant digits: optimizer=adam momentum=0.913."""
-    keys = short_keys(swept)
-    values = {name: row[key] for key, name in keys.items() if not pd.isna(row[key])}
-    return " ".join(f"{name}={f'{v:.3g}' if isinstance(v, float) else text(v)}" for name, v in values.items())
 
 
 def text(value: Hashable) -> str:
