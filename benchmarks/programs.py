@@ -12,7 +12,7 @@ import yaml
 from torch import Tensor, nn
 
 from benchmarks import folds
-from hpsearch.cli.command import CONF
+from hpsearch.cli.program import CONF
 from hpsearch.components.architecture.cnn import CNN
 from hpsearch.components.architecture.mlp import MLP
 from hpsearch.components.architecture.module import ModuleModel

@@ -11,9 +11,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import hpsearch.task.config  # noqa: F401  # registers the schema
-from hpsearch.cli.command import CONF
 from hpsearch.cli.compose import Composer
 from hpsearch.cli.own_options import own_options
+from hpsearch.cli.program import CONF
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in (*SWEEPS, "hydra"))

@@ -1,4 +1,4 @@
-"""The layout: eight wings, imports down only, no private interface of a library but the ones named here."""
+"""The layout: ten wings, imports down only, no private interface of a library but the ones named here."""
 
 import ast
 import re
@@ -11,7 +11,9 @@ import hpsearch
 PACKAGE = Path(hpsearch.__file__).parent
 CONF = PACKAGE.parent / "conf"
 
-WINGS = ["record", "report", "components", "engine", "workers", "task", "search", "cli"]  # lowest first
+WINGS = [  # lowest first
+    *("record", "report", "components", "engine", "script", "integrations", "workers", "task", "search", "cli"),
+]
 WITHOUT_TORCH_AND_HYDRA = {"record", "report"}
 PRIVATE = re.compile(r"\._(internal|rdb|utils|impl)\b")
 NAMED = {"search/space_syntax.py": "from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides"}

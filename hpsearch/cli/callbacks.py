@@ -29,8 +29,9 @@ from hpsearch.record.folders import FOLDER, fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import MULTIRUN, is_searched
+from hpsearch.record.scripts import is_script
 from hpsearch.streams import transient
-from hpsearch.task import plugins
+from hpsearch.task import plugins, script_identity
 from hpsearch.task.config import check_keys
 from hpsearch.task.prepare import prepare, warn
 
@@ -57,7 +58,7 @@ class Callbacks(Callback):
         runs = prepare([(config, overrides)], sweep, complete=True)
         if fault := fault_of_folder(Path(config.hydra.run.dir), runs=1):
             raise UsageError([fault])
-        if folds := folds_of(config.split):
+        if folds := _folds(config):
             print(f"split=kfold: this run selects on fold {config.seed % folds} of {folds}; -m trains on all of them")
         if config.plan:
             from hpsearch.task import plan
@@ -88,7 +89,7 @@ class Callbacks(Callback):
         mapping = config.retrain is None or OmegaConf.is_dict(config.retrain)
         require(mapping, "retrain", config.retrain, "keys with other values, such as {split.validation:0}, or null")
         checks.check_retrain(config)
-        folds = folds_of(config.get("split") or DEFAULT)  # a foreign task may have no such key
+        folds = _folds(config)
         if folds:
             must = f"0 or a multiple of {folds}, the folds of split=kfold"
             require(config.confirm % folds == 0, "confirm", config.confirm, must)
@@ -119,6 +120,11 @@ class Callbacks(Callback):
             raise interrupt.stop(f"interrupted; to go on: {sweep_end.resume_command(config)}")
 
 
+def _folds(config: DictConfig) -> int | None:
+    """The number of folds. A script's keys, and those of a foreign task, are its own."""
+    return None if is_script(config) else folds_of(config.get("split") or DEFAULT)
+
+
 def is_part(config: DictConfig) -> bool:
     """True in a task of a cluster, which trains a part of a sweep."""
     return bool(config.hydra.launcher.get("part"))
@@ -139,14 +145,15 @@ def _begin(config: DictConfig) -> Path:
     warn.cache_clear()
     transient("checking the command")
     checks.check_hydra(config)
-    check_keys(config)
+    (script_identity.check_keys if is_script(config) else check_keys)(config)
     name = config.name
     fits = len(name.encode("utf-8", "replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     fits = fits and inert(name) == name and name not in TAKEN  # a newline would end a line of what is printed
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     storage_url.hide(config)
-    plugins.check(config, task_function.typed_lines(config.hydra, "task"))
+    if not is_script(config):
+        plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     trusted.check(config)
     trusted.check_links(Path(config.hydra.sweep.dir))
     last_sweep = Path(config.hydra.sweep.dir)

@@ -11,24 +11,23 @@ import hydra
 from hydra.errors import HydraException
 
 import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
-from hpsearch.cli import callbacks, command_line, storage_url, task_function, trusted
+from hpsearch.cli import callbacks, command_line, storage_url, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.cli.own_options import own_options
+from hpsearch.cli.program import CONF, Program
 from hpsearch.errors import GOES_ON, FaultError, NothingStarted, SweepError, UsageError
 from hpsearch.record.claim import release_all
 from hpsearch.task import plugins
 
-PACKAGE = Path(__file__).resolve().parent.parent
-CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
 COMPLETED = "COMP_LINE"  # the line that a shell completes
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
 
-_main = hydra.main(config_path=str(CONF), config_name="config", execution_whitelist=trusted.TARGETS)(task_function.run)
+HPSEARCH = Program()
 _one_at_a_time = threading.RLock()  # Hydra keeps its state in singletons
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Run what stands behind ``python -m hpsearch``.
+def run(arguments: Sequence[str], program: Program = HPSEARCH) -> None:
+    """Run what stands behind ``python -m hpsearch``, or behind the name of a script.
 
     Raises UsageError, SweepError, and KeyboardInterrupt, whose message says how to go on. If the user has set
     ``HYDRA_FULL_ERROR=1``, all other exceptions pass as they are; else those of Hydra and OmegaConf, and any that is
@@ -37,14 +36,17 @@ def run(arguments: Sequence[str]) -> None:
     full_errors = os.environ.get(FULL_ERROR) == "1"
     arguments = storage_url.hidden(arguments)
     callbacks.last_sweep = None
-    with _one_at_a_time, _hydra_raises(arguments), own_options():
+    given, name, targets = program.prepared(arguments)
+    with _one_at_a_time, _hydra_raises(given), own_options():
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
-            plugins.load(plugins.named(typed), Path.cwd())
+            if program.script is None:
+                plugins.load(plugins.named(typed), Path.cwd())
             if COMPLETED not in os.environ:
-                command_line.check(arguments, CONF)
-            _main()
+                command_line.check(arguments, CONF if program.script is None else None)
+            folder = None if program.folder is None else str(program.folder)
+            hydra.main(folder, name, execution_whitelist=targets)(program.task)()
         except (Exception, Carried) as raised:
             error = raised.error if isinstance(raised, Carried) else raised
             composed = callbacks.last_sweep is not None

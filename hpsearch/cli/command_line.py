@@ -20,6 +20,7 @@ from hpsearch.components import registry
 from hpsearch.errors import UsageError, typed
 from hpsearch.task.config import GROUPS, KEYS
 from hpsearch.task.identity import NOT_IDENTITY
+from hpsearch.task.script_identity import NOT_IDENTITY as OF_A_SCRIPT
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, which may be left out
 SHOWS = ("help", "hydra_help", "version", "cfg", "info", "shell_completion")  # options that start nothing
@@ -53,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 INFO = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
-def check(arguments: Sequence[str], conf: Path) -> None:
-    """Raise UsageError for what Hydra would answer with a traceback, or take and not use. conf: hpsearch's own."""
+def check(arguments: Sequence[str], conf: Path | None) -> None:
+    """Raise UsageError for what Hydra would answer with a traceback, or take and not use. conf: hpsearch's own
+    configurations; None for a script, whose keys and groups are the user's."""
     options = parsed(arguments)
     _check_options(options)
     if not any(getattr(options, name) for name in SHOWS if name != "cfg"):
@@ -90,7 +92,7 @@ def _check_options(options: argparse.Namespace) -> None:
         raise UsageError(faults)
 
 
-def _faults(line: str, conf: Path) -> Iterator[str]:
+def _faults(line: str, conf: Path | None) -> Iterator[str]:
     """The faults of an override, a line each."""
     if len(line) > LONGEST:
         yield f"{line[:40]}…: must be at most {LONGEST} characters"
@@ -101,6 +103,10 @@ def _faults(line: str, conf: Path) -> Iterator[str]:
         yield line_of(error)
         return
     key = override.key_or_group
+    if conf is None:
+        if override.is_sweep_override() and key in OF_A_SCRIPT:
+            yield not_swept(key, line.partition("=")[2])
+        return
     if is_group(key):
         yield from _faults_of_group(override, conf)
     elif override.is_delete() and (key in KEYS or key.removesuffix(".name") in GROUPS):

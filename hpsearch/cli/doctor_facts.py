@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hpsearch.cli.command import CONF, PACKAGE
+from hpsearch.cli.program import CONF, PACKAGE
 from hpsearch.task import environment
 from hpsearch.task.plugins import ENTRY_POINTS
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.cli import callbacks, command, command_line
+from hpsearch.cli.command import HPSEARCH
+from hpsearch.cli.program import Program
 from hpsearch.errors import UsageError
 from hpsearch.record.commands import override
 from hpsearch.record.frame import run_table
@@ -52,19 +54,19 @@ class Sweep:
         return analysis.read([self.folder])
 
 
-def sweep(*overrides: str, folder: str | Path | None = None) -> Sweep:
+def sweep(*overrides: str, folder: str | Path | None = None, program: Program = HPSEARCH) -> Sweep:
     """Run ``python -m hpsearch -m <overrides>``: a grid or a search.
 
     folder: of the sweep, instead of ``multirun/<name>``. Raises UsageError for wrong usage, before anything trains, and
     SweepError if a run or trial has failed; the others have their records.
     """
     where = [] if folder is None else [override("hydra.sweep.dir", str(folder))]
-    return _run("-m", *overrides, *where)
+    return _run("-m", *overrides, *where, program=program)
 
 
-def train(*overrides: str) -> Sweep:
+def train(*overrides: str, program: Program = HPSEARCH) -> Sweep:
     """Run ``python -m hpsearch <overrides>``: one run. Raises as `sweep`."""
-    return _run(*overrides)
+    return _run(*overrides, program=program)
 
 
 def records(folder: str | Path) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def records(folder: str | Path) -> pd.DataFrame:
     return run_table(analysis.read_runs([Path(folder)]))
 
 
-def _run(*arguments: str) -> Sweep:
+def _run(*arguments: str, program: Program) -> Sweep:
     other = UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"])
     with _logging_kept():
         try:
@@ -80,7 +82,7 @@ def _run(*arguments: str) -> Sweep:
         except UsageError as error:
             raise other from error
         try:
-            command.run(arguments)
+            command.run(arguments, program)
         except SystemExit as stop:  # of an option such as --help
             raise other from stop
     if callbacks.last_sweep is None:

@@ -2,13 +2,14 @@
 
 A stacked run is no Hydra job. It leaves what a Hydra user expects: a folder with ``.hydra/config.yaml`` and
 ``.hydra/overrides.yaml``, the callbacks `on_job_start` and `on_job_end`, a `JobReturn` in order. The jobs of any other
-task function are run one after the other with Hydra's `run_job`.
+task function are run one after the other with Hydra's `run_job`. A script's runs have processes for themselves.
 
 Long, because it stands for every step of a Hydra job.
 """
 
 import math
 import os
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,18 @@ from hpsearch.components.split import require_all_folds
 from hpsearch.errors import NothingStarted, SweepError, reason_of, require
 from hpsearch.record.file import configuration_key, write_text
 from hpsearch.record.implied import DEFAULT
+from hpsearch.record.scripts import is_script
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
+    from hpsearch.script.surroundings import Job
     from hpsearch.task.train import EndedRun
     from hpsearch.workers.pool import Pool
     from hpsearch.workers.run import Outcome, Run, RunSource
 
 MOST_LANES = 100_000
 MOST_PROCESSES = 1024
+SECONDS_TO_ANSWER = 3600.0  # of a process, for an epoch of nets
 BY_ITSELF = "under hydra/launcher=stacked; hydra/launcher=basic runs each job by itself"
 
 
@@ -48,7 +52,7 @@ class StackedLauncherConf:
     lanes: int = 48  # runs trained beside each other, at most
     processes: int | None = None  # that train on the CPU; null: one a core, but no more than runs
     threads: int | None = None  # of each; null: the cores that are left over, if the nets are large
-    timeout: float = 3600.0  # seconds in which a process must answer, for an epoch of its lanes
+    timeout: float | None = None  # seconds in which a process must answer, for an epoch; null: 3600, a script any
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="hpsearch")
@@ -62,7 +66,7 @@ class StackedLauncher(Launcher):
     part: str | None = None  # the part of a sweep that this process trains; None: all of it
 
     def __init__(
-        self, lanes: int, processes: int | None = None, threads: int | None = None, timeout: float = math.inf
+        self, lanes: int, processes: int | None = None, threads: int | None = None, timeout: float | None = None
     ) -> None:
         self.lanes, self.processes, self.threads, self.timeout = lanes, processes, threads, timeout
 
@@ -73,9 +77,11 @@ class StackedLauncher(Launcher):
         self.stacks = is_ours(task_function)
         if self.stacks:
             self.check()
-            _check_job_settings(config)
+            if not is_script(config):
+                _check_job_settings(config)
             self.composer = Composer(hydra_context.config_loader)
             hydra_context.config_loader = ValidatingLater(hydra_context.config_loader)
+            self.job = self._job(config) if is_script(config) else None
             self._has_callbacks = len(config.hydra.callbacks) > 1  # than ours, which has none for a stacked run
 
     def check(self) -> None:
@@ -87,14 +93,27 @@ class StackedLauncher(Launcher):
             require(
                 value is None or value <= MOST_PROCESSES, f"hydra.launcher.{key}", value, f"at most {MOST_PROCESSES}"
             )
-        require(self.timeout > 0, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0")
+        valid = self.timeout is None or self.timeout > 0
+        require(valid, "hydra.launcher.timeout", self.timeout, "a number of seconds above 0, or null")
 
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         """The workers of a sweep."""
         from hpsearch.workers.pool import MachinePool, Processes
+        from hpsearch.workers.script_pool import ScriptPool
 
-        given = Processes(self.processes, self.threads, self.timeout, self.hydra_cfg.checkpoint)
-        return MachinePool(lanes, expected, runs, given)
+        scripts = is_script(self.hydra_cfg)
+        timeout = self.timeout or (math.inf if scripts else SECONDS_TO_ANSWER)
+        given = Processes(self.processes, self.threads, timeout, self.hydra_cfg.get("checkpoint"))
+        return (ScriptPool if scripts else MachinePool)(lanes, expected, runs, given)
+
+    @property
+    def room(self) -> int:
+        """The number of runs that train beside each other, at most."""
+        if self.job is None:
+            return self.lanes
+        from hpsearch.workers.script_pool import room
+
+        return room(self.processes, self.lanes)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """After Ctrl-C only the runs that have ended are returned."""
@@ -118,9 +137,10 @@ class StackedLauncher(Launcher):
         raises NothingStarted."""
         hydra = self.hydra_cfg.hydra
         composed = ((self.compose(n, lines), overrides_of(hydra, lines)) for n, lines in jobs.items())
-        runs = prepare(composed, self.sweep, self.away, complete=self.part is None)
+        runs = prepare(composed, self.sweep, self.away, complete=self.part is None, job=self.job)
         if hydra.sweeper.get("max_batch_size", 1) is None and self.part is None:  # Hydra's own sweeper: all jobs
-            _check_folds(runs)
+            if not is_script(self.hydra_cfg):
+                _check_folds(runs)
             mixing.check(self.sweep, runs, [*typed_lines(hydra, "task"), *typed_lines(hydra, "hydra")])
         if self.hydra_cfg.plan:
             from hpsearch.task import plan
@@ -140,9 +160,10 @@ class StackedLauncher(Launcher):
             if self.hydra_cfg.hydra.output_subdir is not None:
                 self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
+        keep = self.hydra_cfg.get("weights", "none")
         with interrupt.listening("this epoch"):
             for ended in train_all(
-                source, self.sweep, self.lanes, self.hydra_cfg.weights, interrupt.asked, before_record, self.open_pool
+                source, self.sweep, self.lanes, keep, interrupt.asked, before_record, self.open_pool
             ):
                 returned = job_return(overrides[ended.number], ended.folder, ended.outcome)
                 if ended.trained and self._has_callbacks:
@@ -151,6 +172,12 @@ class StackedLauncher(Launcher):
                     self._context.callbacks.on_job_end(config=config, job_return=returned)
                     returned.cfg = returned.hydra_cfg = None  # thousands would fill the memory
                 yield ended, returned
+
+    def _job(self, config: DictConfig) -> "Job":
+        """The surroundings of a script's runs."""
+        from hpsearch.script.surroundings import Job
+
+        return Job(pickle.dumps(OmegaConf.masked_copy(config, "hydra")), self._context.execution_whitelist)
 
     def compose(self, number: int, overrides: list[str]) -> DictConfig:
         """The configuration of a job. Raises UsageError for an override of Hydra's part, which all runs share."""
@@ -195,8 +222,8 @@ class StackedLauncher(Launcher):
 
 
 def is_ours(function: TaskFunction) -> bool:
-    """True for hpsearch's own task function, whose runs can be stacked."""
-    return function is task_function.run
+    """True for a task function of hpsearch, whose runs leave records: its own, and a script's."""
+    return isinstance(function, task_function.Task)
 
 
 def _check_job_settings(config: DictConfig) -> None:

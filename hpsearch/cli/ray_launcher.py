@@ -46,9 +46,16 @@ class RayLauncher(StackedLauncher):
         if find_spec("ray") is None:
             raise UsageError(["hydra/launcher=ray: Ray is not installed; pip install 'hpsearch[ray]'"])
 
+    @property
+    def room(self) -> int:
+        """As of a `StackedLauncher`; a script's runs have a worker each."""
+        workers: int | None = self._cluster["workers"]
+        return self.lanes if self.job is None else workers or 1
+
     def open_pool(self, lanes: int, expected: int, runs: "Sequence[Run]") -> "Pool":
         from hpsearch.workers.ray_pool import RayPool
         from hpsearch.workers.ray_worker import ClusterSettings
 
         cluster = self._cluster | {"runtime_env": OmegaConf.to_container(self._cluster["runtime_env"], resolve=True)}
-        return RayPool(ClusterSettings(**cluster, plugins=list(self.hydra_cfg.plugins)), lanes, expected, runs)
+        settings = ClusterSettings(**cluster, plugins=list(self.hydra_cfg.get("plugins", ())))
+        return RayPool(settings, 1 if runs[0].script else lanes, expected, runs)

@@ -49,7 +49,8 @@ def results(hydra_cfg: DictConfig) -> None:
         found = analysis.read([sweep])
         for paragraph in found.paragraphs[len(said) :]:
             Console().print(paragraph, markup=False, highlight=False)
-    winner_files.finish(found, hydra_cfg.weights, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
+    keep = hydra_cfg.get("weights", "none")
+    winner_files.finish(found, keep, hydra_cfg.hydra.output_subdir, final=not interrupt.asked())
     if not (sweep / MULTIRUN).exists():  # Optuna's stock sweeper writes none
         with write_errors(sweep):
             write_text(sweep / MULTIRUN, OmegaConf.to_yaml(hydra_cfg))

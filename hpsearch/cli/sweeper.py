@@ -26,7 +26,7 @@ from hpsearch.cli.compose import set_number
 from hpsearch.cli.error_lines import line_of
 from hpsearch.cli.launcher import StackedLauncher, is_ours
 from hpsearch.cli.storage_url import STORAGE
-from hpsearch.cli.task_function import overrides_of
+from hpsearch.cli.task_function import Task, overrides_of
 from hpsearch.errors import (
     NothingStarted,
     SweepError,
@@ -47,6 +47,7 @@ from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:  # Optuna takes half a second that a grid need not wait for
     from hpsearch.components.metric import Metric
+    from hpsearch.record.measure import Measure
     from hpsearch.search.bulk import BulkStorage
     from hpsearch.search.driver import Search
     from hpsearch.search.settings import Settings
@@ -76,8 +77,8 @@ class OptunaSweeper(Sweeper):
         else:
             self.url = str(self.sweeper_cfg.storage or f"sqlite:///{self.folder.parent / 'hpsearch.db'}")
             storage_url.hide(config)
-        if self.ours:
-            task_function = travelling_task.for_launcher(config.hydra.launcher._target_, self.url)
+        if isinstance(task_function, Task):
+            task_function = travelling_task.for_launcher(config.hydra.launcher._target_, self.url, task_function)
         self.launcher: Any = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -219,8 +220,8 @@ class OptunaSweeper(Sweeper):
         from hpsearch.search.study import CONFIGURATION
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        space, lanes = self._space(arguments), self.launcher.lanes if self.stacks else None
-        found = settings.read(self.hydra_cfg, space, lanes, partial(self._metric, space) if self.ours else None)
+        space, room = self._space(arguments), self.launcher.room if self.stacks else None
+        found = settings.read(self.hydra_cfg, space, room, partial(self._metric, space) if self.ours else None)
         made_with = {"space": found.space.described, "seeds": found.seeds}
         made_with |= {"objective": found.objectives, "direction": found.directions}
         if self.ours:
@@ -232,7 +233,7 @@ class OptunaSweeper(Sweeper):
                 first = {fault.partition("=")[0]: fault for fault in reversed(error.faults)}
                 raise UsageError(list(first.values())[::-1]) from error
             validated = [objective for objective in found.objectives if objective.startswith("val_")]
-            if validated and not len(first_run.data.validation):
+            if validated and not first_run.script and not len(first_run.data.validation):
                 split = first_run.config.get("split", DEFAULT)["name"]
                 raise UsageError(
                     [f"split={split}: leaves no rows for validation, and the search goes by {validated[0]}"]
@@ -240,10 +241,12 @@ class OptunaSweeper(Sweeper):
             for objective in found.objectives:
                 _check_objective(objective, first_run)
             made_with[CONFIGURATION] = first_run.config
-            made_with["content of data"] = {r.config["data"]["name"]: r.content["data"] for r in (first_run, *others)}
+            if not first_run.script:
+                runs = (first_run, *others)
+                made_with["content of data"] = {run.config["data"]["name"]: run.content["data"] for run in runs}
         return found, made_with
 
-    def _metric(self, space: "Space") -> "Metric":
+    def _metric(self, space: "Space") -> "Metric | Measure":
         """The metric that selects."""
         return self._prepare_all([next(iter(space.corners()))])[0].metric
 
@@ -333,6 +336,7 @@ class OptunaSweeper(Sweeper):
                 folder,
                 self.away,
                 complete=folder is not None,
+                job=self.launcher.job if self.stacks else None,
             )
         except HydraException as error:
             raise UsageError([line_of(error)]) from error

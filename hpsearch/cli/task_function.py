@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,31 @@ from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import SweepError, UsageError, reason_of
 from hpsearch.record.commands import flags
 from hpsearch.record.file import read_done
+from hpsearch.record.scripts import is_script
+from hpsearch.script.function import Script, from_bytes
 from hpsearch.task import plugins
 from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
     from hpsearch.workers.run import Run, RunSource
+
+
+@dataclass(frozen=True)
+class Task:
+    """What Hydra calls. script: that trains the runs; None: hpsearch's own nets are trained."""
+
+    script: Script | None = None
+
+    def __call__(self, cfg: DictConfig) -> float:
+        return run(cfg)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With the script by value, because a launcher's worker may not import it."""
+        return _task_of, (None if self.script is None else self.script.by_value(),)
+
+
+def _task_of(script: bytes | None) -> Task:
+    return Task(None if script is None else from_bytes(script))
 
 
 def run(cfg: DictConfig) -> float:
@@ -27,7 +48,8 @@ def run(cfg: DictConfig) -> float:
     """
     hydra = HydraConfig.get()
     lines = typed_lines(hydra, "task")
-    plugins.load(plugins.named(lines), Path(hydra.runtime.cwd))  # a launcher's process may be new
+    if not is_script(cfg):
+        plugins.load(plugins.named(lines), Path(hydra.runtime.cwd))  # a launcher's process may be new
     with _working_in(hydra.runtime.cwd):  # which the paths of data belong to, whatever folder a job runs in
         (run,) = prepare([(cfg, overrides_of(hydra, lines))])
     folder = Path(hydra.runtime.output_dir)
@@ -40,7 +62,8 @@ def run(cfg: DictConfig) -> float:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
     run = run.kept_in(folder)
-    result = train.train(run, folder, cfg.weights, cfg.checkpoint, _trial(run, cfg, hydra.sweeper))
+    keep, seconds = cfg.get("weights", "none"), cfg.get("checkpoint")
+    result = train.train(run, folder, keep, seconds, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
         raise failure(folder, reason_of(result)) from result
     return outcome.value_of(result)

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from hpsearch.cli import task_function
 from hpsearch.cli.storage_url import STORAGE, absolute
+from hpsearch.cli.task_function import Task
 from hpsearch.passwords import remember
 
 OWN = "hpsearch."  # launchers that train here, or hand the URL on by themselves
@@ -18,16 +18,17 @@ WRITES = "submitit"  # pickles tasks into files, which must not hold a password;
 class TravellingTask:
     """Called on the worker. It is pickled with the job."""
 
+    task: Task
     url: str = field(repr=False)
 
     def __call__(self, cfg: DictConfig) -> float:
         os.environ[STORAGE] = self.url
         remember(self.url)
-        return task_function.run(cfg)
+        return self.task(cfg)
 
 
-def for_launcher(target: str, url: str) -> Any:
+def for_launcher(target: str, url: str, task: Task) -> Any:
     """The task function for the launcher of this ``_target_``."""
     if target.startswith(OWN) or WRITES in target:
-        return task_function.run
-    return TravellingTask(absolute(url))
+        return task
+    return TravellingTask(task, absolute(url))

@@ -40,6 +40,7 @@ class Result:
     test_correct, test_total: right predictions and samples in each batch of `EVALUATION_BATCH` test samples, in file
     order; empty for a regression.
     weights: the net's tensors by name, as arrays; None if they are not kept.
+    curves: of further values, by name, as long as the history.
     """
 
     status: str
@@ -55,6 +56,7 @@ class Result:
     test_correct: list[int] = field(default_factory=list)
     test_total: list[int] = field(default_factory=list)
     weights: dict[str, Any] | None = None
+    curves: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def value(self) -> float:

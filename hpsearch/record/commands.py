@@ -14,6 +14,7 @@ from hpsearch.errors import typed
 from hpsearch.formatting import inert
 from hpsearch.passwords import without_passwords
 from hpsearch.record.multirun import is_searched, read_multirun
+from hpsearch.record.scripts import WRAPPER, is_script, script_path
 from hpsearch.record.shape import Record
 
 OF_ANY_RUN = (
@@ -32,7 +33,7 @@ def flags(hydra: Any) -> list[str]:
     name = hydra["job"]["config_name"]
     return [
         *(f"--config-dir={folder}" for folder in folders),
-        *([f"--config-name={name}"] if name != "config" else []),
+        *([f"--config-name={name.removeprefix(WRAPPER)}"] if name not in ("config", WRAPPER) else []),
         *paths,
     ]
 
@@ -54,7 +55,7 @@ def of_sweep(sweep: Path) -> Origin | None:
     overrides = hydra["overrides"]
     first, lines = flags(hydra), (*overrides["task"], *overrides["hydra"])
     given = [line for line in lines if line not in first and not re.match(r"(hydra\.mode|plan)=", line)]
-    return Origin(command("-m", *first, *given), is_searched(cfg))
+    return Origin(command("-m", *first, *given, script=script_path(cfg)), is_searched(cfg))
 
 
 def resume_command(cfg: Any, name: str) -> str:
@@ -69,20 +70,21 @@ def resume_command(cfg: Any, name: str) -> str:
     first = flags(hydra)
     given = [line for line in lines if line not in (*first, "hydra.mode=MULTIRUN")]
     plain = re.fullmatch(r"[1-9]\d*", name)  # a whole number becomes the same text again
-    return command("-m", *first, *given, *([] if named else [override("name", name if plain else text(name))]))
+    own_name = [] if named else [override("name", name if plain else text(name))]
+    return command("-m", *first, *given, *own_name, script=script_path(cfg))
 
 
 def configuration_command(entries: list[Record]) -> str:
     """The command that repeats the runs of one configuration, all their seeds."""
     seeds = sorted(entry["config"]["seed"] for entry in entries)
     rest = [line for line in overrides_of(entries[0]) if not re.match(r"\+*seed=", line)]
-    return command("-m", *rest, f"seed={','.join(map(str, seeds))}")
+    return command("-m", *rest, f"seed={','.join(map(str, seeds))}", script=entries[0].get("script"))
 
 
 def overrides_of(record: Record) -> list[str]:
     """The command line that repeats a run alone, without the keys of nets if it is a classifier, which refuses them."""
     config, lines = record["config"], record["overrides"]
-    if "epochs" in config:
+    if "epochs" in config or is_script(config):
         return list(lines)
     return [line for line in lines if line.startswith("--") or _root(line) in (*config, *OF_ANY_RUN)]
 
@@ -123,9 +125,17 @@ def dashboard_command(folder: Path, storage: str | None = None) -> str:
     return shlex.join(["python", "-m", "hpsearch.dashboard", *where])
 
 
-def command(*arguments: str) -> str:
-    """The command line, quoted for a shell."""
-    return " ".join(("python", "-m", "hpsearch", *(_quoted(without_passwords(str(each))) for each in arguments)))
+def command(*arguments: str, script: str | None = None) -> str:
+    """The command line, quoted for a shell. script: the path of a user's; None: that of hpsearch itself."""
+    given = (*program(script), *arguments)
+    return " ".join(("python", *(_quoted(without_passwords(str(each))) for each in given)))
+
+
+def program(script: str | None) -> list[str]:
+    """The words between ``python`` and the overrides. script: the path of a user's, or -m and its module."""
+    if script is None:
+        return ["-m", "hpsearch"]
+    return script.split(" ", 1) if script.startswith("-m ") else [script]
 
 
 def _quoted(argument: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpsearch.record.scripts import SCRIPT, is_script
 from hpsearch.record.shape import Record
 
 
@@ -18,17 +19,20 @@ def names_of(records: Sequence[Record]) -> list[str]:
 
 
 def _name_of(record: Record) -> str:
-    return str(record["config"]["data"]["name"])
+    config = record["config"]
+    return str(config[SCRIPT if is_script(config) else "data"]["name"])
 
 
 def mark_of(record: Record) -> str:
-    """A text that is equal for records whose numbers are compared: of one file, or of one data set that is no file."""
-    return str(record["config"]["data"].get("fingerprint", _name_of(record)))
+    """A text that is equal for records whose numbers are compared: of one file, of one data set that is no file, or of
+    one script."""
+    config = record["config"]
+    return _name_of(record) if is_script(config) else str(config["data"].get("fingerprint", _name_of(record)))
 
 
 def _file_of(record: Record) -> str | None:
     """The name of the file that was typed, if the data set is one."""
-    if "fingerprint" not in record["config"]["data"]:
+    if is_script(record["config"]) or "fingerprint" not in record["config"]["data"]:
         return None
     paths = [line.partition("=")[2] for line in record["overrides"] if line.startswith("data.path=")]
     return Path(paths[-1].strip("'\"")).name if paths else None

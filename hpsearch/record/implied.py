@@ -3,6 +3,8 @@
 from copy import deepcopy
 from typing import Any
 
+from hpsearch.record.scripts import is_script
+
 DEFAULT = {"name": "default"}
 ADDED: dict[str, Any] = {  # left out of a record, so that old sweeps continue
     "metric": "auto",
@@ -27,6 +29,8 @@ OF_EVERY_RUN = ("split", "preprocessing", "metric", "metrics")  # the others are
 def completed(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a record with the values that were left out."""
     whole = deepcopy(config)
+    if is_script(config):
+        return whole
     for key, value in ADDED.items():
         if key in OF_EVERY_RUN or "epochs" in config:
             inner = whole.setdefault(key, value)

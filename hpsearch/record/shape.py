@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hpsearch.record.measure import ACCURACY, FRACTIONS, Measure
+from hpsearch.record.scripts import is_script
 
 SCHEMA = 2
 STATUSES = ("finished", "pruned", "diverged", "failed")
@@ -68,6 +69,11 @@ class Config(Struct):
     precision: Literal["float32", "tf32", "bfloat16"] | UnsetType = UNSET
 
 
+class ScriptConfig(Struct):
+    script: Group
+    seed: Whole
+
+
 class Metric(Struct):
     name: Name
     maximize: bool
@@ -75,7 +81,7 @@ class Metric(Struct):
 
 
 class Target(Struct):
-    kind: Literal["classification", "regression"]
+    kind: Literal["classification", "regression"] | None  # null of a script
     name: str | None
     classes: list[str] | None
 
@@ -93,6 +99,7 @@ class Environment(Struct):
     device_name: str
     threads: Positive
     data: str | UnsetType = UNSET  # a hash of its rows; older versions kept none
+    code: str | UnsetType = UNSET  # a hash of a script's function
 
 
 class Shape(Struct):
@@ -102,7 +109,7 @@ class Shape(Struct):
     status: Literal["finished", "pruned", "diverged", "failed"]
     reason: str | None
     key: str
-    config: Config
+    config: dict[str, Any]
     overrides: list[Override]
     metric: Metric
     target: Target
@@ -115,6 +122,7 @@ class Shape(Struct):
     lanes: Positive
     environment: Environment
     parameters: Count | None | UnsetType = UNSET  # of older versions
+    script: str | UnsetType = UNSET  # the path of a script
 
 
 def record_of(content: bytes) -> Record:
@@ -131,6 +139,7 @@ def record_of(content: bytes) -> Record:
         record = _upgraded(record)
     found: Record = record
     _convert(found, Shape)
+    _convert(found["config"], ScriptConfig if is_script(found["config"]) else Config, ".config")
     _check(found)
     return found
 
@@ -204,6 +213,9 @@ def _check(record: Record) -> None:
         _require(
             metrics[name] == judged or not known, f"metrics.{name}: is not the value of epoch {epoch} in history.{name}"
         )
+    if is_script(record["config"]):
+        _check_script(record, measure)
+        return
     for name, values in ({name: [value] for name, value in metrics.items()} | history).items():
         part, _, kind = name.partition("_")
         if kind in FRACTIONS or kind == "loss":
@@ -232,6 +244,19 @@ def _check_test(record: Record, measure: Measure) -> None:
         accuracy = metrics.get(ACCURACY.test)
         right = accuracy is None or not total or abs(accuracy * total - correct) <= 0.500001
         _require(right, f"metrics.{ACCURACY.test}: is not that of test_batches")
+
+
+def _check_script(record: Record, measure: Measure) -> None:
+    """Raise Unreadable if values of a script's record do not fit together. A script may have no test part."""
+    metrics = record["metrics"] or {}
+    if record["status"] == "finished":
+        _require(metrics[measure.val] is not None, f"metrics.{measure.val}: must be a number of a finished run")
+    for name in (measure.val, measure.test) if measure.unit == "%" else ():
+        values = [metrics[name], *record["history"].get(name, [])]
+        within = all(value is None or 0 <= value <= 1 for value in values)
+        _require(within, f"{name}: must be between 0 and 1")
+    batches = record["test_batches"]
+    _require(not batches["correct"] and not batches["total"], "test_batches: must be empty of a script")
 
 
 def _leaves(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, int, Any]]:

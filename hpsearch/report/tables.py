@@ -63,7 +63,13 @@ def layout(table: pd.DataFrame, runs: Runs, rows: list[str], columns: str | None
         columns = left[0]
     elif columns is None and rows:
         raise UsageError([f"--rows={','.join(rows)}: leaves {', '.join(left) or 'no key'}; name one with --columns"])
-    elif columns is None and not runs.further and len(swept) == 2 and len(table) > max(table[swept].nunique()):
+    elif (
+        columns is None
+        and not runs.further
+        and len(swept) == 2
+        and len(table) > max(table[swept].nunique())
+        and not table.test_mean.isna().all()  # of a script without a test part: a pivot shows test alone
+    ):
         first, second = swept  # no pivot if one key follows from the other, as lr may from the optimizer
         numeric = is_numeric(table, first), is_numeric(table, second)
         fewer = table[first].nunique() < table[second].nunique()

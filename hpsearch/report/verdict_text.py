@@ -60,6 +60,8 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
     )
     seeds = count(best.finished, "seed")
     metric = "" if measure.is_accuracy else f"{measure.title}{measure.hint} "
+    if isnan(best.test_mean):
+        return _untested(verdict, runs, name, f"{metric}{validation} on validation over {seeds}")
     if others.empty:
         selected = "" if isnan(best.val_mean) else f"{validation} on validation, "
         return f"{name}: {metric}{selected}{test} on test over {seeds}. There is nothing to compare it with."
@@ -72,6 +74,19 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
         _evidence(second, verdict, measure) if len(others) == 1 else _counts(second, verdict, measure),
     ]
     return " ".join(sentences)
+
+
+def _untested(verdict: Verdict, runs: Runs, name: str, value: str) -> str:
+    """The verdict on runs of a script that has no test part."""
+    others, best, measure = verdict.others, verdict.table.loc[verdict.winner], runs.measure
+    if others.empty:
+        return f"{name}: {value}. There is nothing to compare it with."
+    second = short_name(verdict.table.loc[others.index[0]], runs.swept, beside=best)
+    lead = _apart(best.val_mean - others.val_mean.iloc[0], best.val_mean, measure)
+    return (
+        f"{name} {'has' if name == WINNER else 'is best:'} {value}, {lead} the next{f', {second}' * fits(second)}. "
+        f"Nothing was tested, so nothing tells whether that is real: report it by run.finish(test_{measure.name}=…)."
+    )
 
 
 def winner_name(verdict: Verdict, swept: list[str]) -> str:

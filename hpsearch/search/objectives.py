@@ -5,9 +5,10 @@ import math
 from hpsearch.components.metric import METRICS, Metric
 from hpsearch.engine.result import History, Result
 from hpsearch.errors import require
+from hpsearch.record.measure import Measure
 
 
-def directions_of(objectives: list[str], metric: Metric) -> list[str]:
+def directions_of(objectives: list[str], metric: Metric | Measure) -> list[str]:
     """minimize or maximize, for each objective. Raises OutOfRange for an unknown one."""
     known = {
         f"val_{metric.name}": "maximize" if metric.maximize else "minimize",

@@ -21,6 +21,8 @@ from hpsearch.components.split import folds_of, require_all_folds
 from hpsearch.errors import UsageError, require
 from hpsearch.formatting import count
 from hpsearch.record.implied import DEFAULT
+from hpsearch.record.measure import Measure
+from hpsearch.record.scripts import is_script
 from hpsearch.search.budget import Budget
 from hpsearch.search.config import PRUNERS
 from hpsearch.search.objectives import directions_of
@@ -56,7 +58,9 @@ class Settings:
     probe: list[str]
 
 
-def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric] | None) -> Settings:
+def read(
+    hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callable[[], Metric | Measure] | None
+) -> Settings:
     """The settings of ``hydra.sweeper``. Raises UsageError.
 
     lanes: of the launcher; None if it has none. metric: gives the one that selects; asked last, because it may have to
@@ -74,7 +78,7 @@ def read(hydra_cfg: DictConfig, space: Space, lanes: int | None, metric: Callabl
         part = sweeper_cfg[key]
         chosen = OmegaConf.is_dict(part) and isinstance(part.get("_target_"), str)
         require(chosen, f"hydra.sweeper.{key}", part, f"a mapping with _target_; hydra/sweeper/{key}=… chooses one")
-    pruner = _pruner(sweeper_cfg.pruner, len(objectives or [1]), len(seeds), lanes)
+    pruner = _pruner(sweeper_cfg.pruner, len(objectives or [1]), len(seeds), lanes, _lanes_key(hydra_cfg))
     sampler = sampler_factory(sweeper_cfg.sampler)
     points = [space.point(point) for point in sweeper_cfg.enqueue]
     path = sweeper_cfg.custom_search_space
@@ -97,7 +101,7 @@ def seeds_of(hydra_cfg: DictConfig, typed: str | None, searching: bool = True) -
         raise UsageError([fault])
     key, given = ("hydra.sweeper.seeds", configured) if typed is None else ("seed", typed)
     split = hydra_cfg.get("split") or DEFAULT  # a foreign task may have no such key, or another kind of seed
-    split = split if OmegaConf.is_dict(split) and "name" in split else DEFAULT
+    split = split if OmegaConf.is_dict(split) and "name" in split and not is_script(hydra_cfg) else DEFAULT
     if given is None:
         folds = folds_of(split)
         own = hydra_cfg.get("seed", 0)
@@ -140,7 +144,7 @@ def _of_values(sweeper_cfg: DictConfig) -> tuple[list[str], list[Any]]:
     return [f"value_{number}" for number in range(len(directions))] if several else ["value"], directions
 
 
-def _directions(objectives: list[str], given: Any, metric: Metric) -> list[Any]:
+def _directions(objectives: list[str], given: Any, metric: Metric | Measure) -> list[Any]:
     own = directions_of(objectives, metric)
     if given is None:
         return own
@@ -198,7 +202,13 @@ def _probe(study: optuna.Study, draw: Draw, n_trials: int) -> list[str]:
     return drawn[0]
 
 
-def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | None) -> Any:
+def _lanes_key(hydra_cfg: DictConfig) -> str:
+    """The key that says how many runs train beside each other. A script's runs have a process or worker each."""
+    own = "workers" if "workers" in hydra_cfg.hydra.launcher else "processes"
+    return f"hydra.launcher.{own if is_script(hydra_cfg) else 'lanes'}"
+
+
+def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | None, lanes_key: str) -> Any:
     """The pruner. Raises UsageError for options that its class refuses, or that do not fit the search."""
     target = pruner_cfg._target_
     name, key, on = target.rpartition(".")[2], "hydra.sweeper.pruner", f"on {count(seeds, 'seed')}"
@@ -221,7 +231,7 @@ def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | No
     require(wrapped is None or OmegaConf.is_dict(wrapped), f"{key}.wrapped_pruner", wrapped, pruner_itself)
     if lanes is not None and pruner_cfg.get("cohort", 0) is None:
         must = f"at least {2 * seeds}, for 2 trials that {name} compares {on}"
-        require(lanes >= 2 * seeds, "hydra.launcher.lanes", lanes, must)
+        require(lanes >= 2 * seeds, lanes_key, lanes, must)
     make = partial(new_pruner, pruner_cfg, *(() if lanes is None else (lanes // seeds,)))
     with blaming(f"hydra/sweeper/pruner: {name} refuses its settings"):
         pruner = make()
@@ -236,8 +246,8 @@ def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | No
     elif name == "WilcoxonPruner" and seeds < 3:
         fault = f"hydra/sweeper/pruner=wilcoxon: compares seeds and has {seeds}; hydra.sweeper.seeds=[0,1,2,3,4]"
     elif lanes is not None and cohort > lanes:
-        cure = f"raise hydra.launcher.lanes={lanes} or lower the cohort"
-        fault = f"{key}.cohort={pruner.cohort}: {on} a cohort takes {cohort} lanes; {cure}"
+        cure = f"raise {lanes_key}={lanes} or lower the cohort"
+        fault = f"{key}.cohort={pruner.cohort}: {on} a cohort takes {cohort} {lanes_key.rpartition('.')[2]}; {cure}"
     if fault:
         raise UsageError([fault])
     return pruner

@@ -15,7 +15,9 @@ from hpsearch.errors import UsageError, typed
 from hpsearch.record.file import key_of
 from hpsearch.record.folders import Folders
 from hpsearch.record.implied import ADDED, DEFAULT
+from hpsearch.record.scripts import is_script
 from hpsearch.task.fingerprint import fingerprint
+from hpsearch.task.script_identity import script_identity
 
 SWEEPS = ("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins")
 NOT_IDENTITY = (*SWEEPS, "device")
@@ -27,9 +29,10 @@ def identity(cfg: DictConfig) -> dict[str, Any]:
 
     Left out are Hydra's own part, the keys of the sweep, the device, the folder of the data, the optimizer's default
     learning rate, which has become `lr`, and for a classifier every key that only nets read. A fingerprint stands for a
-    file, and marks for the user's own code. Raises UsageError for a value that cannot be resolved.
+    file, and marks for the user's own code. A script's is all but the keys of the sweep and the device. Raises
+    UsageError for a value that cannot be resolved.
     """
-    return identity_of(resolved(cfg))
+    return script_identity(cfg) if is_script(cfg) else identity_of(resolved(cfg))
 
 
 def identity_of(values: dict[str, Any]) -> dict[str, Any]:

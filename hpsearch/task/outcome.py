@@ -10,6 +10,7 @@ from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.errors import reason_of
 from hpsearch.record.file import number, write_record, write_text
 from hpsearch.record.shape import SCHEMA, Record
+from hpsearch.script.run import remove_resume
 from hpsearch.task import environment, weights
 from hpsearch.workers.run import CHECKPOINT, Outcome, Run
 
@@ -34,11 +35,13 @@ def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
         outcome.weights = None
     write_record(folder, record_of(run, outcome))
     (folder / CHECKPOINT).unlink(missing_ok=True)
+    if isinstance(outcome, Result):  # another attempt of a run that failed may go on from there
+        remove_resume(folder)
 
 
 def record_of(run: Run, outcome: Outcome) -> Record:
     """The record of a run."""
-    metric, target = run.metric, run.data.target
+    metric, target = run.metric, None if run.script else run.data.target
     record: Record = {
         "schema": SCHEMA,
         "status": "failed",
@@ -48,7 +51,7 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "overrides": run.overrides,
         "metric": {"name": metric.name, "maximize": metric.maximize, "unit": metric.unit},
         "target": {
-            "kind": target.kind,
+            "kind": None if target is None else target.kind,
             "name": getattr(target, "name", None),
             "classes": getattr(target, "names", None),
         },
@@ -62,6 +65,8 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "parameters": None,
         "environment": environment.describe(run.stack.device) | run.content,
     }
+    if run.script:
+        record["script"] = run.script.path
     if isinstance(outcome, Exception):
         return record | {"reason": reason_of(outcome)}
     described = _described(outcome)
@@ -74,7 +79,8 @@ def _described(result: Result) -> dict[str, Any]:
         "status": result.status,
         "reason": result.reason,
         "metrics": result.metrics,
-        "history": {
+        "history": result.curves
+        | {
             "train_loss": history.train_loss,
             "val_loss": history.val_loss,
             f"val_{result.metric}": history.val_metric,
@@ -91,7 +97,8 @@ def _described(result: Result) -> dict[str, Any]:
 def result_of(record: Record) -> Result:
     """The result that a record keeps; without weights."""
     name, batches = record["metric"]["name"], record["test_batches"]
-    curves = [[number(v) for v in record["history"][key]] for key in ("train_loss", "val_loss", f"val_{name}")]
+    own = ("train_loss", "val_loss", f"val_{name}")
+    curves = [[number(v) for v in record["history"][key]] for key in own]
     return Result(
         record["status"],
         record["reason"],
@@ -105,6 +112,7 @@ def result_of(record: Record) -> Result:
         record["test_samples"],
         batches["correct"],
         batches["total"],
+        curves={key: [*map(number, curve)] for key, curve in record["history"].items() if key not in own},
     )
 
 

@@ -55,7 +55,7 @@ def _in_tasks(runs: Sequence[Run], lanes: int) -> str:
 
 def data_lines(runs: Sequence[Run]) -> list[str]:
     """The columns and sizes of the tables that runs train on, each line once."""
-    return list(dict.fromkeys(line for run in runs for line in run.data.described))
+    return list(dict.fromkeys(line for run in runs if not run.script for line in run.data.described))
 
 
 def estimate(runs: Sequence[Run], lanes: int, expected: int | None = None) -> list[str]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from hpsearch.record.folders import fault_of_folder
+from hpsearch.record.scripts import is_script
 from hpsearch.record.shape import fault_of_run
 from hpsearch.streams import transient
 from hpsearch.task import config, plugins
 from hpsearch.task.faults import Faults
 
 if TYPE_CHECKING:
+    from hpsearch.script.surroundings import Job
     from hpsearch.workers.run import Run
 
 
@@ -23,17 +25,25 @@ def prepare(
     folder: Path | None = None,
     away: bool = False,
     complete: bool = False,
+    job: "Job | None" = None,
 ) -> list["Run"]:
     """The runs of configurations, each given with the overrides that repeat it.
 
     The settings of all configurations are checked first, because that needs no torch: most mistakes are answered at
     once. Prints a line for each thing in the data that looks wrong. Raises UsageError with every fault, also if
     `folder` has no room for the runs. away: True if the runs train on another machine, which checks its device itself.
-    complete: True if these are all runs of a command, so that a key which none of them reads is a fault.
+    complete: True if these are all runs of a command, so that a key which none of them reads is a fault. job: the
+    surroundings of a script's runs; None: Hydra makes them.
     """
     faults, found = Faults(), []
+    scripts: list[Run] = []
     for cfg, overrides in cfgs:
         with faults:
+            if is_script(cfg):
+                from hpsearch.task.script_run import script_run  # late, because of torch
+
+                scripts.append(script_run(cfg, overrides, job))
+                continue
             plugins.check(cfg, overrides)
             found.append(config.read(cfg, overrides, faults))
             config.check_finite(found[-1].config, faults)
@@ -41,9 +51,11 @@ def prepare(
                 faults.lines.append(fault)
     if complete:
         faults.lines += config.unread(found)
-    if folder is not None and (fault := fault_of_folder(folder, len(found))):
+    if folder is not None and (fault := fault_of_folder(folder, len(found) + len(scripts))):
         faults.lines.append(fault)
     faults.end()
+    if scripts:
+        return scripts
     transient("loading PyTorch and the data")
     from hpsearch.task.build import Builder
 

@@ -110,6 +110,8 @@ def changed_since(record: Record | None, run: Run) -> str:
     """
     if record is None:
         return ""
+    if run.script:
+        return ""
     environment, name = record["environment"], run.config["data"]["name"]
     data = run.content.get("data")
     return f"content of data={name}" if environment.get("data", data) != data else ""

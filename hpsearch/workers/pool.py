@@ -74,7 +74,8 @@ class MachinePool:
         """lanes: of all workers. expected: the number of runs in all. runs: the first ones."""
         self.lanes = lanes
         self._local = LocalWorker(given.checkpoint)
-        on_cpu = [run for run in runs if not run.is_classifier and run.stack.device.type == "cpu"]
+        nets = [run for run in runs if not run.is_classifier and not run.script]
+        on_cpu = [run for run in nets if run.stack.device.type == "cpu"]
         count = (given.count or processes(min(expected, lanes))) if on_cpu else 0
         threads = given.threads or (
             torch.get_num_threads() // max(1, count) if any(map(_gains_from_threads, on_cpu)) else 1
@@ -83,12 +84,12 @@ class MachinePool:
             count = 0  # this process trains; else a process does, because a run may end it
         new = partial(ProcessWorker, timeout=given.timeout, checkpoint=given.checkpoint)
         self._on_cpu = [new(threads) for _ in range(count)]
-        several = any(run.stack.device == torch.device("cuda") for run in runs)
+        several = any(run.stack.device == torch.device("cuda") for run in nets)
         self._on_gpus = [new(device=number) for number in range(torch.cuda.device_count() if several else 0)]
 
     def workers_for(self, run: Run) -> Sequence[Worker]:
         places = {torch.device("cpu"): self._on_cpu, torch.device("cuda"): self._on_gpus}
-        return (not run.is_classifier and places.get(run.stack.device)) or [self._local]
+        return (not run.is_classifier and not run.script and places.get(run.stack.device)) or [self._local]
 
     def first(self, asked: Collection[Worker]) -> Worker:
         """This process comes last, because it trains when it is asked, and the others wait meanwhile."""

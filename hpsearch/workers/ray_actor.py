@@ -16,6 +16,7 @@ import torch
 import hpsearch
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.registry import register
+from hpsearch.script.function import Script, from_bytes
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.memory import keep_freed_memory
 from hpsearch.workers.remote import answer_of
@@ -55,7 +56,7 @@ class Actor:
 
     def __init__(self) -> None:
         self._worker = LocalWorker()
-        self._data: dict[int, Dataset] = {}
+        self._data: dict[int, Dataset | Script] = {}
 
     def start(self, threads: int, parts: bytes) -> dict[str, str]:
         """Versions, and the address of the node. parts: those that plugins have registered."""
@@ -68,11 +69,12 @@ class Actor:
     def answer(self, question: bytes, data: dict[int, Any]) -> object:
         for number, place in data.items():
             if number not in self._data:
-                self._data[number] = ray.get(place).dataset()
+                packed = ray.get(place)
+                self._data[number] = packed.dataset() if isinstance(packed, Arrays) else from_bytes(packed)
         datasets = self._data
 
         class Unpickler(pickle.Unpickler):
-            def persistent_load(self, number: int) -> Dataset:
+            def persistent_load(self, number: int) -> Dataset | Script:
                 return datasets[number]
 
         try:

@@ -21,6 +21,7 @@ from ray import cloudpickle
 import hpsearch
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.errors import GOES_ON, SweepError, UsageError, require
+from hpsearch.script.function import Script
 from hpsearch.workers.ray_actor import Arrays, line_of
 from hpsearch.workers.ray_worker import ClusterSettings, RayWorker
 from hpsearch.workers.run import Run
@@ -38,7 +39,7 @@ class RayPool:
         """lanes: of each worker. expected: the number of runs in all. Raises UsageError."""
         self._settings, self._lanes, self._expected = settings, lanes, expected
         self.retries = settings.retries
-        self._data: dict[int, tuple[Dataset, Any]] = {}  # by id: the data set, and its place in the object store
+        self._data: dict[int, tuple[Dataset | Script, Any]] = {}  # by id: what travels once, and its place
         self._workers: list[RayWorker] = []
         self._starting: list[RayWorker] = []
         self._lonely = monotonic()
@@ -78,12 +79,12 @@ class RayPool:
         self._lonely = monotonic()
 
     def packed(self, question: tuple[str, Any]) -> tuple[bytes, dict[int, Any]]:
-        """A question without its data sets, and these by their numbers."""
+        """A question without its data sets and scripts, and these by their numbers."""
         file, used, place_of = io.BytesIO(), {}, self._place_of
 
         class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # of a package without types
             def persistent_id(self, obj: Any) -> int | None:
-                if not isinstance(obj, Dataset):
+                if not isinstance(obj, (Dataset, Script)):
                     return None
                 used[id(obj)] = place_of(obj)
                 return id(obj)
@@ -91,10 +92,11 @@ class RayPool:
         Pickler(file).dump(question)
         return file.getvalue(), used
 
-    def _place_of(self, data: Dataset) -> Any:
-        """The place of a data set in the object store."""
+    def _place_of(self, data: Dataset | Script) -> Any:
+        """The place of a data set or script in the object store."""
         if id(data) not in self._data:
-            self._data[id(data)] = data, ray.put(Arrays.of(data))
+            packed = data.by_value() if isinstance(data, Script) else Arrays.of(data)
+            self._data[id(data)] = data, ray.put(packed)
         return self._data[id(data)][1]
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from hpsearch.components.data.dataset import Dataset
 from hpsearch.components.metric import Metric
 from hpsearch.engine.checkpoint import Checkpoint
@@ -12,10 +14,21 @@ from hpsearch.engine.classifier_trainer import ClassifierSpec, ClassifierStackSp
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.spec import LaneSpec, StackKey, StackSpec
 from hpsearch.engine.trainer import Trainer
+from hpsearch.record.measure import Measure
+from hpsearch.script.function import Script
+from hpsearch.script.spec import ScriptSpec
 
 Outcome = Result | Exception  # an exception: the run failed
 CHECKPOINT = "checkpoint.safetensors"  # in a run's folder, until it has ended
 SMALLEST = 10_000  # parameters: smaller nets take as long, because of the launches
+
+
+@dataclass(frozen=True)
+class ScriptStackSpec:
+    """The part of a script's run that hpsearch itself reads. device: the best that the machine has."""
+
+    metric: Measure
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -31,25 +44,29 @@ class Run:
     key: str
     overrides: list[str]
     stack_key: StackKey
-    lane: LaneSpec | ClassifierSpec
-    stack: StackSpec | ClassifierStackSpec
+    lane: LaneSpec | ClassifierSpec | ScriptSpec
+    stack: StackSpec | ClassifierStackSpec | ScriptStackSpec
     trainer: Callable[[], Trainer]
     content: dict[str, Any] = field(default_factory=dict)
 
     def kept_in(self, folder: Path) -> "Run":
-        """This run with a checkpoint in a folder; a classifier has none."""
+        """This run with its files in a folder: a checkpoint, or a script's own. A classifier has none."""
+        if isinstance(self.lane, ScriptSpec):
+            return replace(self, lane=replace(self.lane, folder=folder.absolute()))
         if not isinstance(self.lane, LaneSpec):
             return self
         return replace(self, lane=replace(self.lane, checkpoint=Checkpoint(folder / CHECKPOINT, self.key)))
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> Metric | Measure:
         """The metric that selects."""
         return self.stack.metric
 
     @property
     def data(self) -> Dataset:
-        """Its data set, with its own split."""
+        """Its data set, with its own split. A script's is unknown."""
+        assert not isinstance(self.lane, ScriptSpec)
+        assert not isinstance(self.stack, ScriptStackSpec)
         return self.lane.data or self.stack.data
 
     @property
@@ -63,6 +80,11 @@ class Run:
     def is_classifier(self) -> bool:
         """True for a run that uses scikit-learn's own threads."""
         return isinstance(self.lane, ClassifierSpec)
+
+    @property
+    def script(self) -> Script | None:
+        """The script that trains it, if one does."""
+        return self.lane.script if isinstance(self.lane, ScriptSpec) else None
 
 
 class RunSource(Protocol):

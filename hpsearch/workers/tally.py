@@ -9,7 +9,7 @@ from math import isfinite
 from hpsearch.components.metric import Metric
 from hpsearch.engine.result import History, Result
 from hpsearch.formatting import count, inert, number_text, percent
-from hpsearch.record.measure import title_of
+from hpsearch.record.measure import Measure, title_of
 from hpsearch.workers.run import Outcome, Run
 
 SURE_AFTER = 5  # ended runs count as much as the epochs that were asked for
@@ -29,7 +29,7 @@ class Tally:
 
     def __init__(self, expected: int) -> None:
         self._expected, self._begun = expected, 0
-        self.metric: Metric | None = None
+        self.metric: Metric | Measure | None = None
         self.statuses: Counter[str] = Counter()  # of the runs that have ended
         self._epochs: dict[int, int] = {}  # asked for, by number of a run that has not ended
         self._done: dict[int, int] = {}  # epochs of such a run

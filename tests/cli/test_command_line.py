@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.cli import command_line
-from hpsearch.cli.command import CONF
+from hpsearch.cli.program import CONF
 from hpsearch.errors import UsageError
 
 BAD = [

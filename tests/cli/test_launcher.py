@@ -38,7 +38,7 @@ class Notes:
         self.returns: dict[int, JobReturn] = {}
 
     def on_job_start(self, config: DictConfig, *, task_function: object) -> None:
-        assert task_function is task_of_hpsearch
+        assert task_function == task_of_hpsearch
         self.calls.append(("start", config.hydra.job.num, config.hydra.runtime.output_dir))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn) -> None:
@@ -46,14 +46,14 @@ class Notes:
         self.returns[config.hydra.job.num] = job_return
 
 
-task_of_hpsearch = task_function.run
+task_of_hpsearch = task_function.Task()
 
 
 def launcher_of(callbacks: Any, *overrides: str) -> StackedLauncher:
     """The launcher of a sweep with these settings, as Hydra sets it up."""
     launcher = StackedLauncher(lanes=48)
     context = HydraContext(config_loader=loader(), callbacks=callbacks)
-    launcher.setup(hydra_context=context, task_function=task_function.run, config=sweep_cfg(*overrides))
+    launcher.setup(hydra_context=context, task_function=task_function.Task(), config=sweep_cfg(*overrides))
     return launcher
 
 

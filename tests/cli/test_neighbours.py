@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from hpsearch.cli import task_function, travelling_task
 from hpsearch.cli.own_options import OPTIONS, own_options
 from hpsearch.cli.storage_url import STORAGE
+from hpsearch.cli.task_function import Task
 
 # A program with a node and a resolver of its own; then our entry points are loaded, as Hydra does.
 FOREIGN = """
@@ -79,9 +80,9 @@ def test_the_url_of_the_storage_travels_with_the_job(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     server = "postgresql+psycopg://me:secret@host/x"
     for url, there in ((server, server), ("sqlite:///a/b.db", f"sqlite:///{tmp_path}/a/b.db")):
-        task = travelling_task.for_launcher("hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher", url)
+        task = travelling_task.for_launcher("hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher", url, Task())
         assert pickle.loads(pickle.dumps(task))(OmegaConf.create()) == 0.5
         assert seen.pop() == there
         assert "secret" not in repr(task)
     for target in ("hpsearch.cli.launcher.StackedLauncher", "hydra_plugins.hydra_submitit_launcher.x.SlurmLauncher"):
-        assert travelling_task.for_launcher(target, server) is task_function.run
+        assert travelling_task.for_launcher(target, server, task := Task()) is task

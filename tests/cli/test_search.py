@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from hpsearch.cli import publish
-from hpsearch.cli.command import CONF
+from hpsearch.cli.program import CONF
 from hpsearch.engine.spec import LaneSpec
 from hpsearch.record.folders import run_folders
 from hpsearch.report import analysis, write

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpsearch.cli.command import CONF
+from hpsearch.cli.program import CONF
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.errors import UsageError
 from hpsearch.task.prepare import prepare

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpsearch.cli.command import CONF
+from hpsearch.cli.program import CONF
 from hpsearch.record.file import key_of
 from hpsearch.record.implied import ADDED
 from hpsearch.task.identity import identity

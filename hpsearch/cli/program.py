@@ -1,0 +1,107 @@
+"""The programs that a command line runs: hpsearch itself, or a user's script with its own configuration."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
+from omegaconf import OmegaConf
+
+from hpsearch.cli import trusted
+from hpsearch.cli.task_function import Task
+from hpsearch.record.scripts import SCRIPT, WRAPPER
+from hpsearch.script.function import Script
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())  # a wheel, a checkout
+LOGGING = CONF / "hydra" / "job_logging" / "hpsearch.yaml"
+OURS = "hpsearch_script_keys"
+PARTS = "hpsearch_script_parts"
+FILES = "hpsearch_script_files"
+NAMES = re.compile(r"(--config-name|-cn)(=|$)")
+BY_FOLDER = re.compile(r"(--config-dir|-cd|--config-path|-cp)(=|$)|\+*hydra\.searchpath=")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a command line runs.
+
+    task: that Hydra calls. folder: of its configurations; None: it has none. config: the name of the primary one.
+    targets: the classes that a configuration may name.
+    """
+
+    task: Task = field(default_factory=Task)
+    folder: Path | None = CONF
+    config: str | None = "config"
+    targets: Any = trusted.TARGETS
+
+    @property
+    def script(self) -> Script | None:
+        """The user's script, if it is one."""
+        return self.task.script
+
+    def prepared(self, arguments: Sequence[str]) -> tuple[list[str], str | None, Any]:
+        """The arguments, the name of the primary configuration and the classes for Hydra.
+
+        A script's primary configuration becomes part of another one, which has the keys that hpsearch needs. Its files
+        may name any class, because they are the user's; files of a folder that the command line names, only the same.
+        """
+        if self.script is None:
+            return list(arguments), self.config, self.targets
+        given, typed = _without_name(arguments)
+        name = typed or self.config
+        store = ConfigStore.instance()
+        store.store(OURS, _keys(self.script), provider="hpsearch", replace=True)
+        parts = [{"override /hydra/launcher": "stacked"}]
+        if {"-m", "--multirun"} & {*arguments}:  # whose runs would write into each other's lines
+            store.store(FILES, OmegaConf.load(LOGGING), "hydra/job_logging", provider="hpsearch", replace=True)
+            parts.append({"override /hydra/job_logging": FILES})
+        store.store(PARTS, {"defaults": parts}, package="_global_", replace=True)
+        wrapper = f"{WRAPPER}{typed or ''}"
+        own = [] if name is None else [name]
+        store.store(wrapper, {"defaults": [OURS, PARTS, *own, "_self_"]}, provider="hpsearch", replace=True)
+        foreign = any(BY_FOLDER.match(line) for line in arguments)
+        return given, wrapper, [*trusted.TARGETS, *self._own_targets()] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
+
+    def _own_targets(self) -> list[str]:
+        """The classes that the script's own configuration files name."""
+        files = sorted(self.folder.rglob("*.y*ml")) if self.folder is not None else []
+        found = (re.findall(r"_target_\s*:\s*['\"]?([\w.]+)", file.read_text("utf-8", "replace")) for file in files)
+        return sorted({target for targets in found for target in targets})
+
+
+def _without_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """The arguments without --config-name, and the name that it gives."""
+    rest, name, follows = [], None, False
+    for argument in arguments:
+        if follows:
+            name, follows = argument, False
+        elif NAMES.match(argument):
+            _, equals, value = argument.partition("=")
+            name, follows = (value, False) if equals else (None, True)
+        else:
+            rest.append(argument)
+    return rest, name and name.removesuffix(".yaml")
+
+
+def _keys(script: Script) -> dict[str, Any]:
+    """The keys that come with a script, before those of the user's own configuration."""
+    return {
+        "seed": 0,
+        "name": "${now:%Y-%m-%d_%H-%M-%S}",
+        "report": True,
+        "retrain": None,
+        "confirm": 0,
+        "plan": False,
+        "trial": None,
+        SCRIPT: {"name": script.name, "path": script.path},
+        "hydra": {
+            "job": {"name": script.file.stem},
+            "run": {"dir": "multirun/${name}/${hpsearch.run_folder:}"},
+            "sweep": {"dir": "multirun/${name}", "subdir": "${hpsearch.run_folder:}"},
+            "callbacks": {"hpsearch": {"_target_": trusted.TARGETS[0]}},
+        },
+    }

@@ -1,0 +1,104 @@
+"""A function of the user's that trains one run, with what hpsearch must know of it."""
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.errors import require
+from hpsearch.record.measure import FRACTIONS, Measure
+
+VALIDATION = re.compile(r"(val|valid|validation|eval|dev)_(?=\w)")  # prefixes of a metric's name
+DIRECTIONS = ("maximize", "minimize")
+UNITS = ("%", "")
+
+_known: dict[tuple[str, str], "Script"] = {}  # by module and name, as pickle refers to functions
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """A training function.
+
+    function: (configuration, run) -> None, or the value of the metric. metric: the name under which it reports the
+    value that selects. measure: that metric in records. name: of the function, in records. file: that it is written in.
+    """
+
+    function: Callable[[Any, Any], object]
+    metric: str
+    measure: Measure
+    name: str
+    file: Path
+
+    @property
+    def path(self) -> str:
+        """As ``python`` is given it in the working directory: a file, or -m and a module."""
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        module = self.function.__module__ == "__main__" and spec is not None and spec.name
+        return f"-m {module}" if module else os.path.relpath(self.file)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By reference, because a process of this machine has imported the same module. See `by_value`."""
+        return _find, _place(self.function)
+
+    def by_value(self) -> bytes:
+        """The function as bytes, for another machine, or a process that does not import the script."""
+        import cloudpickle
+
+        told = {name: getattr(self, name) for name in ("metric", "measure", "name", "file")}
+        content: bytes = cloudpickle.dumps((self.function, told))
+        return content
+
+
+def script_of(function: Callable[..., object], metric: str, direction: str, unit: str | None) -> Script:
+    """The script of a function. Raises UsageError. unit: as of `Measure`; None: % for a share such as an accuracy."""
+    require(bool(metric) and isinstance(metric, str), "metric", metric, "the name of a value that run.log is given")
+    require(direction in DIRECTIONS, "direction", direction, " or ".join(DIRECTIONS))
+    require(unit in (None, *UNITS), "unit", unit, "'%' for a share between 0 and 1, or '' for a plain number")
+    named = plain_name(metric)
+    short = VALIDATION.sub("", named, count=1)
+    percent = (short in FRACTIONS) if unit is None else unit == "%"
+    file = Path(function.__code__.co_filename)
+    own, stem = function.__name__, re.sub(r"\W", "_", file.stem)
+    script = Script(
+        function,
+        named,
+        Measure(short, direction == "maximize", "%" if percent else ""),
+        own if own == stem else f"{stem}-{own}" if stem[:1].isalpha() else own,
+        file,
+    )
+    _known[_place(function)] = script
+    return script
+
+
+def from_bytes(content: bytes) -> Script:
+    """The script that `Script.by_value` has packed."""
+    import cloudpickle
+
+    function, told = cloudpickle.loads(content)
+    script = Script(function, **told)
+    return _known.setdefault(_place(function), script)
+
+
+def known(name: str) -> Script | None:
+    """The script of a name in records, if this process has it."""
+    return next((script for script in reversed(_known.values()) if script.name == name), None)
+
+
+def plain_name(name: str) -> str:
+    """The name of a value in records: val/acc becomes val_acc."""
+    return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)
+
+
+def _place(function: Callable[..., object]) -> tuple[str, str]:
+    module = function.__module__
+    return "__main__" if module == "__mp_main__" else module, function.__qualname__  # of a process that was spawned
+
+
+def _find(module: str, name: str) -> Script:
+    if (module, name) not in _known:
+        importlib.import_module(module)
+    return _known[module, name]

@@ -1,0 +1,131 @@
+"""One run in training: its function is called, and stops at each value of the metric until it may go on.
+
+The function has the thread for itself while it runs: a greenlet, so that signals, debuggers and CUDA are as usual.
+"""
+
+import contextvars
+import math
+import sys
+import traceback
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from hpsearch.engine.result import History, Result
+from hpsearch.errors import Exited
+from hpsearch.script.run import Pruned, ScriptRun
+from hpsearch.script.spec import ScriptSpec
+
+
+class Training:
+    """The call of a function. Advance it until it has ended."""
+
+    def __init__(self, number: int, spec: ScriptSpec) -> None:
+        assert spec.folder is not None
+        script = spec.script
+        self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._wait)
+        self.error: Exception | None = None
+        self._number, self._spec, self._pruned, self._seconds = number, spec, False, 0.0
+        self._greenlet = greenlet(self._call)
+        self._greenlet.gr_context = contextvars.copy_context()
+        self._waits_in: Any = None
+
+    @property
+    def ended(self) -> bool:
+        """True if the function has returned or raised."""
+        return bool(self._greenlet.dead)
+
+    def advance(self) -> bool:
+        """Let the function go on to its next value of the metric; False if it has ended without one."""
+        before = len(self.run.rows)
+        self._switch()
+        return len(self.run.rows) > before
+
+    def prune(self) -> None:
+        """End the function by `Pruned`; by GreenletExit if it goes on."""
+        self._pruned = True
+        if not self.ended:
+            self._switch(Pruned(f"after epoch {self.run.rows[-1].epoch}"))
+        if not self.ended:
+            self._switch(GreenletExit())
+
+    def outcome(self) -> Result | Exception:
+        """The result, or the error that the function raised."""
+        return self.error if self.error is not None and not self._pruned else self._result()
+
+    def _switch(self, error: BaseException | None = None) -> None:
+        started, self._greenlet.parent = perf_counter(), getcurrent()
+        try:
+            if error is None:
+                self._greenlet.switch()
+            else:
+                self._greenlet.throw(error)
+        finally:
+            self._seconds += perf_counter() - started
+
+    def _call(self) -> None:
+        spec = self._spec
+        self.run.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._surroundings():
+                returned = spec.script.function(spec.config, self.run)
+            if not self._pruned:
+                self.run.end(returned)
+        except SystemExit as stop:
+            self.error = Exited(f"sys.exit({stop.code!r}) was called")
+            self.error.__cause__ = stop
+        except Exception as error:
+            self.error = error
+        if self.error is not None:
+            traceback.clear_frames(self.error.__traceback__)  # whose variables may hold a net on a GPU
+        sys.stdout.flush()
+
+    def _surroundings(self) -> AbstractContextManager[None]:
+        spec = self._spec
+        if spec.job is None:
+            return nullcontext()
+        return spec.job.surroundings(spec.config, spec.overrides, self._number, self.run.folder)
+
+    def _wait(self) -> None:
+        """Called in the function: let the other side go on until it asks for more."""
+        if getcurrent() is not self._greenlet:
+            raise RuntimeError("run.log: must be called by the thread that runs the function")
+        self._greenlet.parent.switch()
+
+    def _result(self) -> Result:
+        run, measure = self.run, self._spec.script.measure
+        rows, history = run.rows, run.history
+        judged = next((i for i, row in enumerate(rows) if row.epoch == run.judged_epoch), len(rows) - 1)
+        status, reason = "finished", None
+        value = history.val_metric[judged]
+        if self._pruned:
+            status, reason = "pruned", f"pruned after epoch {rows[-1].epoch}"
+        elif not math.isfinite(value):
+            status, reason = "diverged", f"{self._spec.script.metric} is {value} after epoch {rows[judged].epoch}"
+        metrics = dict.fromkeys(measure.columns, math.nan)
+        metrics |= {name: v for name, v in rows[judged].values.items() if name.startswith("val_")}
+        metrics |= {"train_loss": history.train_loss[judged], "val_loss": history.val_loss[judged], measure.val: value}
+        metrics |= run.tested if status == "finished" else {}
+        for name in [name.partition("_")[2] for name in metrics]:  # tables have both parts side by side
+            metrics = {f"val_{name}": math.nan, f"test_{name}": math.nan} | metrics
+        return Result(
+            status,
+            reason,
+            history,
+            self._seconds,
+            lanes=1,
+            epoch=judged + 1,
+            metric=measure.name,
+            metrics=metrics,
+            test_samples=run.tested_samples if status == "finished" else 0,
+            curves=self._curves(history),
+        )
+
+    def _curves(self, history: History) -> dict[str, list[float]]:
+        """The curves of all values, by name; "epoch" has the numbers of the epochs."""
+        rows = self.run.rows
+        names = dict.fromkeys(name for row in rows for name in row.values if name != self._spec.script.metric)
+        own = {name: [row.values.get(name, math.nan) for row in rows] for name in names}
+        return {"epoch": [float(row.epoch) for row in rows]} | own

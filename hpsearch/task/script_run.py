@@ -1,0 +1,64 @@
+"""A configuration of a script becomes a run that can train."""
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from hpsearch.components.code_mark import code_mark
+from hpsearch.errors import UsageError
+from hpsearch.record.file import key_of
+from hpsearch.record.scripts import SCRIPT
+from hpsearch.record.shape import LARGEST, fault_of_run
+from hpsearch.script.function import Script, known
+from hpsearch.script.spec import ScriptSpec
+from hpsearch.script.surroundings import Job
+from hpsearch.script.trainer import ScriptTrainer
+from hpsearch.task.script_identity import script_identity
+from hpsearch.workers.run import Run, ScriptStackSpec
+
+
+def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) -> Run:
+    """The run of a configuration. Raises UsageError with every fault.
+
+    job: of Hydra's; None if Hydra itself calls the task function.
+    """
+    config = script_identity(cfg)
+    script = known(config[SCRIPT]["name"])
+    assert script is not None  # the command has it
+    faults = [
+        f"{path}={value}: must be a finite number, of at most 64 bits"
+        for path, value in _leaves(config)
+        if isinstance(value, (int, float)) and (not math.isfinite(value) or abs(value) > LARGEST)
+    ]
+    if fault := fault_of_run(config, overrides):
+        faults.append(fault)
+    if faults:
+        raise UsageError(faults)
+    epochs = config.get("epochs")
+    known_epochs = epochs if isinstance(epochs, int) and epochs > 0 else 1
+    typed = [line for line in overrides if not line.startswith("--")]
+    task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg.keys() if key != "hydra"])  # noqa: SIM118
+    lane = ScriptSpec(script, task, config["seed"], known_epochs, typed, job=job)
+    stack = ScriptStackSpec(script.measure, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    key = key_of(config)
+    return Run(config, key, overrides, (key, stack.device), lane, stack, ScriptTrainer, {"code": _mark(script)})
+
+
+@cache
+def _mark(script: Script) -> str:
+    return code_mark(script.function)
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, path)
+    else:
+        yield path, value

@@ -1,0 +1,147 @@
+"""Scripts as commands: `hpsearch.main`, in this process and as a user starts them."""
+
+from pathlib import Path
+
+import pytest
+
+from hpsearch.cli.script_main import ScriptMain
+from hpsearch.errors import SweepError, UsageError
+from hpsearch.record.file import read_record
+from hpsearch.record.folders import run_folders
+from hpsearch.record.shape import Record
+from tests import scripts
+from tests.scripts import curve, ends, returns, score
+
+SCRIPT = Path(scripts.__file__)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def records(sweep: str) -> list[Record]:
+    folder = Path("multirun", sweep)
+    found = [read_record(folder / name) for name in run_folders(folder)]
+    return [record for record in found if record is not None]
+
+
+def test_a_grid_of_a_script_is_judged_like_any_other() -> None:
+    found = curve.sweep("lr=0.1,0.3", "model=small,large", "seed=range(6)", "name=g")
+    assert len(found.records) == 24
+    for record in found.records:
+        config = record["config"]
+        assert config["script"] == {"name": "scripts-curve"}
+        values = [score(config["lr"], config["seed"], epoch) for epoch in range(4)]
+        assert record["history"]["val_accuracy"] == values
+        assert record["history"]["train_loss"] == [1 / (epoch + 1) for epoch in range(4)]
+        assert record["metrics"]["test_accuracy"] == values[-1] - 0.01
+        assert record["epoch"] == 4
+    assert "model.width" in found.table.columns
+    assert "lr=0.3 is best" in found.verdict or "lr=0.3" in found.verdict.split("is best")[0]
+    folder = found.folder / run_folders(found.folder)[0]
+    assert (folder / "scripts.log").read_text().count("epoch") == 4
+    assert (folder / ".hydra" / "overrides.yaml").exists()
+    page = (found.folder / "report" / "index.html").read_text()
+    assert "scripts.py -m lr=" in page
+
+
+def test_a_second_command_trains_nothing_again(capfd: pytest.CaptureFixture[str]) -> None:
+    first = [record["key"] for record in curve.sweep("lr=0.1,0.3", "name=g", "report=false").records]
+    again = curve.sweep("lr=0.1,0.3,0.5", "name=g", "report=false")
+    assert "2 of 3 runs are already in multirun/g" in capfd.readouterr().out
+    assert [record["key"] for record in again.records][:2] == first
+
+
+def test_one_run_trains_in_this_process() -> None:
+    found = curve.train("lr=0.2", "name=one")
+    (record,) = found.records
+    assert record["overrides"] == ["lr=0.2", "name=one"]
+    assert record["history"]["epoch"] == [0, 1, 2, 3]
+    assert "There is nothing to compare it with" in found.verdict
+
+
+def test_another_primary_configuration_is_as_good(capfd: pytest.CaptureFixture[str]) -> None:
+    (record,) = curve.train("--config-name=other", "name=o").records
+    assert record["config"]["lr"] == 0.2
+    assert record["overrides"][0] == "--config-name=other"
+
+
+def test_a_search_prunes_and_resumes() -> None:
+    search = ("hydra/sweeper=hpsearch", "lr=interval(0.01,1)", "hydra/sweeper/pruner=one_epoch", "epochs=6")
+    cohort = ("hydra.launcher.processes=4", "hydra.sweeper.pruner.cohort=2", "hydra.sweeper.pruner.keep=1")
+    more = ("hydra.sweeper.seeds=[0,1]", "name=s", "report=false", *cohort)
+    curve.sweep(*search, *more, "hydra.sweeper.n_trials=8")
+    statuses = {record["status"] for record in records("s")}
+    assert len(records("s")) == 16
+    assert statuses == {"finished", "pruned"}
+    pruned = [record for record in records("s") if record["status"] == "pruned"]
+    assert len(pruned) == 8
+    assert {len(record["history"]["val_accuracy"]) for record in pruned} == {1}
+    assert {record["metrics"]["test_accuracy"] for record in pruned} == {None}
+    curve.sweep(*search, *more, "hydra.sweeper.n_trials=10")
+    assert len(records("s")) == 20
+
+
+def test_one_run_that_ends_badly_costs_no_other(capfd: pytest.CaptureFixture[str]) -> None:
+    hows = ["good", "raise", "exit", "nothing", "crash", "killed once"]
+    with pytest.raises(SweepError):
+        ends.sweep(f"+how={','.join(hows)}", "name=e", "report=false")
+    found = {str(record["config"]["how"]): record for record in records("e")}
+    assert list(found) == hows
+    reasons = {how: record["reason"] for how, record in found.items()}
+    assert reasons == {
+        "good": None,
+        "raise": "KeyError: 'wrong'",
+        "exit": "Exited: sys.exit(4) was called",
+        "nothing": None,
+        "crash": "WorkerLost: its process was ended by SIGSEGV",
+        "killed once": None,
+    }
+    assert found["killed once"]["history"]["val_loss"] == found["good"]["history"]["val_loss"] == [10, 9, 8, 7, 6]
+    assert len(found["nothing"]["history"]["val_loss"]) == 3
+    folders = {str(read_record(path)["config"]["how"]): path for path in Path("multirun/e").glob("0*")}
+    assert 'raise KeyError("wrong")' in (folders["raise"] / "hpsearch.log").read_text()
+    assert "ends" in (folders["crash"] / "hpsearch.log").read_text()
+    assert not (folders["good"] / "resume").exists()
+    assert (folders["raise"] / "resume").exists()
+
+
+def test_a_script_without_a_test_part_gets_no_claim() -> None:
+    found = returns.sweep("+x=1,2", "seed=range(8)", "name=r")
+    assert found.verdict.startswith(
+        "x=2 is best: reward 5.5 ± 2.4 on validation over 8 seeds, 1.000 above the next, x=1. "
+        "Nothing was tested, so nothing tells whether that is real: report it by run.finish(test_reward=…)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "line", "said"),
+    [
+        (curve, "lrr=0.1", "lrr"),
+        (curve, "model=huge", "model=huge: must be one of large, small"),
+        (curve, "confirm=-1", "confirm=-1: must be"),
+        (curve, "name=a/b", "name=a/b: must be the name of a folder"),
+        (
+            curve,
+            "plan={a:1}",
+            "plan={'a': 1}: must be true or false; hpsearch has this key, so yours",
+        ),
+        (curve, "seed=x", "seed=x: must be a whole number; hpsearch has this key"),
+        (curve, "seed=99999999999999999999", "seed=99999999999999999999: must be"),
+        (curve, "+weights=a.pt", "weights: cannot be a key of a script"),
+        (curve, "+x=nan", "x=nan: must be a finite number"),
+        (curve, "name=a,b", "name=a,b: must be one value"),
+        (curve, "hydra.launcher.processes=0", "hydra.launcher.processes=0: must be at least 1"),
+        (
+            curve,
+            "hydra/sweeper=hpsearch hydra/sweeper/pruner=one_epoch hydra.sweeper.pruner.cohort=27 lr=interval(0,1)",
+            "a cohort takes 27 processes",
+        ),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_trains_nothing(script: ScriptMain, line: str, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        script.sweep(*line.split(), *([] if line.startswith("name=") else ["name=w"]))
+    assert said in str(error.value)
+    assert not list(Path().glob("multirun/*/*/record.json"))

@@ -1,0 +1,57 @@
+"""Training functions of a user's, small enough for the tests."""
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import hpsearch
+from hpsearch import ScriptRun
+
+log = logging.getLogger(__name__)
+
+
+def score(lr: float, seed: int, epoch: int) -> float:
+    """A share that grows with the epochs and falls with the distance of lr from 0.3."""
+    return (1 - 1 / (epoch + 2)) * (1 - (lr - 0.3) ** 2) - 0.001 * (seed % 3)
+
+
+@hpsearch.main(config_path="script_conf", config_name="config", metric="val_accuracy")
+def curve(cfg: Any, run: ScriptRun) -> None:
+    """Reports an accuracy that `score` gives."""
+    for epoch in range(cfg.epochs):
+        log.info("epoch %d", epoch)
+        run.log(epoch, train_loss=1 / (epoch + 1))
+        run.log(epoch, val_accuracy=score(cfg.lr, cfg.seed, epoch))
+    run.finish(test_accuracy=score(cfg.lr, cfg.seed, cfg.epochs - 1) - 0.01, test_samples=500)
+
+
+@hpsearch.main(metric="loss", direction="minimize")
+def ends(cfg: Any, run: ScriptRun) -> float | None:
+    """Ends in one of many ways after three of five steps; goes on where an attempt before has ended."""
+    kept = run.resume / "step"
+    first = int(kept.read_text()) if kept.exists() else 0
+    for step in range(first, 5):
+        if step == 3 and not (cfg.how == "killed once" and first):
+            match cfg.how:
+                case "crash":
+                    os.kill(os.getpid(), signal.SIGSEGV)
+                case "killed once":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "exit":
+                    sys.exit(4)
+                case "raise":
+                    raise KeyError("wrong")
+                case "nothing":
+                    return None
+        run.log(step, loss=10.0 - step)
+        kept.write_text(str(step + 1))
+    run.finish(loss=cfg.get("tested", 5.5))
+    return None
+
+
+@hpsearch.main(metric="reward")
+def returns(cfg: Any, run: ScriptRun) -> float:
+    """A function that knows nothing of runs but its metric's value."""
+    return float(cfg.x) + run.seed
