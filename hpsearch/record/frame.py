@@ -19,6 +19,7 @@ from hpsearch.record.file import load_record, number, write_text
 from hpsearch.record.folders import other_names, run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
+from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.record.swept import configuration_of, flattened, swept_keys
 
@@ -84,7 +85,7 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     names = [inert(name) for name in names_of(records)]
     rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
-    flats = [flattened(completed(record["config"])) for record in records]
+    flats = [flattened(completed(with_choices(record["config"], record["overrides"]))) for record in records]
     for flat, name in zip(flats, names, strict=True):
         if flat.pop("data.fingerprint", None):
             flat["data.path"] = name

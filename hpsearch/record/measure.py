@@ -59,7 +59,7 @@ class Measure:
     @property
     def is_accuracy(self) -> bool:
         """True if it is the share of right predictions, which has a binomial standard error."""
-        return self.name == "accuracy"
+        return self.name == "accuracy" and self.unit == "%"
 
     @property
     def title(self) -> str:

@@ -14,6 +14,7 @@ from hpsearch.record.folders import run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import LARGEST_YAML
+from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.record.swept import configuration_of, flattened
 
@@ -38,7 +39,7 @@ class RecordedRun:
     @classmethod
     def of(cls, folder: str, time: float, record: Record) -> "RecordedRun":
         measure = Measure.of(record)
-        values = flattened(completed(record["config"]))
+        values = flattened(completed(with_choices(record["config"], record["overrides"])))
         values.pop("data.fingerprint", None)
         value = number(record["metrics"][measure.val])
         told = record["status"], record["reason"], record["overrides"], configuration_of(record)

@@ -1,5 +1,7 @@
 """The records of a user's script, whose configuration is its own but for `script` and `seed`."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 SCRIPT = "script"  # key of a configuration: the name of the script, and in a composed one its path
@@ -9,6 +11,22 @@ WRAPPER = "hpsearch_script_"  # name of the primary configuration, before that o
 def is_script(config: Any) -> bool:
     """True for a configuration of a script, composed or of a record."""
     return SCRIPT in config
+
+
+def with_choices(config: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A script's configuration in which a group that was chosen by name has this name, as hpsearch's own groups do.
+
+    overrides: of the run. Other configurations stay as they are.
+    """
+    if not is_script(config):
+        return config
+    named = dict(config)
+    for line in overrides:
+        group, _, choice = line.lstrip("+").partition("=")
+        options = named.get(group)
+        if isinstance(options, dict) and "name" not in options and re.fullmatch(r"[\w.-]+", choice):
+            named[group] = {"name": choice} | options
+    return named
 
 
 def script_path(config: Any) -> str | None:

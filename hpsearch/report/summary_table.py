@@ -8,7 +8,6 @@ import pandas as pd
 
 from hpsearch.formatting import MISSING
 from hpsearch.record.frame import Runs
-from hpsearch.record.measure import FRACTIONS
 from hpsearch.report import stats
 
 COLUMNS = ["n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high"]
@@ -51,10 +50,11 @@ def summarise(runs: Runs) -> pd.DataFrame:
     half = stats.half_width(table.test_std, table.finished)
     table["test_half"] = half
     table["test_low"], table["test_high"] = table.test_mean - half, table.test_mean + half
-    if measure.name in FRACTIONS:  # no mean lies beyond, so cutting the interval leaves its coverage
+    if measure.unit == "%":  # no mean lies beyond, so cutting the interval leaves its coverage
         table["test_low"], table["test_high"] = table.test_low.clip(lower=0), table.test_high.clip(upper=1)
     if measure.is_accuracy:
-        table["test_se"] = stats.test_se(table.test_mean, done.test_samples.first().reindex(table.index))
+        samples = done.test_samples.first().reindex(table.index)
+        table["test_se"] = stats.test_se(table.test_mean, samples.replace(0, np.nan))
         table["batch_std"] = done.batch_std.mean()
     table["seconds"] = groups.seconds.mean()
     return table

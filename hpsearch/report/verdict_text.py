@@ -284,7 +284,7 @@ def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list
 def _few_rows(best: "pd.Series[float]", runs: Runs, winner: int) -> str | None:
     """A line if so few test rows say little about other rows: Wilson's interval of one run's accuracy."""
     rows = runs.frame[(runs.frame.configuration == winner) & (runs.frame.status == "finished")].test_samples.min()
-    if not runs.measure.is_accuracy or isnan(best.test_mean):
+    if not runs.measure.is_accuracy or isnan(best.test_mean) or not rows:
         return None
     low, high = wilson(float(best.test_mean), float(rows))
     if max(high - best.test_mean, best.test_mean - low) <= WIDE:

@@ -165,7 +165,7 @@ def _numbers(values: dict[str, Any], call: str) -> dict[str, float]:
         if not re.match(r"[A-Za-z_]", named):
             raise ValueError(f"{call}: {name!r}: a name must begin with a letter")
         try:
-            found[named] = float(value)
+            found[named] = float(value.detach() if hasattr(value, "detach") else value)
         except (TypeError, ValueError):
             raise ValueError(f"{call}: {name}={value!r}: must be a number") from None
     return found
