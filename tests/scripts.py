@@ -1,10 +1,13 @@
 """Training functions of a user's, small enough for the tests."""
 
+import json
 import logging
 import os
 import signal
 import sys
 from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
 
 import hpsearch
 from hpsearch import ScriptRun
@@ -55,3 +58,18 @@ def ends(cfg: Any, run: ScriptRun) -> float | None:
 def returns(cfg: Any, run: ScriptRun) -> float:
     """A function that knows nothing of runs but its metric's value."""
     return float(cfg.x) + run.seed
+
+
+@hpsearch.main(metric="reward")
+def surroundings(cfg: Any, run: ScriptRun) -> float:
+    """Writes what it sees around it into the run's folder."""
+    hydra = HydraConfig.get()
+    told = {
+        "directory": os.getcwd(),
+        "output": hydra.runtime.output_dir,
+        "answer": os.environ.get("ANSWER"),
+        "overrides": list(hydra.overrides.task),
+        "x": cfg.x,
+    }
+    (run.folder / "told.json").write_text(json.dumps(told))
+    return float(cfg.x)

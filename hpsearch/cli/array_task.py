@@ -22,6 +22,8 @@ from hpsearch.cli import command, interrupt
 from hpsearch.errors import FaultError, UsageError
 from hpsearch.record.commands import flags, override
 from hpsearch.record.file import write_whole
+from hpsearch.record.scripts import SCRIPT, script_path
+from hpsearch.script.function import imported
 
 COMPLETE = "the task is complete"  # in the output of a task without a failure
 OF_THE_DRIVER = re.compile(r"\+*hydra\.(mode|sweep\.dir|launcher\.(part|wait))=")
@@ -39,11 +41,13 @@ class TaskError(Exception):
 class ArrayTask:
     """Called on the node. submitit pickles it by the name of its class, so that the file holds only texts.
 
-    arguments: of the command. sweep: the folder of the sweep.
+    arguments: of the command. sweep: the folder of the sweep. script: the path of a user's script and its name in
+    records.
     """
 
     arguments: list[str]
     sweep: str
+    script: tuple[str, str] | None = None
 
     def __call__(self) -> None:
         """Raises TaskError if a run or trial has failed, so that the cluster calls the task failed.
@@ -60,7 +64,7 @@ class ArrayTask:
         faults: list[str] = []
         with interrupt.enabled({preempted, signal.SIGTERM}):
             try:
-                command.run(self.arguments)
+                command.run(self.arguments, None if self.script is None else imported(*self.script))
             except FaultError as error:
                 faults = error.faults
         for child in multiprocessing.active_children():  # of a fault in the middle
@@ -102,7 +106,10 @@ def _task(hydra_cfg: DictConfig, typed: Sequence[str], part: Path, *more: str) -
     hydra, sweep = hydra_cfg.hydra, str(Path(hydra_cfg.hydra.sweep.dir).absolute())
     own = [override("hydra.sweep.dir", sweep), override("hydra.launcher.part", str(part.absolute()))]
     kept = [line for line in typed if not OF_THE_DRIVER.match(line)]
-    return ArrayTask(["-m", *flags(hydra), *kept, *hydra.overrides.task, *own, *more], sweep)
+    path, script = script_path(hydra_cfg), None
+    if path is not None:
+        script = (path if path.startswith("-m ") else str(Path(path).absolute())), str(hydra_cfg[SCRIPT]["name"])
+    return ArrayTask(["-m", *flags(hydra), *kept, *hydra.overrides.task, *own, *more], sweep, script)
 
 
 def write_jobs(file: Path, jobs: Mapping[int, list[str]], seeds: int) -> None:

@@ -15,18 +15,19 @@ from hpsearch.cli import callbacks, command_line, storage_url, trusted
 from hpsearch.cli.error_lines import FOUND, Carried, line_of
 from hpsearch.cli.own_options import own_options
 from hpsearch.cli.program import CONF, Program
+from hpsearch.cli.task_function import Task
 from hpsearch.errors import GOES_ON, FaultError, NothingStarted, SweepError, UsageError
 from hpsearch.record.claim import release_all
+from hpsearch.script.function import Script
 from hpsearch.task import plugins
 
 COMPLETED = "COMP_LINE"  # the line that a shell completes
 FULL_ERROR = "HYDRA_FULL_ERROR"  # with 1, Hydra raises its errors instead of printing them
 
-HPSEARCH = Program()
 _one_at_a_time = threading.RLock()  # Hydra keeps its state in singletons
 
 
-def run(arguments: Sequence[str], program: Program = HPSEARCH) -> None:
+def run(arguments: Sequence[str], script: Script | None = None) -> None:
     """Run what stands behind ``python -m hpsearch``, or behind the name of a script.
 
     Raises UsageError, SweepError, and KeyboardInterrupt, whose message says how to go on. If the user has set
@@ -36,17 +37,17 @@ def run(arguments: Sequence[str], program: Program = HPSEARCH) -> None:
     full_errors = os.environ.get(FULL_ERROR) == "1"
     arguments = storage_url.hidden(arguments)
     callbacks.last_sweep = None
-    given, name, targets = program.prepared(arguments)
-    with _one_at_a_time, _hydra_raises(given), own_options():
+    program = Program.of(arguments, script)
+    with _one_at_a_time, _hydra_raises(program.arguments), own_options():
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
-            if program.script is None:
+            if script is None:
                 plugins.load(plugins.named(typed), Path.cwd())
             if COMPLETED not in os.environ:
-                command_line.check(arguments, CONF if program.script is None else None)
+                command_line.check(arguments, CONF if script is None else None)
             folder = None if program.folder is None else str(program.folder)
-            hydra.main(folder, name, execution_whitelist=targets)(program.task)()
+            hydra.main(folder, program.config, execution_whitelist=program.targets)(Task(script))()
         except (Exception, Carried) as raised:
             error = raised.error if isinstance(raised, Carried) else raised
             composed = callbacks.last_sweep is not None

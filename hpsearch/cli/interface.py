@@ -9,8 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.cli import callbacks, command, command_line
-from hpsearch.cli.command import HPSEARCH
-from hpsearch.cli.program import Program
 from hpsearch.errors import UsageError
 from hpsearch.record.commands import override
 from hpsearch.record.frame import run_table
@@ -18,6 +16,7 @@ from hpsearch.record.shape import Record
 from hpsearch.report import analysis
 from hpsearch.report.analysis import Findings
 from hpsearch.report.tables import unrounded
+from hpsearch.script.function import Script
 
 
 class Sweep:
@@ -54,19 +53,19 @@ class Sweep:
         return analysis.read([self.folder])
 
 
-def sweep(*overrides: str, folder: str | Path | None = None, program: Program = HPSEARCH) -> Sweep:
+def sweep(*overrides: str, folder: str | Path | None = None, script: Script | None = None) -> Sweep:
     """Run ``python -m hpsearch -m <overrides>``: a grid or a search.
 
-    folder: of the sweep, instead of ``multirun/<name>``. Raises UsageError for wrong usage, before anything trains, and
-    SweepError if a run or trial has failed; the others have their records.
+    folder: of the sweep, instead of ``multirun/<name>``. script: a user's, whose command it is. Raises UsageError for
+    wrong usage, before anything trains, and SweepError if a run or trial has failed; the others have their records.
     """
     where = [] if folder is None else [override("hydra.sweep.dir", str(folder))]
-    return _run("-m", *overrides, *where, program=program)
+    return _run("-m", *overrides, *where, script=script)
 
 
-def train(*overrides: str, program: Program = HPSEARCH) -> Sweep:
+def train(*overrides: str, script: Script | None = None) -> Sweep:
     """Run ``python -m hpsearch <overrides>``: one run. Raises as `sweep`."""
-    return _run(*overrides, program=program)
+    return _run(*overrides, script=script)
 
 
 def records(folder: str | Path) -> pd.DataFrame:
@@ -74,7 +73,7 @@ def records(folder: str | Path) -> pd.DataFrame:
     return run_table(analysis.read_runs([Path(folder)]))
 
 
-def _run(*arguments: str, program: Program) -> Sweep:
+def _run(*arguments: str, script: Script | None) -> Sweep:
     other = UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"])
     with _logging_kept():
         try:
@@ -82,7 +81,7 @@ def _run(*arguments: str, program: Program) -> Sweep:
         except UsageError as error:
             raise other from error
         try:
-            command.run(arguments, program)
+            command.run(arguments, script)
         except SystemExit as stop:  # of an option such as --help
             raise other from stop
     if callbacks.last_sweep is None:

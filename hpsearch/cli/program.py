@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 from omegaconf import OmegaConf
 
 from hpsearch.cli import trusted
-from hpsearch.cli.task_function import Task
 from hpsearch.record.scripts import SCRIPT, WRAPPER
 from hpsearch.script.function import Script
 
@@ -27,50 +26,55 @@ BY_FOLDER = re.compile(r"(--config-dir|-cd|--config-path|-cp)(=|$)|\+*hydra\.sea
 
 @dataclass(frozen=True)
 class Program:
-    """What a command line runs.
+    """What Hydra is given.
 
-    task: that Hydra calls. folder: of its configurations; None: it has none. config: the name of the primary one.
-    targets: the classes that a configuration may name.
+    arguments: of the command line. folder: of the configurations; None: there is none. config: the name of the primary
+    one. targets: the classes that a configuration may name.
     """
 
-    task: Task = field(default_factory=Task)
-    folder: Path | None = CONF
-    config: str | None = "config"
-    targets: Any = trusted.TARGETS
+    arguments: list[str]
+    folder: Path | None
+    config: str | None
+    targets: Any
 
-    @property
-    def script(self) -> Script | None:
-        """The user's script, if it is one."""
-        return self.task.script
-
-    def prepared(self, arguments: Sequence[str]) -> tuple[list[str], str | None, Any]:
-        """The arguments, the name of the primary configuration and the classes for Hydra.
+    @classmethod
+    def of(cls, arguments: Sequence[str], script: Script | None) -> "Program":
+        """The program of a command line.
 
         A script's primary configuration becomes part of another one, which has the keys that hpsearch needs. Its files
         may name any class, because they are the user's; files of a folder that the command line names, only the same.
         """
-        if self.script is None:
-            return list(arguments), self.config, self.targets
+        if script is None:
+            return cls(list(arguments), CONF, "config", trusted.TARGETS)
         given, typed = _without_name(arguments)
-        name = typed or self.config
-        store = ConfigStore.instance()
-        store.store(OURS, _keys(self.script), provider="hpsearch", replace=True)
-        parts = [{"override /hydra/launcher": "stacked"}]
-        if {"-m", "--multirun"} & {*arguments}:  # whose runs would write into each other's lines
-            store.store(FILES, OmegaConf.load(LOGGING), "hydra/job_logging", provider="hpsearch", replace=True)
-            parts.append({"override /hydra/job_logging": FILES})
-        store.store(PARTS, {"defaults": parts}, package="_global_", replace=True)
-        wrapper = f"{WRAPPER}{typed or ''}"
-        own = [] if name is None else [name]
-        store.store(wrapper, {"defaults": [OURS, PARTS, *own, "_self_"]}, provider="hpsearch", replace=True)
+        wrapper = _wrapper(script, typed, in_files=bool({"-m", "--multirun"} & {*arguments}))
         foreign = any(BY_FOLDER.match(line) for line in arguments)
-        return given, wrapper, [*trusted.TARGETS, *self._own_targets()] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
+        allowed = [*trusted.TARGETS, *_own_targets(script)] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
+        return cls(given, script.folder, wrapper, allowed)
 
-    def _own_targets(self) -> list[str]:
-        """The classes that the script's own configuration files name."""
-        files = sorted(self.folder.rglob("*.y*ml")) if self.folder is not None else []
-        found = (re.findall(r"_target_\s*:\s*['\"]?([\w.]+)", file.read_text("utf-8", "replace")) for file in files)
-        return sorted({target for targets in found for target in targets})
+
+def _wrapper(script: Script, typed: str | None, in_files: bool) -> str:
+    """Store the primary configuration around a script's own one, or around that of a typed name; returns its name.
+
+    in_files: True if runs log into files alone, because they would write into each other's lines.
+    """
+    name, store = typed or script.config, ConfigStore.instance()
+    parts = [{"override /hydra/launcher": "stacked"}]
+    if in_files:
+        store.store(FILES, OmegaConf.load(LOGGING), "hydra/job_logging", provider="hpsearch", replace=True)
+        parts.append({"override /hydra/job_logging": FILES})
+    store.store(PARTS, {"defaults": parts}, package="_global_", replace=True)
+    store.store(OURS, _keys(script, name), provider="hpsearch", replace=True)
+    wrapper, own = f"{WRAPPER}{typed or ''}", [] if name is None else [name]
+    store.store(wrapper, {"defaults": [OURS, PARTS, *own, "_self_"]}, provider="hpsearch", replace=True)
+    return wrapper
+
+
+def _own_targets(script: Script) -> list[str]:
+    """The classes that the script's own configuration files name."""
+    files = sorted(script.folder.rglob("*.y*ml")) if script.folder is not None else []
+    found = (re.findall(r"_target_\s*:\s*['\"]?([\w.]+)", file.read_text("utf-8", "replace")) for file in files)
+    return sorted({target for targets in found for target in targets})
 
 
 def _without_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
@@ -87,8 +91,8 @@ def _without_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     return rest, name and name.removesuffix(".yaml")
 
 
-def _keys(script: Script) -> dict[str, Any]:
-    """The keys that come with a script, before those of the user's own configuration."""
+def _keys(script: Script, config: str | None) -> dict[str, Any]:
+    """The keys that come with a script, before those of the user's own configuration, whose name is `config`."""
     return {
         "seed": 0,
         "name": "${now:%Y-%m-%d_%H-%M-%S}",
@@ -97,7 +101,7 @@ def _keys(script: Script) -> dict[str, Any]:
         "confirm": 0,
         "plan": False,
         "trial": None,
-        SCRIPT: {"name": script.name, "path": script.path},
+        SCRIPT: {"name": script.name, "path": script.path, "config": config},
         "hydra": {
             "job": {"name": script.file.stem},
             "run": {"dir": "multirun/${name}/${hpsearch.run_folder:}"},

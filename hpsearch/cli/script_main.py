@@ -19,8 +19,8 @@ GOES_ON = "interrupted: the same command, with its name=…, goes on from the ru
 class ScriptMain:
     """A training function as a command. Call it without arguments to run the command line of this process."""
 
-    def __init__(self, script: Script, folder: Path | None, config: str | None) -> None:
-        self._script, self._folder, self._config = script, folder, config
+    def __init__(self, script: Script) -> None:
+        self._script = script
         update_wrapper(self, script.function)
 
     def __call__(self, *given: Any) -> Any:
@@ -32,28 +32,20 @@ class ScriptMain:
             from hpsearch.cli import command, interrupt
 
             with interrupt.enabled():
-                command.run(sys.argv[1:], self.program)
+                command.run(sys.argv[1:], self._script)
         return None
-
-    @property
-    def program(self) -> Any:
-        """The `Program` of the script."""
-        from hpsearch.cli.program import Program
-        from hpsearch.cli.task_function import Task
-
-        return Program(Task(self._script), self._folder, self._config)
 
     def sweep(self, *overrides: str, folder: str | Path | None = None) -> "Sweep":
         """Run ``python script.py -m <overrides>`` in this process. Raises as `hpsearch.sweep`."""
         from hpsearch.cli import interface
 
-        return interface.sweep(*overrides, folder=folder, program=self.program)
+        return interface.sweep(*overrides, folder=folder, script=self._script)
 
     def train(self, *overrides: str) -> "Sweep":
         """Run ``python script.py <overrides>`` in this process: one run. Raises as `hpsearch.train`."""
         from hpsearch.cli import interface
 
-        return interface.train(*overrides, program=self.program)
+        return interface.train(*overrides, script=self._script)
 
 
 def main(
@@ -73,8 +65,6 @@ def main(
     """
 
     def decorate(function: Callable[[Any, Any], object]) -> ScriptMain:
-        script = script_of(function, metric, direction, unit)
-        folder = None if config_path is None else (script.file.parent / config_path).resolve()
-        return ScriptMain(script, folder, config_name)
+        return ScriptMain(script_of(function, metric, direction, unit, config_path, config_name))
 
     return decorate

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.errors import UsageError, require
 from hpsearch.record.commands import command, override, overrides_of
+from hpsearch.record.data_set import names_of
 from hpsearch.record.file import FILE, load_record
+from hpsearch.record.scripts import is_script
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.report import analysis
 from hpsearch.report.analysis import Findings
@@ -64,7 +66,7 @@ def _winner(folder: Path, data: str | None) -> Winner:
             record = load_record(folder)
         except Unreadable as error:
             raise UsageError([f"{folder / FILE}: {error}"]) from error
-        return Winner(record["config"]["data"]["name"], [(folder, record)])
+        return Winner(names_of([record])[0], [(folder, record)])
     listed = winners(analysis.read([folder]))
     if not listed:
         raise UsageError([f"{folder}: has no winner: no run has finished, or there is no validation to choose by"])
@@ -89,6 +91,10 @@ def _net(run: tuple[Path, Record]) -> "Net":
     from hpsearch.task.load import net_of
 
     folder, record = run
+    if is_script(record["config"]):
+        raise UsageError(
+            [f"{folder}: was trained by {record['script']}, whose nets are its own files; load them there"]
+        )
     if is_net(record) and record["status"] == "finished" and not has_weights(folder):
         raise UsageError([f"{folder}: its weights were not kept; to train it again: {again_command(folder, [record])}"])
     return net_of(folder, record)
@@ -108,7 +114,7 @@ def seeds_of(records: list[Record]) -> str:
 
 def is_net(record: Record) -> bool:
     """True for a run of a net; a classifier of scikit-learn has no epochs and no weights."""
-    return "epochs" in record["config"]
+    return "epochs" in record["config"] and not is_script(record["config"])
 
 
 def has_weights(folder: Path) -> bool:

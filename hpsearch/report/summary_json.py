@@ -12,7 +12,9 @@ import yaml
 from hpsearch.formatting import inert
 from hpsearch.record.commands import command, configuration_command
 from hpsearch.record.file import write_whole
-from hpsearch.record.shape import STATUSES
+from hpsearch.record.multirun import read_multirun
+from hpsearch.record.scripts import SCRIPT, is_script
+from hpsearch.record.shape import STATUSES, Record
 from hpsearch.report.analysis import Findings
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
@@ -95,6 +97,8 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
     path of a file that was typed stands for its fingerprint.
     """
     record = min(findings.runs.records_of(winner), key=lambda record: record["config"]["seed"])
+    if is_script(record["config"]):
+        return _script_configuration(findings, file, winner, record)
     typed = dict(line.split("=", 1) for line in record["overrides"] if "=" in line)
     config = record["config"].items()
     groups = {key: value["name"] for key, value in config if isinstance(value, dict) and "name" in value}
@@ -109,6 +113,19 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
     return (
         f"# The winner of {inert(findings.title)}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
         f"# {command('--config-dir', str(file.parent), '--config-name', file.stem, *plugins)}\n"
+        f"{yaml.safe_dump(values, sort_keys=False)}"
+    )
+
+
+def _script_configuration(findings: Findings, file: Path, winner: int, record: Record) -> str:
+    """As `_configuration`: the script's own primary configuration, then every value of the run."""
+    values = _literal({key: value for key, value in record["config"].items() if key != SCRIPT})
+    own = (read_multirun(file.parent) or {}).get(SCRIPT, {}).get("config")
+    defaults = [*([own] if own else []), "_self_"]
+    values = {"defaults": defaults, **values, "name": f"{findings.title}-best"}
+    return (
+        f"# The winner of {inert(findings.title)}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
+        f"# {command('--config-dir', str(file.parent), '--config-name', file.stem, script=record['script'])}\n"
         f"{yaml.safe_dump(values, sort_keys=False)}"
     )
 

@@ -5,11 +5,11 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import require
+from hpsearch.errors import UsageError, require
 from hpsearch.record.measure import FRACTIONS, Measure
 
 VALIDATION = re.compile(r"(val|valid|validation|eval|dev)_(?=\w)")  # prefixes of a metric's name
@@ -25,6 +25,7 @@ class Script:
 
     function: (configuration, run) -> None, or the value of the metric. metric: the name under which it reports the
     value that selects. measure: that metric in records. name: of the function, in records. file: that it is written in.
+    folder, config: of its configurations, and the name of the primary one; None: it has none.
     """
 
     function: Callable[[Any, Any], object]
@@ -32,6 +33,8 @@ class Script:
     measure: Measure
     name: str
     file: Path
+    folder: Path | None = None
+    config: str | None = None
 
     @property
     def path(self) -> str:
@@ -48,13 +51,23 @@ class Script:
         """The function as bytes, for another machine, or a process that does not import the script."""
         import cloudpickle
 
-        told = {name: getattr(self, name) for name in ("metric", "measure", "name", "file")}
+        told = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "function"}
         content: bytes = cloudpickle.dumps((self.function, told))
         return content
 
 
-def script_of(function: Callable[..., object], metric: str, direction: str, unit: str | None) -> Script:
-    """The script of a function. Raises UsageError. unit: as of `Measure`; None: % for a share such as an accuracy."""
+def script_of(
+    function: Callable[..., object],
+    metric: str,
+    direction: str,
+    unit: str | None,
+    folder: str | None = None,
+    config: str | None = None,
+) -> Script:
+    """The script of a function. Raises UsageError.
+
+    unit: as of `Measure`; None: % for a share such as an accuracy. folder: of configurations, from that of the file.
+    """
     require(bool(metric) and isinstance(metric, str), "metric", metric, "the name of a value that run.log is given")
     require(direction in DIRECTIONS, "direction", direction, " or ".join(DIRECTIONS))
     require(unit in (None, *UNITS), "unit", unit, "'%' for a share between 0 and 1, or '' for a plain number")
@@ -69,9 +82,25 @@ def script_of(function: Callable[..., object], metric: str, direction: str, unit
         Measure(short, direction == "maximize", "%" if percent else ""),
         own if own == stem else f"{stem}-{own}" if stem[:1].isalpha() else own,
         file,
+        None if folder is None else (file.parent / folder).resolve(),
+        config,
     )
     _known[_place(function)] = script
     return script
+
+
+def imported(path: str, name: str) -> Script:
+    """The script of a name in records, whose file or module is imported here. path: as of `Script.path`."""
+    if path.startswith("-m "):
+        importlib.import_module(path.removeprefix("-m "))
+    else:
+        file = Path(path).absolute()
+        sys.path.insert(0, str(file.parent))
+        importlib.import_module(file.stem)
+    found = known(name)
+    if found is None:
+        raise UsageError([f"{path}: has no function {name} with hpsearch.main"])
+    return found
 
 
 def from_bytes(content: bytes) -> Script:

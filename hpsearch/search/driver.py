@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from optuna.pruners import NopPruner, WilcoxonPruner
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import Trial, TrialState
 
 from hpsearch.engine.result import History, Result
@@ -249,7 +249,7 @@ class Search:
         if self._reports_itself(evaluation.runs):
             evaluation.reported = self.mirror.reread(evaluation.trial)
         if self._by_seed and not isinstance(outcome, Exception):
-            evaluation.trial.report(value_of(outcome, self.objectives[0]), len(evaluation.outcomes) - 1)
+            evaluation.trial.report(self._value(outcome, 0), len(evaluation.outcomes) - 1)
             evaluation.pruned = bool(evaluation.waves) and evaluation.trial.should_prune()
         elif self._reports and not self._by_seed:
             self._report(evaluation)
@@ -263,7 +263,7 @@ class Search:
         results = {seed: r for seed, r in evaluation.outcomes.items() if not isinstance(r, Exception)}
         failures = [error for error in evaluation.outcomes.values() if isinstance(error, Exception)]
         errors = [str(error).partition("\n")[0] or type(error).__name__ for error in failures]
-        values = [[value_of(result, name) for result in results.values()] for name in self.objectives]
+        values = [[self._value(result, i) for result in results.values()] for i in range(len(self.objectives))]
         self._describe(trial, results)
         state = TrialState.COMPLETE
         if errors or not results:
@@ -283,10 +283,14 @@ class Search:
         if again:
             self.mirror.enqueue_again(frozen)
 
+    def _value(self, result: Result, place: int) -> float:
+        """The value of the objective at a place of the list."""
+        maximize = self.mirror.study.directions[place] is StudyDirection.MAXIMIZE
+        return value_of(result, self.objectives[place], maximize)
+
     def _describe(self, trial: Trial, results: Mapping[int, Result]) -> None:
         """Set the attributes that the dashboard shows beside the value."""
-        name = self.objectives[0]
-        by_seed = {str(seed): value_of(result, name) for seed, result in results.items()}
+        by_seed = {str(seed): self._value(result, 0) for seed, result in results.items()}
         shown = {seed: value if math.isfinite(value) else None for seed, value in by_seed.items()}  # for JSON
         trial.set_user_attr("seeds", shown)
         if len(by_seed) > 1 and all(map(math.isfinite, by_seed.values())):

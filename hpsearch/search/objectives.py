@@ -9,16 +9,22 @@ from hpsearch.record.measure import Measure
 
 
 def directions_of(objectives: list[str], metric: Metric | Measure) -> list[str]:
-    """minimize or maximize, for each objective. Raises OutOfRange for an unknown one."""
+    """minimize or maximize, for each objective. Raises OutOfRange for an unknown one.
+
+    A script's further objectives are any values that it reports but those of the test part; "" for their direction.
+    """
     known = {
         f"val_{metric.name}": "maximize" if metric.maximize else "minimize",
         "val_loss": "minimize",
         "seconds": "minimize",
         "parameters": "minimize",
     }
-    valid = not set(objectives) - set(known) and objectives and len(set(objectives)) == len(objectives)
+    unknown = [name for name in objectives if name not in known]
+    reported = isinstance(metric, Measure) and len(objectives) > 1
+    chosen = [name for name in unknown if name.startswith("test_") or not reported]
+    valid = objectives and not chosen and len(set(objectives)) == len(objectives)
     require(bool(valid), "hydra.sweeper.objective", objectives, f"one or several of {', '.join(known)}")
-    return [known[name] for name in objectives]
+    return [known.get(name, "") for name in objectives]
 
 
 def curve_of(history: History | None, objective: str) -> list[float]:
@@ -27,15 +33,16 @@ def curve_of(history: History | None, objective: str) -> list[float]:
     return history.val_loss if objective == "val_loss" else history.val_metric
 
 
-def value_of(result: Result, objective: str) -> float:
-    """The value of the objective for a run. A run that diverged has the worst one, so that the sampler learns from it:
-    a share of 0, or an infinite error."""
+def value_of(result: Result, objective: str, maximize: bool) -> float:
+    """The value of the objective for a run; nan if it has none. A run that diverged has the worst one, so that the
+    sampler learns from it: a share of 0, or an infinite error."""
     if result.status == "diverged" and objective.startswith("val_"):
         metric = METRICS.get(objective.removeprefix("val_"))
-        maximize = metric is not None and metric.maximize
-        return 0.0 if metric is not None and metric.unit == "%" and maximize else -math.inf if maximize else math.inf
+        share = metric is not None and metric.unit == "%" and maximize
+        return 0.0 if share else -math.inf if maximize else math.inf
     if objective == "seconds":
         return result.seconds
     if objective == "parameters":
         return math.nan if result.parameters is None else result.parameters
-    return result.metrics[objective]
+    curve = result.curves.get(objective)
+    return result.metrics.get(objective, math.nan if curve is None else curve[result.epoch - 1])

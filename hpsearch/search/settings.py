@@ -147,6 +147,8 @@ def _of_values(sweeper_cfg: DictConfig) -> tuple[list[str], list[Any]]:
 def _directions(objectives: list[str], given: Any, metric: Metric | Measure) -> list[Any]:
     own = directions_of(objectives, metric)
     if given is None:
+        must = f"given, minimize or maximize for each of {', '.join(objectives)}"
+        require("" not in own, "hydra.sweeper.direction", None, must)
         return own
     directions = [getattr(one, "name", str(one)) for one in _listed(given)]
     known = len(directions) == len(objectives) and set(directions) <= {"minimize", "maximize"}

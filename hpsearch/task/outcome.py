@@ -9,8 +9,10 @@ from hpsearch.engine.result import History, Result
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.errors import reason_of
 from hpsearch.record.file import number, write_record, write_text
+from hpsearch.record.scripts import script_path
 from hpsearch.record.shape import SCHEMA, Record
 from hpsearch.script.run import remove_resume
+from hpsearch.script.spec import ScriptSpec
 from hpsearch.task import environment, weights
 from hpsearch.workers.run import CHECKPOINT, Outcome, Run
 
@@ -65,8 +67,8 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "parameters": None,
         "environment": environment.describe(run.stack.device) | run.content,
     }
-    if run.script:
-        record["script"] = run.script.path
+    if isinstance(run.lane, ScriptSpec):
+        record["script"] = script_path(run.lane.config)
     if isinstance(outcome, Exception):
         return record | {"reason": reason_of(outcome)}
     described = _described(outcome)

@@ -31,6 +31,7 @@ class ResumedSource:
         self._places: dict[str, Path] = {}  # key -> folder
         self._done: dict[str, Result] = {}
         self._training: dict[str, tuple[Run, list[int]]] = {}  # key -> the run, the numbers that ask for it
+        self._other_code = 0  # runs that are kept although the script has changed
 
     def next_runs(self, free: int) -> Sequence[tuple[int, Run | Result]]:
         asked = self._source.next_runs(free)
@@ -56,6 +57,9 @@ class ResumedSource:
             print(f"{done} of {len(asked)} runs are already in {self._sweep}", flush=True)
         for line in lines_of(changes, self._sweep):
             print(line, flush=True)
+        if self._other_code:
+            runs, self._other_code = count(self._other_code, "run"), 0
+            print(f"{runs} in {self._sweep} came from other code of the script, kept; another name=… trains all anew")
         return new
 
     @property
@@ -78,6 +82,7 @@ class ResumedSource:
             changes.append(changed)
         if earlier := earlier_result(record, run, self.adaptive):
             self._done[key] = earlier
+            self._other_code += other_code(record, run)
             (self._sweep / name / CHECKPOINT).unlink(missing_ok=True)  # of a process that was killed then
             return self._sweep / name
         return self._folders.make(key, number)
@@ -110,11 +115,17 @@ def changed_since(record: Record | None, run: Run) -> str:
     """
     if record is None:
         return ""
-    if run.script:
+    if run.script:  # whose code may change while a sweep goes on: `other_code` says so
         return ""
     environment, name = record["environment"], run.config["data"]["name"]
     data = run.content.get("data")
     return f"content of data={name}" if environment.get("data", data) != data else ""
+
+
+def other_code(record: Record | None, run: Run) -> bool:
+    """True if a record that counts was made by other code of a script."""
+    code = run.content.get("code")
+    return record is not None and record["environment"].get("code", code) != code
 
 
 def lines_of(changes: Iterable[str], sweep: Path) -> list[str]:

@@ -1,5 +1,8 @@
 """Scripts as commands: `hpsearch.main`, in this process and as a user starts them."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
 from tests import scripts
-from tests.scripts import curve, ends, returns, score
+from tests.scripts import curve, ends, returns, score, surroundings
+from tests.searching import trials_of
 
 SCRIPT = Path(scripts.__file__)
 
@@ -37,8 +41,8 @@ def test_a_grid_of_a_script_is_judged_like_any_other() -> None:
         assert record["history"]["train_loss"] == [1 / (epoch + 1) for epoch in range(4)]
         assert record["metrics"]["test_accuracy"] == values[-1] - 0.01
         assert record["epoch"] == 4
-    assert "model.width" in found.table.columns
-    assert "lr=0.3 is best" in found.verdict or "lr=0.3" in found.verdict.split("is best")[0]
+    assert set(found.table.model) == {"small", "large"}
+    assert "lr=0.3" in found.verdict.split("is best")[0]
     folder = found.folder / run_folders(found.folder)[0]
     assert (folder / "scripts.log").read_text().count("epoch") == 4
     assert (folder / ".hydra" / "overrides.yaml").exists()
@@ -145,3 +149,79 @@ def test_a_wrong_command_is_one_line_and_trains_nothing(script: ScriptMain, line
         script.sweep(*line.split(), *([] if line.startswith("name=") else ["name=w"]))
     assert said in str(error.value)
     assert not list(Path().glob("multirun/*/*/record.json"))
+
+
+def test_several_objectives_may_be_any_values_that_a_script_reports() -> None:
+    search = ("hydra/sweeper=hpsearch", "lr=interval(0,1)", "hydra.sweeper.n_trials=3", "name=m", "report=false")
+    objectives = "hydra.sweeper.objective=[val_accuracy,train_loss]"
+    curve.sweep(*search, objectives, "hydra.sweeper.direction=[maximize,minimize]")
+    found = {trial.number: trial.values for trial in trials_of("sqlite:///multirun/hpsearch.db", "m")}
+    told = [[r["metrics"]["val_accuracy"], r["metrics"]["train_loss"]] for r in records("m")]
+    assert sorted(found.values()) == sorted(told)
+    for line, said in (
+        (objectives, "hydra.sweeper.direction=null: must be given"),
+        ("hydra.sweeper.objective=[val_accuracy,test_accuracy]", "hydra.sweeper.objective="),
+        ("hydra.sweeper.objective=train_loss", "hydra.sweeper.objective="),
+    ):
+        with pytest.raises(UsageError, match=said):
+            curve.sweep(*search, line)
+
+
+def test_runs_of_other_code_are_kept_and_told_of(capfd: pytest.CaptureFixture[str]) -> None:
+    curve.sweep("lr=0.1,0.2", "name=c", "report=false")
+    file = next(Path("multirun/c").glob("*/record.json"))
+    record = json.loads(file.read_text())
+    assert len(record["environment"]["code"]) == 8
+    record["environment"]["code"] = "00000000"
+    file.write_text(json.dumps(record))
+    curve.sweep("lr=0.1,0.2", "name=c", "report=false")
+    assert "1 run in multirun/c came from other code of the script, kept" in capfd.readouterr().out
+
+
+def test_a_job_has_the_surroundings_that_hydra_gives(tmp_path: Path) -> None:
+    """Working directory, environment and `HydraConfig`, under each launcher."""
+    for launcher in ("stacked", "basic"):
+        name = f"hydra/launcher={launcher}"
+        surroundings.sweep(name, "+x=1,2", "hydra.job.chdir=true", "+hydra.job.env_set.ANSWER=42", f"name={launcher}")
+        for run in Path(f"multirun/{launcher}").glob("0*"):
+            told = json.loads((run / "told.json").read_text())
+            assert told["directory"] == told["output"] == str(run.absolute())
+            assert told["answer"] == "42"
+            assert told["overrides"][0] == f"+x={told['x']}"
+
+
+def test_a_module_is_started_as_one(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    (tmp_path / "package" / "own.py").write_text(OWN)
+    python = [sys.executable, "-m", "package.own"]
+    done = subprocess.run([*python, "-m", "+x=1,2", "name=p"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert read_record(next(Path("multirun/p").glob("0*")))["script"] == "-m package.own"
+    assert "python -m package.own -m +x=1 name=p seed=0" in Path("multirun/p/report/index.html").read_text()
+
+
+OWN = """
+import hpsearch
+
+@hpsearch.main(metric="reward")
+def train(cfg, run):
+    return cfg.x
+
+if __name__ == "__main__":
+    train()
+"""
+
+
+def test_exit_codes_and_help_are_those_of_hpsearch(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+
+    def shell(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "own.py", *arguments], capture_output=True, text=True, check=False)
+
+    assert shell("-m", "+x=1", "confirm=-1").returncode == 2
+    failed = shell("name=f")
+    assert failed.returncode == 1
+    assert "the run failed: ConfigAttributeError" in failed.stderr
+    assert "error:" in failed.stderr
+    assert shell("--cfg", "job").returncode == 0

@@ -85,8 +85,9 @@ def nodes(cluster: Nodes) -> Nodes:
 class Sweep:
     """A command in a process of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        line = [sys.executable, "-m", "hpsearch", "-m", *TINY, *arguments]
+    def __init__(self, folder: Path, *arguments: str, script: str | None = None) -> None:
+        program = ["-m", "hpsearch", "-m", *TINY] if script is None else [script, "-m"]
+        line = [sys.executable, *program, *arguments]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen(line, cwd=folder, text=True, start_new_session=True, **pipes)
 
@@ -204,6 +205,47 @@ def test_parts_of_a_plugin_travel_with_the_runs(nodes: Nodes, tmp_path: Path, mo
     chosen = (HERE, "name=g", "optimizer=sign_sgd", "architecture.activation=swish", "init=small", "lr=0.01,0.1")
     Sweep(tmp_path, *chosen, *on(nodes)).ended()
     assert numbers(tmp_path / "multirun" / "g") == alone(tmp_path, *chosen)
+
+
+SCRIPT = """
+import time
+import hpsearch
+
+def loss_of(x, step):
+    return (x - 1) ** 2 + 1 / (step + 1)
+
+@hpsearch.main(metric="val_loss", direction="minimize")
+def train(cfg, run):
+    kept = run.resume / "step"
+    for step in range(int(kept.read_text()) if kept.exists() else 0, 10):
+        time.sleep(0.05)
+        run.log(step, val_loss=loss_of(cfg.x, step))
+        kept.write_text(str(step + 1))
+    run.finish(loss=loss_of(cfg.x, 10))
+
+if __name__ == "__main__":
+    train()
+"""
+
+
+def test_a_search_of_a_script_survives_a_killed_worker(nodes: Nodes, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(SCRIPT)
+    search = ("hydra/sweeper=hpsearch", "+x=interval(0,3)", "hydra.sweeper.n_trials=40", "hydra/sweeper/pruner=median")
+    sweep = Sweep(tmp_path, *search, *on(nodes), "name=g", script="own.py")
+    sweep.trains_on(nodes)
+    os.kill(nodes.actors()[0], signal.SIGKILL)
+    out, err = sweep.ended()
+    assert "a worker was lost with 1 run, to begin again" in err
+    found = list(records(tmp_path / "multirun" / "g").values())
+    assert len(found) == 40
+    statuses = [record["status"] for record in found]
+    assert set(statuses) == {"finished", "pruned"}
+    for record in found:
+        x = record["config"]["x"]
+        curve = [(x - 1) ** 2 + 1 / (step + 1) for step in range(10)]
+        assert record["history"]["val_loss"] == curve[: len(record["history"]["val_loss"])]
+        assert (record["status"] == "finished") == (len(record["history"]["val_loss"]) == 10)
+    assert "is best: loss (lower is better)" in out
 
 
 def test_a_node_with_another_version_is_refused(nodes: Nodes, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
