@@ -21,6 +21,10 @@ def _ours(jobs: int) -> Done:
     return done
 
 
+def _script(jobs: int) -> Done:
+    return command.run("benchmarks.peers.script_empty", "-m", f"seed=range({jobs})", "name=s", "report=false")
+
+
 def _beside(few: Done, many: Done) -> float:
     """Milliseconds a job: the start-up is in both and falls out."""
     return 1000 * ((many.seconds - many.training) - (few.seconds - few.training)) / (MANY - FEW)
@@ -28,7 +32,11 @@ def _beside(few: Done, many: Done) -> float:
 
 def jobs(options: Options) -> Found:
     """The time of a job beside its training: (a grid of 1,000 - a grid of 10) / 990, less the time of training."""
-    ways = {"stock Hydra, basic launcher, empty task": _empty, "hpsearch, a net that trains for 1 ms": _ours}
+    ways = {
+        "stock Hydra, basic launcher, empty task": _empty,
+        "hpsearch, a net that trains for 1 ms": _ours,
+        "hpsearch.main, a function that returns a number": _script,
+    }
     measured: dict[str, list[tuple[Done, Done]]] = {name: [] for name in ways}
     for _ in range(options.rounds or 3):
         for name, way in ways.items():

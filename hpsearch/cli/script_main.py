@@ -1,5 +1,6 @@
 """`hpsearch.main`: a training function of the user's as a command line, in the place of `hydra.main`."""
 
+import multiprocessing
 import sys
 from collections.abc import Callable
 from functools import update_wrapper
@@ -24,9 +25,14 @@ class ScriptMain:
         update_wrapper(self, script.function)
 
     def __call__(self, *given: Any) -> Any:
-        """Run the command line; exit codes as of `shell.door`. Given a configuration and a run, call the function."""
+        """Run the command line; exit codes as of `shell.door`. Given a configuration and a run, call the function.
+
+        In a process that multiprocessing has started, which only imports the script, nothing happens.
+        """
         if given:
             return self._script.function(*given)
+        if multiprocessing.parent_process() is not None:
+            return None
         with shell.door(GOES_ON):
             transient("starting")
             from hpsearch.cli import command, interrupt
