@@ -34,7 +34,7 @@ def _places(number: float, digits: int) -> int:
 
 def points(difference: float) -> str:
     """0.0123 -> "+1.23": a difference of two fractions in percentage points, with its sign."""
-    return MISSING if isnan(difference) else f"{100 * difference:+.2f}"
+    return MISSING if isnan(difference) else f"{round(100 * difference, 2) + 0.0:+.2f}"  # 0.0: no -0.00
 
 
 def number_text(mean: float, spread: float = float("nan")) -> str:

@@ -16,7 +16,7 @@ from hpsearch.record.file import read_record, write_text
 from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
 from hpsearch.record.multirun import MULTIRUN
-from hpsearch.report import analysis, summary_json, winner_sections, write
+from hpsearch.report import analysis, sections, summary_json, write
 from hpsearch.report.analysis import Findings
 from hpsearch.search.config import SweeperConf
 from hpsearch.streams import transient
@@ -57,7 +57,7 @@ def results(hydra_cfg: DictConfig) -> None:
         transient("writing the page")
         output = write.place([sweep])
         with write_errors(output):
-            write.write(found, output, winner_sections.sections(found))
+            write.write(found, output, sections.sections(found))
         print(f"report: {output / 'index.html'}")
         print(f"in the browser: {_dashboard_command(hydra_cfg, sweep)}")
         if hydra_cfg.hydra.sweeper._target_ != SweeperConf._target_:  # whose search made its study

@@ -10,10 +10,10 @@ import pandas as pd
 
 from hpsearch.formatting import MISSING, p_value
 from hpsearch.record.frame import Runs
-from hpsearch.report import data_sets, expected_best, factors
+from hpsearch.report import data_sets, expected_best, factors, side_by_side_text
 from hpsearch.report.analysis import Findings
 from hpsearch.report.section import Section
-from hpsearch.report.summary_table import text
+from hpsearch.report.summary_table import places, text
 
 LONGEST = 30  # rows of a table in words
 BUDGETS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)  # numbers of configurations that a table shows
@@ -22,6 +22,8 @@ BUDGETS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)  # numbers of configurat
 def sections(findings: Findings) -> list[Section]:
     """The sections of each data set that have rows, and one on all of them; all cells are text."""
     runs, found = findings.runs, []
+    if findings.compared is not None:
+        return side_by_side_text.sections(findings.compared, runs, places(findings.table))
     for verdict in findings.verdicts:
         table = verdict.table
         where = f" on {table.data_set.iloc[0]}" if len(findings.verdicts) > 1 else ""

@@ -13,13 +13,12 @@ import msgspec
 from jinja2 import Environment
 from markupsafe import Markup
 
-from hpsearch.formatting import count, inert
+from hpsearch.formatting import inert
 from hpsearch.report.analysis import Findings
 from hpsearch.report.environments import environments
 from hpsearch.report.page_data import page_data
 from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section
-from hpsearch.report.short_names import rounded_name
 from hpsearch.report.summary_table import places
 from hpsearch.report.verdict_text import comparisons, explanation
 
@@ -50,7 +49,6 @@ def render(
     ]
     return environment.from_string((PARTS / "page.html").read_text(encoding="utf-8")).render(
         findings=findings,
-        headlines=_headlines(findings),
         grid=grid(findings),
         listed=listed(findings),
         others=others,
@@ -59,7 +57,7 @@ def render(
         mine=mine,
         fold=FOLD,
         commands=[origin.command for origin in findings.origins],
-        environments=environments(findings.runs),
+        environments={} if findings.compared else environments(findings.runs),  # side by side in a section
         style=Markup((PARTS / "page.css").read_text(encoding="utf-8")),
         chart_style=Markup((PARTS / "chart.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -78,20 +76,6 @@ def pictures_of(folder: Path) -> list[tuple[str, str]]:
         for file in files
         if not file.is_symlink()
     ]
-
-
-def _headlines(findings: Findings) -> list[dict[str, str]]:
-    """The winner's metric on test and its name, for each data set."""
-    measure, found = findings.runs.measure, []
-    for verdict in findings.verdicts:
-        if verdict.winner is None:
-            continue
-        row = verdict.table.loc[verdict.winner]
-        several = f" on {row.data_set}" if len(findings.verdicts) > 1 else ""
-        about = f"test {measure.title}{several}{measure.hint}, {count(row.finished, 'seed')}"
-        value = measure.value(row.test_mean, row.test_std) + measure.percent
-        found.append({"value": value, "about": about, "name": rounded_name(row, findings.runs.swept)})
-    return found
 
 
 def _inert_json(data: object) -> Markup:

@@ -147,7 +147,7 @@ def test_the_tables_are_in_the_verdict(found: Findings, tmp_path: Path) -> None:
     assert (row.here.startswith("lr=0.1: +"), row.there.startswith("lr=0.01: -")) == (True, True)
     budget = made["What a budget buys: optimizer"].table
     assert list(budget.configurations) == ["1", "2", "3", "4"] * 2
-    write.write(found, tmp_path)
+    write.write(found, tmp_path, [*made.values()])
     text = (tmp_path / "verdict.md").read_text()
     assert all(f"## {title}" in text for title in made)
 
