@@ -22,7 +22,7 @@ from hpsearch.formatting import count
 from hpsearch.record.commands import override, overrides_of
 from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 
 OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights|plugins)=")
 PLUGINS = re.compile(r"\+*plugins=")

@@ -20,7 +20,7 @@ from hpsearch.record.commands import resume_command
 from hpsearch.record.file import write_whole
 from hpsearch.record.multirun import is_searched, read_multirun
 from hpsearch.report import analysis, rebuilt_study, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_json import SUMMARY
 from hpsearch.report.summary_table import label
 from hpsearch.search.bulk import POINT, BulkStorage

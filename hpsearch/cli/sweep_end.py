@@ -17,7 +17,7 @@ from hpsearch.record.folders import run_folders
 from hpsearch.record.frame import write_runs
 from hpsearch.record.multirun import MULTIRUN
 from hpsearch.report import analysis, sections, summary_json, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.search.config import SweeperConf
 from hpsearch.streams import transient
 

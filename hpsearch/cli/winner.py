@@ -11,7 +11,7 @@ from hpsearch.record.commands import command, override, overrides_of
 from hpsearch.record.file import FILE, load_record
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.report import analysis
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 
 if TYPE_CHECKING:  # torch takes a second
     from hpsearch.task.net import Net, Predictor

@@ -1,14 +1,12 @@
-"""All findings about some sweeps, as numbers and text; nothing is printed or drawn yet."""
+"""Read sweeps and find what is to be said about them; nothing is printed or drawn yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from hpsearch.errors import UsageError
-from hpsearch.formatting import SPREADS, count, duration
-from hpsearch.record.commands import Origin, of_sweep
+from hpsearch.formatting import SPREADS, count
 from hpsearch.record.folders import fault_of_sweep
 from hpsearch.record.frame import SWEEP, Runs, gather
 from hpsearch.report import (
@@ -23,50 +21,9 @@ from hpsearch.report import (
     verdict_text,
 )
 from hpsearch.report.bounds import bounds
-from hpsearch.report.headline import Headline
-from hpsearch.report.side_by_side import SideBySide
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_table import summarise
-from hpsearch.report.verdict import UNTESTABLE, Verdict, judge, seeds_of, winner_key, winner_of
-
-
-@dataclass(frozen=True)
-class Findings:
-    """table: `summary_table.summarise` of the runs, with the columns best and tie. verdicts: one per data set.
-    paragraphs, warnings: the text of the verdicts and confirmations. display: the table for reading, in `layout`.
-    compared: sweeps that repeat one another, side by side; there are no verdicts then."""
-
-    sweeps: list[Path]
-    runs: Runs
-    table: pd.DataFrame
-    verdicts: list[Verdict]
-    paragraphs: list[str]
-    warnings: list[str]
-    layout: tables.Layout
-    display: tables.Display
-    headlines: list[Headline]
-    compared: SideBySide | None = None
-
-    @property
-    def title(self) -> str:
-        """The sweeps' names."""
-        return " + ".join(self.runs.sweeps)
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The origins of the sweeps, without a sweep that has lost its ``multirun.yaml``."""
-        return [origin for sweep in self.sweeps if (origin := of_sweep(sweep))]
-
-    @property
-    def size(self) -> str:
-        """A line with the numbers of runs and configurations, and the time in training."""
-        runs, seconds = self.runs.frame, self.runs.frame.seconds
-        pruned = (runs.status == "pruned").sum()
-        early = f", {pruned:,} pruned early" if pruned else ""
-        missing = f", {count(len(self.runs.missing), 'run')} missing" if self.runs.missing else ""
-        return (
-            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{early}{missing}, "
-            f"{duration(seconds.sum())} of training ({duration(seconds.mean())} a run)"
-        )
+from hpsearch.report.verdict import UNTESTABLE, judge, seeds_of, winner_key, winner_of
 
 
 def read(

@@ -11,7 +11,7 @@ import pandas as pd
 from hpsearch.formatting import MISSING, p_value
 from hpsearch.record.frame import Runs
 from hpsearch.report import data_sets, expected_best, factors, side_by_side_text
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.summary_table import places, text
 

@@ -14,8 +14,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from hpsearch.formatting import inert
-from hpsearch.report.analysis import Findings
 from hpsearch.report.environments import environments
+from hpsearch.report.findings import Findings
 from hpsearch.report.page_data import page_data
 from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section

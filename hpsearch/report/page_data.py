@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hpsearch.record.commands import configuration_command
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.short_names import rounded_name, short_keys
 from hpsearch.report.summary_table import (
     best_first,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.short_names import short_keys
 from hpsearch.report.side_by_side import SideBySide
 from hpsearch.report.summary_table import best_first, ordered_values, places, position, text

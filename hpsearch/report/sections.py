@@ -1,7 +1,7 @@
 """All sections of a page: what stands behind the verdict, and what the winner predicts."""
 
 from hpsearch.report import details, winner_sections
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 
 

@@ -13,7 +13,7 @@ from hpsearch.formatting import inert
 from hpsearch.record.commands import command, configuration_command
 from hpsearch.record.file import write_whole
 from hpsearch.record.shape import STATUSES
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 

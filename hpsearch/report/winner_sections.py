@@ -11,7 +11,7 @@ import pandas as pd
 
 from hpsearch.formatting import count, percent
 from hpsearch.record.predictions import Predictions
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.most_wrong import judged, shades
 from hpsearch.report.section import Section
 from hpsearch.report.summary_table import label

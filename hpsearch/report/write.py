@@ -11,7 +11,7 @@ from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
 from hpsearch.record.repeated import labels
 from hpsearch.report import html_page, matplotlib_import, side_by_side_text, tables
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 

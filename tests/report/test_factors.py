@@ -12,7 +12,7 @@ from statsmodels.stats.anova import anova_lm
 
 from hpsearch.record.shape import Record
 from hpsearch.report import analysis, data_sets, details, expected_best, factors, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from tests.made_records import entry, scored_seeds, seeds, sweep
 
 RANDOM = np.random.default_rng(0)
