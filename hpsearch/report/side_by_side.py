@@ -3,6 +3,8 @@
 The question is if another version, machine or code has changed the numbers. So runs are compared bit for bit first, and
 where they differ, by the same tests as in a verdict. Over all configurations together, a seed's difference is the mean
 over them, because the configurations of one seed are not independent.
+
+Long, because runs, configurations and sweeps are matched in one place.
 """
 
 from collections.abc import Sequence
