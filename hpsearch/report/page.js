@@ -284,11 +284,11 @@ const kinds = {
     const words = make("p", { class: "quiet" }, ...one.series.flatMap((s, i) => [make("svg", { class: "chart", width: 28, height: 9, style: "display:inline-block", "aria-hidden": "true" }, make("line", { x1: 0, x2: 28, y1: 5, y2: 5, style: `stroke:var(--c${i % 7});stroke-width:2`, "stroke-dasharray": DASHES[i % 7] })), ` ${s.name}\u2003`]));
     return one.series.length > 1 ? [svg, words] : [svg];
   },
-  intervals(one, width) {  // rows: label, value and, for an interval, low and high; c: the numbers of its configurations
+  intervals(one, width) {  // rows: label, value and, for an interval, low and high; c: the numbers of its configurations; zero: false for an axis without it
     const row = 26, left = Math.min(260, width * 0.4), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
-    const X = scale(...padded(spread([0, ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((left - 12) / 7.2);
+    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((left - 12) / 7.2);
     axes(svg, box, X, null, [one.xlabel, ""], [Boolean(one.percent), false]);
-    svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
+    if (zero) svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
     one.rows.forEach((r, i) => {
       const y = box.top + row * (i + 0.5), words = r.label.length > most ? `${r.label.slice(0, most - 1)}…` : r.label;
       const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), make("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
