@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from hpsearch.formatting import MISSING, p_value
+from hpsearch.record.file import number
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
 from hpsearch.report import data_sets, expected_best, factors, side_by_side_text
@@ -18,6 +19,7 @@ from hpsearch.report.short_names import short_keys, short_name
 from hpsearch.report.summary_table import places, text
 
 LONGEST = 30  # rows of a table in words
+PARTS = {"train": "training", "val": "validation", "test": "test"}
 LEAST = 5  # configurations of a search that is compared with chance
 BUDGETS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)  # numbers of configurations that a table shows
 
@@ -40,11 +42,24 @@ def sections(findings: Findings) -> list[Section]:
             for one in made
             if one.table is not None and len(one.table)
         ]
-    return [*found, *_ranks(findings)]
+    numbers_of_run = [_numbers(runs)] if len(runs.records) == 1 and runs.records[0]["metrics"] else []
+    return [*numbers_of_run, *found, *_ranks(findings)]
 
 
 def _section(title: str, caption: str, cells: pd.DataFrame, chart: dict[str, Any] | None = None) -> Section:
     return Section(title, caption, table=cells, chart=chart, group="details")
+
+
+def _numbers(runs: Runs) -> Section:
+    """Every metric of a single run."""
+    metrics, rows = runs.records[0]["metrics"], []
+    for measure in (runs.measure, *map(Measure.further, [*runs.further, "loss"])):
+        parts = {part: number(metrics.get(f"{part}_{measure.name}")) for part in ("train", "val", "test")}
+        rows.append(
+            {"metric": f"{measure.title}{' (%)' * bool(measure.percent)}"}
+            | {PARTS[part]: measure.value(value) for part, value in parts.items()}
+        )
+    return _section("Numbers", "", pd.DataFrame(rows))
 
 
 def _shares(runs: Runs, table: pd.DataFrame) -> Section:

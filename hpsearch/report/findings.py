@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.formatting import count, duration
-from hpsearch.record.commands import Origin, of_sweep
+from hpsearch.record.commands import Origin, command, of_sweep, overrides_of
 from hpsearch.record.frame import Runs
 from hpsearch.report import tables
 from hpsearch.report.headline import Headline
@@ -40,6 +40,12 @@ class Findings:
     def origins(self) -> list[Origin]:
         """The origins of the sweeps, without a sweep that has lost its ``multirun.yaml``."""
         return [origin for sweep in self.sweeps if (origin := of_sweep(sweep))]
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that made the sweeps, or the single run."""
+        single = [command(*overrides_of(record)) for record in self.runs.records[:1] if len(self.runs.records) == 1]
+        return [origin.command for origin in self.origins] or single
 
     @property
     def size(self) -> str:

@@ -56,7 +56,7 @@ def render(
         sections=[(section, plain(section.table) if section.table is not None else None) for section in sections],
         mine=mine,
         fold=FOLD,
-        commands=[origin.command for origin in findings.origins],
+        commands=findings.commands,
         environments={} if findings.compared else environments(findings.runs),  # side by side in a section
         style=Markup((PARTS / "page.css").read_text(encoding="utf-8")),
         chart_style=Markup((PARTS / "chart.css").read_text(encoding="utf-8")),

@@ -478,13 +478,14 @@ function build() {
   if (any("validation") || any("training loss")) {
     const pair = make("div", { class: "cards", style: "grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr))" });
     const many = C.length > SHOWN ? `The best ${SHOWN} in colour, the others grey.` : "";
-    if (any("validation")) figure(pair, `Validation ${M.title} by epoch`, `Mean over seeds, with a band of one standard deviation. ${many}${crossed}`, (w) => curves("validation", w), csvOf("validation"));
-    if (any("training loss")) figure(pair, "Training loss by epoch", `Mean over seeds, with a band of one standard deviation. ${many}`, (w) => curves("training loss", w), csvOf("training loss"));
+    const band = R.seed.length > 1 ? `Mean over seeds, with a band of one standard deviation. ${many}` : "";
+    if (any("validation")) figure(pair, `Validation ${M.title} by epoch`, `${band}${crossed}`, (w) => curves("validation", w), csvOf("validation"));
+    if (any("training loss")) figure(pair, "Training loss by epoch", band, (w) => curves("training loss", w), csvOf("training loss"));
     parent.append(pair);
     if (C.length > 1) parent.append(legend());
   }
   if ((D.searched || some) && valid > 1) figure(parent, "The search", `Validation ${M.title} in the order of the search; the line is the best so far.${crossed}`, history, numbers);
-  if (C.some((one) => one.finished)) {
+  if (R.status.filter((one) => one === "finished").length > 1) {
     const tested = C.filter((one) => one.finished).length;
     const strip = figure(parent, `Test ${M.title} of every seed`, `Each seed, the mean and its 95 % t-interval. The best on validation stands first.`, seedStrip, () => [["configuration", "seed", "test"], ...R.seed.map((s, r) => [C[R.configuration[r]].label, s, R.test[r]])]);
     const told = C.map((_, c) => c).filter((c) => C[c].finished > 0), [low, high] = nearest(told), [least, most] = spread(R.test);
