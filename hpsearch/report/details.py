@@ -106,6 +106,9 @@ def _effects(runs: Runs, table: pd.DataFrame) -> Section:
 def _alone(runs: Runs, table: pd.DataFrame, numbers: dict[Any, int]) -> Section:
     """The best configuration for each value of a key. numbers: of the configurations on the page."""
     measure, keys = runs.measure, factors.compared(table, factors.varied(table, runs.swept))
+    keys = [
+        key for key in keys if 2 * table[key].nunique() <= len(table)
+    ]  # of a value with one configuration, it is it
     names, rows, drawn, chosen = short_keys(runs.swept), [], [], []
     for key in keys if len(keys) > 1 else []:
         rest = [each for each in keys if each != key]

@@ -19,12 +19,15 @@ from hpsearch.report.findings import Findings
 from hpsearch.report.page_data import page_data
 from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section
+from hpsearch.report.short_names import rounded_name
 from hpsearch.report.summary_table import places
+from hpsearch.report.verdict import Verdict
 from hpsearch.report.verdict_text import comparisons, explanation
 
 PARTS = Path(__file__).parent
 IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg+xml"}
 FOLD = 10  # rows of a table before the rest is folded
+LONG = 40  # characters of a cell that may take several lines
 
 
 def render(
@@ -41,12 +44,7 @@ def render(
         "version": version,
     }
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    numbers = places(findings.table)
-    others = [
-        (*plain(comparisons(verdict, findings.runs)), [numbers[c] for c in verdict.others.index])
-        for verdict in findings.verdicts
-        if len(verdict.others)
-    ]
+    others = [_others(verdict, findings) for verdict in findings.verdicts if len(verdict.others)]
     return environment.from_string((PARTS / "page.html").read_text(encoding="utf-8")).render(
         findings=findings,
         grid=grid(findings),
@@ -56,6 +54,7 @@ def render(
         sections=[(section, plain(section.table) if section.table is not None else None) for section in sections],
         mine=mine,
         fold=FOLD,
+        long=LONG,
         commands=findings.commands,
         environments={} if findings.compared else environments(findings.runs),  # side by side in a section
         style=Markup((PARTS / "page.css").read_text(encoding="utf-8")),
@@ -76,6 +75,17 @@ def pictures_of(folder: Path) -> list[tuple[str, str]]:
         for file in files
         if not file.is_symlink()
     ]
+
+
+def _others(verdict: Verdict, findings: Findings) -> tuple[list[str], list[list[str]], list[int]]:
+    """The table of comparisons with the numbers of its rows; on the page a configuration has its number and its short
+    name."""
+    headings, rows = plain(comparisons(verdict, findings.runs))
+    numbers = places(findings.table)
+    shown = [numbers[c] for c in verdict.others.index[: len(rows)]]
+    names = [rounded_name(verdict.table.loc[c], findings.runs.swept) for c in verdict.others.index[: len(rows)]]
+    named = [[f"#{n + 1} {name}", *row[1:]] for n, name, row in zip(shown, names, rows, strict=True)]
+    return headings, named, shown
 
 
 def _inert_json(data: object) -> Markup:

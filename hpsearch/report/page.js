@@ -510,6 +510,7 @@ function build() {
   document.documentElement.dataset.ready = figures.length;
 }
 build();
+for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { document.documentElement.classList.toggle("printing", printing); redraw(true); });
 
 // a page that is served while its sweep runs looks for a newer one
 
