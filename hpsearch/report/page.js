@@ -192,16 +192,18 @@ function keyScale(key, k, from, to) {
 }
 function slice(k, width) {
   const key = D.keys[k], height = 250, box = { left: 46, right: width - 10, top: 24, bottom: height - 42 };
-  const X = keyScale(key, k, box.left, box.right), Y = valueScale(C.map((one) => one.validation), box.bottom, box.top);
-  const svg = chart(width, height, `${M.validation} along ${key.name}`);
-  axes(svg, box, key.numeric ? X : null, Y, [key.short, M.validation], [false, M.percent]);
+  const X = keyScale(key, k, box.left, box.right), Y = valueScale(C.flatMap((one) => finite(one.validation) ? [one.validation, one.test] : []), box.bottom, box.top);
+  const svg = chart(width, height, `Validation and test ${M.title} along ${key.name}`);
+  axes(svg, box, key.numeric ? X : null, Y, [key.short, M.test.replace(/^test /, "")], [false, M.percent]);
   const room = Math.max(3, Math.floor((box.right - box.left) / Math.max(key.values.length, 1) / 7.2) - 1);
   if (!key.numeric) key.values.forEach((v, i) => svg.append(make("text", { class: "quiet", x: X(i), y: box.bottom + 17, "text-anchor": "middle" }, v.length > room ? `${v.slice(0, room - 1)}…` : v)));
   for (let c = C.length - 1; c >= 0; c -= 1) {
     const v = C[c].values[k];
     if (v === null || !finite(C[c].validation)) continue;
     const aside = key.numeric ? 0 : ((c * 0.618034) % 1 - 0.5) * Math.min(26, (box.right - box.left) / key.values.length * 0.5);
-    svg.append(mark(c, X(v) + aside, Y(C[c].validation)));
+    const made = mark(c, X(v) + aside, Y(C[c].validation));
+    if (finite(C[c].test)) made.append(make("circle", { class: C[c].best ? "ring best" : "ring", cx: X(v) + aside, cy: Y(C[c].test), r: C.length > 200 ? 2.5 : 4 }));
+    svg.append(made);
   }
   return svg;
 }
@@ -499,7 +501,7 @@ function build() {
   }
   if (D.keys.length && valid > 1) {
     const grid = make("div", { class: "cards" });
-    D.keys.forEach((key, k) => figure(grid, `Along ${key.short}`, `Validation ${M.title} of each configuration. Star: the winner.${crossed}`, (w) => slice(k, w), numbers));
+    D.keys.forEach((key, k) => figure(grid, `Along ${key.short}`, `Each configuration on validation (dot) and on test (ring). Star: the winner.${crossed}`, (w) => slice(k, w), numbers));
     parent.append(grid);
   }
   if (D.keys.length > 1 && valid > 2) figure(parent, "Parallel coordinates", `A line per configuration through its values.${some ? " Dashed: pruned." : ""}`, parallel, numbers);
