@@ -39,7 +39,7 @@ def read(
     runs = read_runs(sweeps)
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     table = summarise(runs)
-    margin = margin / 100 if runs.measure.percent and margin is not None else margin
+    margin = margin / 100 if runs.measure.in_percent and margin is not None else margin
     if runs.apart:
         return _compared(sweeps, runs, table, rows, columns, spread, margin)
     earlier = looks.read(sweeps[0]) if len(sweeps) == 1 else None  # several sweeps together have no folder

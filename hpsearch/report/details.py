@@ -56,7 +56,7 @@ def _numbers(runs: Runs) -> Section:
     for measure in (runs.measure, *map(Measure.further, [*runs.further, "loss"])):
         parts = {part: number(metrics.get(f"{part}_{measure.name}")) for part in ("train", "val", "test")}
         rows.append(
-            {"metric": f"{measure.title}{' (%)' * bool(measure.percent)}"}
+            {"metric": f"{measure.title}{' (%)' * measure.in_percent}"}
             | {PARTS[part]: measure.value(value) for part, value in parts.items()}
         )
     return _section("Numbers", "", pd.DataFrame(rows))
@@ -98,8 +98,12 @@ def _effects(runs: Runs, table: pd.DataFrame) -> Section:
         f"{measure.title}. The difference of a seed is the mean over the cells: the choices of the other keys that "
         "have both values. p: exact sign-flip test over n seeds at this look."
     )
-    unit = f"difference in test {measure.title}" + (", points" if measure.percent else "")
-    chart = {"kind": "intervals", "xlabel": unit, "percent": bool(measure.percent), "rows": drawn[:LONGEST]}
+    chart = {
+        "kind": "intervals",
+        "xlabel": measure.difference_label,
+        "percent": measure.in_percent,
+        "rows": drawn[:LONGEST],
+    }
     return _section("Each key by itself", caption, pd.DataFrame(rows), chart)
 
 
@@ -133,7 +137,7 @@ def _alone(runs: Runs, table: pd.DataFrame, numbers: dict[Any, int]) -> Section:
     chart = {
         "kind": "intervals",
         "xlabel": measure.label("test"),
-        "percent": bool(measure.percent),
+        "percent": measure.in_percent,
         "zero": False,
         "rows": drawn[:LONGEST],
     }
@@ -154,7 +158,7 @@ def _chance(runs: Runs, table: pd.DataFrame) -> Section:
         "kind": "lines",
         "xlabel": "configurations finished",
         "ylabel": f"best {measure.label('validation')}",
-        "percent": bool(measure.percent),
+        "percent": measure.in_percent,
         "series": [
             {"name": "this search", "x": numbers, "y": list(found.searched)},
             {"name": "a random order of the same configurations", "x": numbers, "y": list(found.validation), **orders},
@@ -226,7 +230,7 @@ def _budgets(runs: Runs, table: pd.DataFrame) -> list[Section]:
             "kind": "lines",
             "xlabel": "configurations tried",
             "ylabel": f"best validation {measure.title}",
-            "percent": bool(measure.percent),
+            "percent": measure.in_percent,
             "series": series,
         }
         last = shown.groupby(key, sort=False).configurations.transform("max")

@@ -8,7 +8,7 @@ import pandas as pd
 from hpsearch.report.findings import Findings
 from hpsearch.report.short_names import short_keys
 from hpsearch.report.side_by_side import SideBySide
-from hpsearch.report.summary_table import best_first, ordered_values, places, position, text
+from hpsearch.report.summary_table import best_first, ordered_values, places, position, text, validation_text
 
 MARK_OF_BEST = "★"
 
@@ -77,14 +77,12 @@ def listed(findings: Findings) -> tuple[list[str], list[tuple[list[int], list[Ce
     ]
     rows = []
     for place, (_, row) in enumerate(table.iterrows()):
-        pruned = row["last"] == row["last"]
-        validation = measure.value(row["last"]) + " pruned" if pruned else measure.value(row.val_mean, row.val_std)
         finished, n, best = int(row.finished), int(row.n), bool(row.best)
         test = measure.value(row.test_mean, row.test_std) + (" ≈" if row.tie else "")
         cells = [
             Cell(f"{place + 1}", best=best),
             Cell(test, best=best),
-            Cell(validation, best=best),
+            Cell(validation_text(row, measure), best=best),
             Cell(str(n) if finished == n else f"{finished}/{n}"),
             *([Cell(str(row.data_set))] if several else []),
             *(Cell(text(row[key])) for key in runs.swept),

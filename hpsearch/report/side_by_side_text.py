@@ -198,7 +198,7 @@ def display(found: SideBySide, runs: Runs, table: pd.DataFrame, spread: str, tit
         bold = {sweep: not pd.isna(row[sweep]) and bool(table.best[row[sweep]]) for sweep in found.sweeps}
         marks.append({name: bold.get(name, False) for name in lines[-1]})
     first, *later = found.sweeps
-    unit = " in %" * (measure.unit == "%")
+    unit = " in %" * measure.in_percent
     caption = (
         f"{title}: test {measure.title}{unit}{measure.hint}, mean over seeds ± {SPREADS[spread]}. difference: "
         f"{listed(later)} minus {first} over common seeds, with the exact test's p, corrected by Holm."
@@ -277,8 +277,12 @@ def sections(found: SideBySide, runs: Runs, places: dict[Any, int]) -> list[Sect
         ]
         if rows and change.tests < change.runs:
             on = f" on {change.data_set}" * (found.rows.data_set.nunique() > 1)
-            unit = f"difference in test {measure.title}" + (", points" if measure.percent else "")
-            chart = {"kind": "intervals", "xlabel": unit, "percent": bool(measure.percent), "rows": rows}
+            chart = {
+                "kind": "intervals",
+                "xlabel": measure.difference_label,
+                "percent": measure.in_percent,
+                "rows": rows,
+            }
             caption = "The difference over common seeds and its 95 % t-interval."
             title = f"{change.sweep} minus {found.sweeps[0]}{on}"
             made.append(Section(title, chart=chart, caption=caption, group="details"))

@@ -26,6 +26,7 @@ from hpsearch.report.summary_table import (
     ordered_values,
     position,
     text,
+    validation_text,
 )
 
 SHOWN_ROWS = 40  # on the terminal
@@ -102,10 +103,7 @@ def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Disp
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
         if pivot is None:
-            validation = measure.value(row.val_mean, row.val_std)
-            if row["last"] == row["last"]:
-                validation = f"{measure.value(row['last'])} (pruned)"
-            shown = {"seeds": seeds, "validation": validation, "test": test}
+            shown = {"seeds": seeds, "validation": validation_text(row, measure), "test": test}
             for heading, one in further.items():
                 shown[heading] = one.value(row[f"{one.test}_mean"], row[f"{one.test}_std"])
         else:
@@ -135,7 +133,7 @@ def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) 
     least, most = table.n.min(), table.n.max()
     over = f"{least} to {most} seeds" if least < most else count(most, "seed")
     metric = measure.title if layout.columns is None else f"test {measure.title}"
-    unit = " in %" if measure.unit == "%" else ""
+    unit = " in %" if measure.in_percent else ""
     parts = [f"{title}: {metric}{unit}{measure.hint}, mean over {over}"]
     if most > 1 or layout.spread in OF_ACCURACY:
         parts[0] += f" ± {SPREADS[layout.spread]}"

@@ -31,7 +31,7 @@ def explanation(measure: Measure, repeated: bool = False) -> str:
     """The words below a table of comparisons. repeated: True if the sequential test speaks."""
     test = "sequential two-sided sign-flip test" if repeated else "exact two-sided sign-flip test"
     once = " Intervals, P(better) and the margins hold for one look, p for all of them." if repeated else ""
-    unit = ", in percentage points" if measure.unit == "%" else ""
+    unit = ", in percentage points" if measure.in_percent else ""
     better = "" if measure.maximize else " (below zero: the winner is better)"
     return (
         f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
