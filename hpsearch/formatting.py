@@ -74,6 +74,11 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
 
 
+def p_is(p: float) -> str:
+    """0.0156 -> "p = 0.016", 0.0002 -> "p < 0.001"."""
+    return f"p {'' if p < 0.001 else '= '}{p_value(p)}"
+
+
 def duration(seconds: float) -> str:
     """Seconds with fitting units: 20 ms, 1.8 s, 4 min 10 s, 1 h 12 min."""
     if seconds < 59.95:

@@ -115,6 +115,10 @@ class Measure:
         """A difference with its sign, in percentage points, or with as many decimals as `beside`, one of the values."""
         return points(difference) if self.in_percent else decimals(difference, beside)
 
+    def interval(self, low: float, high: float, beside: float) -> str:
+        """The ends of the interval of a difference: -0.10 to +0.30."""
+        return f"{self.difference(low, beside)} to {self.difference(high, beside)}"
+
     def distance(self, difference: float, beside: float) -> str:
         """A difference without its sign, and its word: 0.30 points, 0.213."""
         return self.difference(abs(difference), beside).lstrip("+") + self.points

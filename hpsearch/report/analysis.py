@@ -16,6 +16,7 @@ from hpsearch.report import (
     looks,
     retraining,
     side_by_side,
+    side_by_side_table,
     side_by_side_text,
     tables,
     verdict_text,
@@ -85,7 +86,7 @@ def _compared(
     table["best"] = table.index.isin([winner_of(its) for its in groups])
     table["tie"] = False
     layout = tables.layout(table, runs, found.keys, SWEEP, spread)
-    display = side_by_side_text.display(found, runs, table, layout.spread, ", ".join(runs.sweeps))
+    display = side_by_side_table.display(found, runs, table, layout.spread, ", ".join(runs.sweeps))
     return Findings(
         sweeps,
         runs,

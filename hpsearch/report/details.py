@@ -12,7 +12,7 @@ from hpsearch.formatting import MISSING, p_value
 from hpsearch.record.file import number
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
-from hpsearch.report import data_sets, expected_best, factors, side_by_side_text
+from hpsearch.report import data_sets, expected_best, factors, side_by_side_table
 from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.short_names import short_keys, short_name
@@ -28,7 +28,7 @@ def sections(findings: Findings) -> list[Section]:
     """The sections of each data set that have rows, and one on all of them; all cells are text."""
     runs, found = findings.runs, []
     if findings.compared is not None:
-        return side_by_side_text.sections(findings.compared, runs, places(findings.table))
+        return side_by_side_table.sections(findings.compared, runs, places(findings.table))
     numbers, searched = places(findings.table), any(origin.searched for origin in findings.origins)
     for verdict in findings.verdicts:
         table = verdict.table

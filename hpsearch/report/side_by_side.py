@@ -34,7 +34,7 @@ class Change:
     stay exact, because flipping signs keeps the sizes. over_all: the same over all that have finished; None without a
     difference, or without a seed that all have.
     equal_runs: by row, how many runs are equal bit for bit, and how many both have. tests: the number of those whose
-    metric on test is equal.
+    metric on test is equal. ends: of those that have ended in another way, such as pruned and finished.
     """
 
     sweep: str
@@ -44,6 +44,7 @@ class Change:
     over_all: "pd.Series[Any] | None"
     equal_runs: dict[int, tuple[int, int]]
     tests: int
+    ends: int
 
     @property
     def runs(self) -> int:
@@ -99,9 +100,10 @@ def side_by_side(runs: Runs, table: pd.DataFrame, margin: float | None = None) -
         equal = {i: (sum(_equal(*each) for each in its), len(its)) for i, its in both.items()}
         test = runs.measure.test
         tests = sum(a["metrics"][test] == b["metrics"][test] for its in both.values() for a, b in its)
+        ends = sum(a["status"] != b["status"] for its in both.values() for a, b in its)
         rows_of = one_by_one.iloc[row : row + len(pairs)].set_axis(list(pairs))
         at_once = None if one is None else over_all.iloc[place]
-        changes.append(Change(sweep, name, len(all_done), rows_of, at_once, equal, tests))
+        changes.append(Change(sweep, name, len(all_done), rows_of, at_once, equal, tests, ends))
         row, place = row + len(pairs), place + (one is not None)
     return SideBySide(runs.sweeps, keys, rows, changes, margin)
 

@@ -1,4 +1,4 @@
-"""Sweeps side by side in words: what changed, in a few sentences; the table; the sections of the page.
+"""Sweeps side by side in words: what changed, in a few sentences.
 
 Long, because all words on one comparison stand together.
 """
@@ -8,20 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from hpsearch.formatting import MISSING, SPREADS, count, p_value
+from hpsearch.formatting import count, p_is
 from hpsearch.record.frame import SWEEP, Runs
 from hpsearch.report import stats
 from hpsearch.report.environments import by_sweep
 from hpsearch.report.headline import Headline
-from hpsearch.report.section import Section
-from hpsearch.report.short_names import rounded_name, short_keys, short_name
+from hpsearch.report.short_names import short_name
 from hpsearch.report.side_by_side import Change, SideBySide
-from hpsearch.report.summary_table import text
-from hpsearch.report.tables import Display, spread_of
 from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, winner_of
 
 NAMED = 3  # configurations in a sentence
-LONGEST = 30  # rows of a chart
 
 
 def paragraphs(found: SideBySide, runs: Runs, table: pd.DataFrame) -> list[str]:
@@ -56,17 +52,13 @@ def _over(change: Change) -> str:
 
 def _word(one: "pd.Series[Any]") -> str:
     words = {EQUAL: "equal within the margin", TIE: "undecided", UNTESTABLE: "too few seeds"}
-    return words.get(one.result, "a real change") + (f", p {_is(one.p)}" if one.result != UNTESTABLE else "")
-
-
-def _is(p: float) -> str:
-    return f"{'' if p < 0.001 else '= '}{p_value(p)}"
+    return words.get(one.result, "a real change") + (f", {p_is(one.p)}" if one.result != UNTESTABLE else "")
 
 
 def _change(change: Change, found: SideBySide, runs: Runs, on: str) -> str:
     first, sweep, measure = found.sweeps[0], change.sweep, runs.measure
     if not change.runs:
-        return f"{sweep} and {first} have no run in common{on}."
+        return f"{sweep} and {first} have no common run with a result{on}."
     if change.equal == change.runs:
         return (
             f"{sweep} repeats {first} bit for bit{on}: {_all(change.runs)} has the same losses and metrics, in every "
@@ -75,7 +67,8 @@ def _change(change: Change, found: SideBySide, runs: Runs, on: str) -> str:
     equal = f"{change.equal:,} of {change.runs:,} common runs {'is' if change.equal == 1 else 'are'}"
     if not change.equal:
         equal = f"none of {change.runs:,} common runs is" if change.runs > 1 else "the common run is not"
-    said = f"{sweep} and {first}{on}: {equal} equal bit for bit."
+    ends = f"; {change.ends:,} ended in another way" if change.ends else ""
+    said = f"{sweep} and {first}{on}: {equal} equal bit for bit{ends}."
     if change.tests == change.runs:
         return f"{said} On test all have the same {measure.title}."
     return " ".join([said, *_overall(change, found, runs), *_one_by_one(change, runs)])
@@ -91,14 +84,14 @@ def _overall(change: Change, found: SideBySide, runs: Runs) -> list[str]:
     if one is None:
         return []
     over = f"Over the {change.finished:,} common configurations test" if change.finished > 1 else "Test"
-    interval = "" if isnan(one.low) else f" [95 % interval {_range(one, runs)}]"
+    interval = "" if isnan(one.low) else f" [95 % interval {measure.interval(one.low, one.high, one.beside)}]"
     lead = f"{measure.distance(one.difference, one.beside)} {'above' if one.difference >= 0 else 'below'}"
     said = f"{over} {measure.title} of {change.sweep}{measure.hint} is {lead}{interval}."
     pairs = count(one.n, "paired seed") if one.paired else "unpaired seeds"
-    test = f"exact test over {pairs}, p {_is(one.p_holm)}"
+    test = f"exact test over {pairs}, {p_is(one.p_holm)}"
     if one.result == EQUAL:
         margin = measure.distance(found.margin or 0.0, found.margin or 0.0)
-        return [said, f"The two are equal within {margin}: two one-sided t-tests, p {_is(one.p_equal)}."]
+        return [said, f"The two are equal within {margin}: two one-sided t-tests, {p_is(one.p_equal)}."]
     if one.result == UNTESTABLE:
         least = stats.least_seeds(sum(each.over_all is not None for each in found.changes))
         return [said, f"{count(one.n, 'seed')} cannot show that this is real: an exact test needs {least}."]
@@ -127,7 +120,7 @@ def _one_by_one(change: Change, runs: Runs) -> list[str]:
 
 def _winners(found: SideBySide, runs: Runs, table: pd.DataFrame, on: str) -> str:
     """The configuration that each sweep chooses on validation."""
-    if len(found.rows) < 2:
+    if (found.rows.data_set == table.data_set.iloc[0]).sum() < 2:
         return ""
     chosen: dict[str, list[str]] = {}
     for sweep in found.sweeps:
@@ -170,124 +163,3 @@ def _alone(found: SideBySide) -> list[str]:
             more = f" and {len(alone) - NAMED:,} more" if len(alone) > NAMED else ""
             said.append(f"Only in {sweep}: {count(len(alone), 'configuration')} ({'; '.join(names)}{more}).")
     return said
-
-
-def _range(one: "pd.Series[Any]", runs: Runs) -> str:
-    low, high = (runs.measure.difference(end, one.beside) for end in (one.low, one.high))
-    return f"{low} to {high}"
-
-
-# the table
-
-
-def display(found: SideBySide, runs: Runs, table: pd.DataFrame, spread: str, title: str) -> Display:
-    """A row per configuration: each sweep's metric on test, and the differences of the later ones from the first."""
-    measure, names = runs.measure, short_keys(found.keys)
-    several = found.rows.data_set.nunique() > 1 and "data" not in found.keys
-    lines, marks, uneven = [], [], table.n.nunique() > 1
-    for i, row in found.rows.iterrows():
-        line = {names[key]: text(row[key]) for key in found.keys} | ({"data set": row.data_set} if several else {})
-        for sweep in found.sweeps:
-            line[sweep] = MISSING if pd.isna(row[sweep]) else _cell(table.loc[row[sweep]], runs, spread, uneven)
-        further: dict[str, str] = {}
-        for sweep in found.sweeps[1:]:
-            difference, more = _difference(found, int(i), sweep, runs)
-            line |= difference
-            further |= more
-        lines.append(line | further)
-        bold = {sweep: not pd.isna(row[sweep]) and bool(table.best[row[sweep]]) for sweep in found.sweeps}
-        marks.append({name: bold.get(name, False) for name in lines[-1]})
-    first, *later = found.sweeps
-    unit = " in %" * measure.in_percent
-    caption = (
-        f"{title}: test {measure.title}{unit}{measure.hint}, mean over seeds ± {SPREADS[spread]}. difference: "
-        f"{listed(later)} minus {first} over common seeds, with the exact test's p, corrected by Holm."
-        + " Bold: the best on validation."
-        * (len(found.rows) > 1)
-    )
-    optional = 3 if len(later) == 1 else 4 * len(later)  # of several, the sentences have the differences, too
-    return Display(pd.DataFrame(lines), pd.DataFrame(marks), caption, len(found.keys) + several, optional)
-
-
-def _cell(row: "pd.Series[Any]", runs: Runs, spread: str, uneven: bool) -> str:
-    finished, n = int(row.finished), int(row.n)
-    seeds = f" ({n if finished == n else f'{finished}/{n}'})" if finished < n or uneven else ""
-    return runs.measure.value(row.test_mean, spread_of(row, spread)) + seeds
-
-
-def _difference(found: SideBySide, i: int, sweep: str, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
-    """The cells of one row on a later sweep: the difference, and those that only a wide table has."""
-    of = f" of {sweep}" * (len(found.sweeps) > 2)
-    change = next(each for each in found.changes if each.sweep == sweep and each.data_set == found.rows.data_set[i])
-    equal, common = change.equal_runs.get(i, (0, 0))
-    measure, cells = runs.measure, [MISSING, MISSING, MISSING]
-    if i in change.pairs.index:
-        one = change.pairs.loc[i]
-        p = "" if isnan(one.p_holm) else f" (p {_is(one.p_holm)})"
-        within = measure.difference(one.equal_within, one.beside).lstrip("+")
-        cells = [
-            measure.difference(one.difference, one.beside) + p,
-            MISSING if isnan(one.low) else _range(one, runs),
-            within,
-        ]
-    elif common:
-        cells[0] = "bit for bit" if equal == common else "the same"
-    names = (f"95 % interval{of}", f"equal within{of}", f"bit for bit{of}")
-    more = (*cells[1:], f"{equal}/{common}" if common else MISSING)
-    return {f"difference{of}": cells[0]}, dict(zip(names, more, strict=True))
-
-
-# the page and the files
-
-
-def numbers(found: SideBySide, table: pd.DataFrame) -> pd.DataFrame:
-    """The comparison without rounding, a row per configuration and later sweep."""
-    first, made = found.sweeps[0], []
-    for change in found.changes:
-        its = found.rows[found.rows.data_set == change.data_set]
-        for i, row in its.iterrows():
-            equal, common = change.equal_runs.get(i, (0, 0))
-            entry = {key: row[key] for key in found.keys} | {
-                "data_set": row.data_set,
-                "first": first,
-                "later": change.sweep,
-            }
-            for name, sweep in (("first", first), ("later", change.sweep)):
-                known = None if pd.isna(row[sweep]) else table.loc[row[sweep]]
-                for column in ("n", "finished", "val_mean", "test_mean", "test_std"):
-                    entry[f"{name}_{column}"] = None if known is None else known[column]
-            one = change.pairs.loc[i] if i in change.pairs.index else pd.Series(dtype=float)
-            fields = ("difference", "low", "high", "p", "p_holm", "effect", "equal_within")
-            made.append(entry | {"common_runs": common, "equal_runs": equal} | {name: one.get(name) for name in fields})
-    return pd.DataFrame(made)
-
-
-def sections(found: SideBySide, runs: Runs, places: dict[Any, int]) -> list[Section]:
-    """The differences as a figure, and the environments of the sweeps. places: of the configurations on the page."""
-    made, measure = [], runs.measure
-    for change in found.changes:
-        rows = [
-            {
-                "label": rounded_name(found.rows.loc[i], found.keys) or "the configuration",
-                "value": one.difference,
-                **{end: None if isnan(one[end]) else one[end] for end in ("low", "high")},
-                "c": [places[c] for c in found.rows.loc[i, found.sweeps] if not pd.isna(c)],
-            }
-            for i, one in change.pairs.head(LONGEST).iterrows()
-        ]
-        if rows and change.tests < change.runs:
-            on = f" on {change.data_set}" * (found.rows.data_set.nunique() > 1)
-            chart = {
-                "kind": "intervals",
-                "xlabel": measure.difference_label,
-                "percent": measure.in_percent,
-                "rows": rows,
-            }
-            caption = "The difference over common seeds and its 95 % t-interval."
-            title = f"{change.sweep} minus {found.sweeps[0]}{on}"
-            made.append(Section(title, chart=chart, caption=caption, group="details"))
-    cells = pd.DataFrame(
-        [{"": name, **dict(zip(runs.sweeps, its, strict=True))} for name, its in by_sweep(runs).items()]
-    )
-    caption = "What the records hold beside the configuration. First what differs."
-    return [*made, Section("Environments", table=cells, caption=caption, group="details")]

@@ -10,7 +10,7 @@ from hpsearch.formatting import inert
 from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
 from hpsearch.record.repeated import labels
-from hpsearch.report import html_page, matplotlib_import, side_by_side_text, tables
+from hpsearch.report import html_page, matplotlib_import, side_by_side_table, tables
 from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
@@ -47,7 +47,7 @@ def write(findings: Findings, folder: Path, sections: Sequence[Section] = (), fi
     written = [f"{section.name}.csv" for section in sections if section.table is not None]
     if findings.compared is not None:
         written.append(SIDE_BY_SIDE)
-        write_csv(folder / SIDE_BY_SIDE, side_by_side_text.numbers(findings.compared, findings.table))
+        write_csv(folder / SIDE_BY_SIDE, side_by_side_table.numbers(findings.compared, findings.table))
     for section in sections:
         if section.table is not None:
             write_csv(folder / f"{section.name}.csv", section.table)

@@ -81,6 +81,15 @@ def test_a_last_bit_of_a_loss_is_a_change_without_another_metric(tmp_path: Path)
     assert list(found.display.cells.difference) == ["the same"]
 
 
+def test_a_run_that_ended_in_another_way_is_told(tmp_path: Path) -> None:
+    pruned = entry(None, val=0.4, status="pruned", lr=0.2)
+    a = sweep(tmp_path / "a", [*seeds(OLD, lr=0.1), pruned])
+    b = sweep(tmp_path / "b", [*seeds(OLD, lr=0.1), entry(0.8, lr=0.2)])
+    found = analysis.read([a, b])
+    assert found.paragraphs[0] == "b and a: 6 of 7 common runs are equal bit for bit; 1 ended in another way."
+    assert found.display.cells.to_numpy().tolist()[1][:4] == ["0.2", "pruned (0/1)", "80.00 (1)", "-"]
+
+
 def test_changed_code_and_a_changed_file_are_no_other_configuration(tmp_path: Path) -> None:
     def of(accuracies: list[float], mark: str, fingerprint: str) -> list[Record]:
         data = {"name": "table", "fingerprint": fingerprint}
