@@ -100,7 +100,7 @@ def _beside(findings: Findings, compared: SideBySide) -> tuple[list[str], list[t
             [Cell(cell, best=best) for cell, best in zip(cells, bold, strict=True)],
         )
         for alike, cells, bold in zip(
-            compared.rows[compared.sweeps].to_numpy(object), shown.cells.to_numpy(), shown.bold.to_numpy(), strict=True
+            compared.configurations.to_numpy(object), shown.cells.to_numpy(), shown.bold.to_numpy(), strict=True
         )
     ]
     return list(shown.cells), rows

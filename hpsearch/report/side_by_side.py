@@ -28,7 +28,7 @@ Pair = tuple[Values, Values]  # of the later sweep and of the first
 class Change:
     """A later sweep against the first, on one data set.
 
-    finished: the number of configurations that have finished in both.
+    finished: the number of configurations that have finished in both on a common seed.
     pairs: a row for each of them whose metric on test differs in some seed, by its row in `SideBySide.rows`: the
     columns of `verdict.judged` (later minus first) and beside, the first's mean. The others are not tested; the tests
     stay exact, because flipping signs keeps the sizes. over_all: the same over all that have finished; None without a
@@ -60,13 +60,14 @@ class Change:
 @dataclass(frozen=True)
 class SideBySide:
     """sweeps: their names; later ones are compared with the first. keys: the swept keys but for the sweep.
-    rows: a row per configuration, the best of the first sweep on validation first: the keys, data_set, and for each
-    sweep its number in the table of the report, None if it is not there. changes: of each later sweep and data set.
-    margin: the difference that does not matter, if one was asked for."""
+    rows: a row per configuration, the best of the first sweep on validation first: the keys and data_set.
+    configurations: in the same rows a column for each sweep: the index in the report's table, NA if it is not there.
+    changes: of each later sweep and data set. margin: the difference that does not matter, if one was asked for."""
 
     sweeps: list[str]
     keys: list[str]
     rows: pd.DataFrame
+    configurations: pd.DataFrame
     changes: list[Change]
     margin: float | None
 
@@ -74,7 +75,7 @@ class SideBySide:
 def side_by_side(runs: Runs, table: pd.DataFrame, margin: float | None = None) -> SideBySide:
     """Compare the sweeps. table: `summary_table.summarise` of runs that were kept apart."""
     keys = [key for key in runs.swept if key != SWEEP]
-    rows = _rows(table, keys, runs.sweeps)
+    rows, configurations = _rows(table, keys, runs.sweeps)
     values = {c: dict(zip(group.seed, group[runs.measure.test], strict=True)) for c, group in runs.finished}
     records = {
         c: {record["config"]["seed"]: record for record in runs.records_of(c) if record["status"] != "failed"}
@@ -82,11 +83,11 @@ def side_by_side(runs: Runs, table: pd.DataFrame, margin: float | None = None) -
     }
     first, *later = runs.sweeps
     asked = [
-        (sweep, str(name), its[its[first].notna() & its[sweep].notna()])
+        (sweep, str(name), configurations.loc[its.index, [first, sweep]].dropna())
         for sweep in later
         for name, its in rows.groupby("data_set", sort=False)
     ]
-    done = [_pairs(its, first, sweep, values) for sweep, _, its in asked]
+    done = [_pairs(its, values) for _, _, its in asked]
     made = [{i: pair for i, pair in pairs.items() if _differ(pair)} for pairs in done]
     together = [pair if (pair := _together(pairs)) and _differ(pair) else None for pairs in done]
     one_by_one = _judged([one for pairs in made for one in pairs.values()], margin)
@@ -95,7 +96,7 @@ def side_by_side(runs: Runs, table: pd.DataFrame, margin: float | None = None) -
     for (sweep, name, its), all_done, pairs, one in zip(asked, done, made, together, strict=True):
         both = {
             int(i): [(records[a][seed], records[b][seed]) for seed in sorted(records[a].keys() & records[b].keys())]
-            for i, a, b in zip(its.index, its[first], its[sweep], strict=True)
+            for i, a, b in its.itertuples()
         }
         equal = {i: (sum(_equal(*each) for each in its), len(its)) for i, its in both.items()}
         test = runs.measure.test
@@ -105,7 +106,7 @@ def side_by_side(runs: Runs, table: pd.DataFrame, margin: float | None = None) -
         at_once = None if one is None else over_all.iloc[place]
         changes.append(Change(sweep, name, len(all_done), rows_of, at_once, equal, tests, ends))
         row, place = row + len(pairs), place + (one is not None)
-    return SideBySide(runs.sweeps, keys, rows, changes, margin)
+    return SideBySide(runs.sweeps, keys, rows, configurations, changes, margin)
 
 
 def _judged(pairs: list[Pair], margin: float | None) -> pd.DataFrame:
@@ -113,26 +114,23 @@ def _judged(pairs: list[Pair], margin: float | None) -> pd.DataFrame:
     return found.assign(beside=[float(np.mean([*first.values()])) for _, first in pairs])
 
 
-def _rows(table: pd.DataFrame, keys: list[str], sweeps: Sequence[str]) -> pd.DataFrame:
-    """The table's configurations, those that are equal but for the sweep in one row."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+def _rows(table: pd.DataFrame, keys: list[str], sweeps: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`SideBySide.rows` and `SideBySide.configurations`: what is equal but for the sweep is in one row."""
+    found: dict[tuple[Any, ...], dict[str, int]] = {}
     place = {sweep: i for i, sweep in enumerate(sweeps)}
     ordered = best_first(table)
     for c, row in ordered.iloc[np.argsort([place[sweep] for sweep in ordered[SWEEP]], kind="stable")].iterrows():
-        names = tuple(None if pd.isna(row[key]) else row[key] for key in keys)
-        alike = found.setdefault((row.data_set, *names), {key: row[key] for key in (*keys, "data_set")})
-        alike[row[SWEEP]] = c
-    frame = pd.DataFrame([*found.values()], columns=[*keys, "data_set", *sweeps])
-    return frame.astype(dict.fromkeys(sweeps, "Int64"))
+        names = tuple(None if pd.isna(row[key]) else row[key] for key in (*keys, "data_set"))
+        found.setdefault(names, {})[row[SWEEP]] = c
+    rows = table.loc[[next(iter(alike.values())) for alike in found.values()], [*dict.fromkeys([*keys, "data_set"])]]
+    configurations = pd.DataFrame([*found.values()], columns=list(sweeps), dtype="Int64")
+    return rows.reset_index(drop=True), configurations
 
 
-def _pairs(rows: pd.DataFrame, first: str, sweep: str, values: dict[int, Values]) -> dict[int, Pair]:
-    """The values of the later and of the first sweep, by row, where both have finished."""
-    return {
-        int(i): (values[b], values[a])
-        for i, a, b in zip(rows.index, rows[first], rows[sweep], strict=True)
-        if a in values and b in values
-    }
+def _pairs(configurations: pd.DataFrame, values: dict[int, Values]) -> dict[int, Pair]:
+    """The values of the later and of the first sweep, by row, where both have finished on a common seed."""
+    of = {int(i): (values.get(later, {}), values.get(first, {})) for i, first, later in configurations.itertuples()}
+    return {i: (later, first) for i, (later, first) in of.items() if later.keys() & first.keys()}
 
 
 def _together(pairs: dict[int, Pair]) -> Pair | None:
@@ -145,10 +143,9 @@ def _together(pairs: dict[int, Pair]) -> Pair | None:
 
 
 def _differ(pair: Pair) -> bool:
-    """True if a seed has other values; also without common seeds."""
+    """True if a common seed has other values."""
     later, first = pair
-    common = later.keys() & first.keys()
-    return not common or any(later[seed] != first[seed] for seed in common)
+    return any(later[seed] != first[seed] for seed in later.keys() & first.keys())
 
 
 def _equal(one: Record, other: Record) -> bool:

@@ -15,6 +15,7 @@ from hpsearch.report.side_by_side_text import listed
 from hpsearch.report.summary_table import is_pruned, text
 from hpsearch.report.tables import Display, spread_of
 
+NAMES = ("data set", "difference", "95 % interval", "equal within", "bit for bit")  # of columns
 LONGEST = 30  # rows of a chart
 
 
@@ -22,19 +23,20 @@ def display(found: SideBySide, runs: Runs, table: pd.DataFrame, spread: str, tit
     """A row per configuration: each sweep's metric on test, and the differences of the later ones from the first."""
     measure, names = runs.measure, short_keys(found.keys)
     several = found.rows.data_set.nunique() > 1 and "data" not in found.keys
+    headings = {sweep: f"sweep={sweep}" if sweep in {*names.values(), *NAMES} else sweep for sweep in found.sweeps}
     lines, marks, uneven = [], [], table.n.nunique() > 1
     for i, row in found.rows.iterrows():
         line = {names[key]: text(row[key]) for key in found.keys} | ({"data set": row.data_set} if several else {})
-        for sweep in found.sweeps:
-            line[sweep] = MISSING if pd.isna(row[sweep]) else _cell(table.loc[row[sweep]], runs, spread, uneven)
+        there = {headings[sweep]: c for sweep, c in found.configurations.loc[i].items() if not pd.isna(c)}
+        cells = {name: _cell(table.loc[c], runs, spread, uneven) for name, c in there.items()}
+        line |= {name: cells.get(name, MISSING) for name in headings.values()}
         further: dict[str, str] = {}
         for sweep in found.sweeps[1:]:
             difference, more = _difference(found, int(i), sweep, runs)
             line |= difference
             further |= more
         lines.append(line | further)
-        bold = {sweep: not pd.isna(row[sweep]) and bool(table.best[row[sweep]]) for sweep in found.sweeps}
-        marks.append({name: bold.get(name, False) for name in lines[-1]})
+        marks.append({name: name in there and bool(table.best[there[name]]) for name in lines[-1]})
     first, *later = found.sweeps
     unit = " in %" * measure.in_percent
     caption = (
@@ -71,11 +73,11 @@ def _difference(found: SideBySide, i: int, sweep: str, runs: Runs) -> tuple[dict
         ]
     elif common and equal == common:
         cells[0] = "bit for bit"
-    elif all(c in runs.finished.groups for c in found.rows.loc[i, [found.sweeps[0], sweep]]):
+    elif all(c in runs.finished.groups for c in found.configurations.loc[i, [found.sweeps[0], sweep]]):
         cells[0] = "the same"
-    names = (f"95 % interval{of}", f"equal within{of}", f"bit for bit{of}")
+    names = [f"{name}{of}" for name in NAMES[2:]]
     more = (*cells[1:], f"{equal}/{common}" if common else MISSING)
-    return {f"difference{of}": cells[0]}, dict(zip(names, more, strict=True))
+    return {f"{NAMES[1]}{of}": cells[0]}, dict(zip(names, more, strict=True))
 
 
 def numbers(found: SideBySide, table: pd.DataFrame) -> pd.DataFrame:
@@ -87,11 +89,12 @@ def numbers(found: SideBySide, table: pd.DataFrame) -> pd.DataFrame:
             equal, common = change.equal_runs.get(i, (0, 0))
             entry = {key: row[key] for key in found.keys} | {
                 "data_set": row.data_set,
-                "first": first,
-                "later": change.sweep,
+                "first_sweep": first,
+                "later_sweep": change.sweep,
             }
             for name, sweep in (("first", first), ("later", change.sweep)):
-                known = None if pd.isna(row[sweep]) else table.loc[row[sweep]]
+                c = found.configurations.loc[i, sweep]
+                known = None if pd.isna(c) else table.loc[c]
                 for column in ("n", "finished", "val_mean", "test_mean", "test_std"):
                     entry[f"{name}_{column}"] = None if known is None else known[column]
             one = change.pairs.loc[i] if i in change.pairs.index else pd.Series(dtype=float)
@@ -109,7 +112,7 @@ def sections(found: SideBySide, runs: Runs, places: dict[Any, int]) -> list[Sect
                 "label": rounded_name(found.rows.loc[i], found.keys) or "the configuration",
                 "value": one.difference,
                 **{end: None if isnan(one[end]) else one[end] for end in ("low", "high")},
-                "c": [places[c] for c in found.rows.loc[i, found.sweeps] if not pd.isna(c)],
+                "c": [places[c] for c in found.configurations.loc[i] if not pd.isna(c)],
             }
             for i, one in change.pairs.head(LONGEST).iterrows()
         ]
@@ -120,10 +123,9 @@ def sections(found: SideBySide, runs: Runs, places: dict[Any, int]) -> list[Sect
                 "xlabel": measure.difference_label,
                 "percent": measure.in_percent,
                 "rows": rows,
+                "caption": "The difference over common seeds and its 95 % t-interval.",
             }
-            caption = "The difference over common seeds and its 95 % t-interval."
-            title = f"{change.sweep} minus {found.sweeps[0]}{on}"
-            made.append(Section(title, chart=chart, caption=caption, group="details"))
+            made.append(Section(f"{change.sweep} minus {found.sweeps[0]}{on}", chart=chart, group="details"))
     cells = pd.DataFrame(
         [{"": name, **dict(zip(runs.sweeps, its, strict=True))} for name, its in by_sweep(runs).items()]
     )

@@ -87,8 +87,7 @@ def _overall(change: Change, found: SideBySide, runs: Runs) -> list[str]:
     interval = "" if isnan(one.low) else f" [95 % interval {measure.interval(one.low, one.high, one.beside)}]"
     lead = f"{measure.distance(one.difference, one.beside)} {'above' if one.difference >= 0 else 'below'}"
     said = f"{over} {measure.title} of {change.sweep}{measure.hint} is {lead}{interval}."
-    pairs = count(one.n, "paired seed") if one.paired else "unpaired seeds"
-    test = f"exact test over {pairs}, {p_is(one.p_holm)}"
+    test = f"exact test over {count(one.n, 'paired seed')}, {p_is(one.p_holm)}"
     if one.result == EQUAL:
         margin = measure.distance(found.margin or 0.0, found.margin or 0.0)
         return [said, f"The two are equal within {margin}: two one-sided t-tests, {p_is(one.p_equal)}."]
@@ -155,7 +154,7 @@ def _environments(found: SideBySide, runs: Runs) -> list[str]:
 
 def _alone(found: SideBySide) -> list[str]:
     """A sentence for each sweep with configurations that no other has."""
-    said, sweeps = [], found.rows[found.sweeps]
+    said, sweeps = [], found.configurations
     for sweep in found.sweeps:
         alone = found.rows[sweeps[sweep].notna() & (sweeps.notna().sum(axis=1) == 1)]
         if len(alone):

@@ -146,6 +146,14 @@ def test_the_first_that_was_named_is_the_one_compared_with(tmp_path: Path) -> No
         analysis.read([old, new], columns="lr")
 
 
+def test_a_sweep_may_have_the_name_of_a_key(tmp_path: Path) -> None:
+    records = [*seeds(OLD, lr=0.1), *seeds(LOW, lr=0.2)]
+    found = analysis.read([sweep(tmp_path / "lr", records), sweep(tmp_path / "difference", records)])
+    assert list(found.display.cells)[:4] == ["lr", "sweep=lr", "sweep=difference", "difference"]
+    assert list(found.display.cells.lr) == ["0.1", "0.2"]
+    write.write(found, tmp_path / "out", sections.sections(found))
+
+
 def test_sweeps_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
     ann, ben = (tmp_path / who / "multirun" / "quickstart" for who in ("ann", "ben"))
     assert labels([ann, ben]) == {ann: "ann", ben: "ben"}
