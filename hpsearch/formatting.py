@@ -34,7 +34,7 @@ def _places(number: float, digits: int) -> int:
 
 def points(difference: float) -> str:
     """0.0123 -> "+1.23": a difference of two fractions in percentage points, with its sign."""
-    return MISSING if isnan(difference) else f"{100 * difference:+.2f}"
+    return MISSING if isnan(difference) else f"{round(100 * difference, 2) + 0.0:+.2f}"  # 0.0: no -0.00
 
 
 def number_text(mean: float, spread: float = float("nan")) -> str:
@@ -72,6 +72,11 @@ def p_value(p: float) -> str:
     if isnan(p):
         return MISSING
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def p_is(p: float) -> str:
+    """0.0156 -> "p = 0.016", 0.0002 -> "p < 0.001"."""
+    return f"p {'' if p < 0.001 else '= '}{p_value(p)}"
 
 
 def duration(seconds: float) -> str:

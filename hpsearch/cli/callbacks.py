@@ -5,7 +5,6 @@ Long, because the beginning and the end of a command are read together.
 
 import math
 import os
-import shlex
 import shutil
 import sys
 from contextlib import suppress
@@ -25,7 +24,7 @@ from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count, inert
 from hpsearch.record.claim import Claim, release_all
 from hpsearch.record.file import number, read_record
-from hpsearch.record.folders import FOLDER, fault_of_folder
+from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import MULTIRUN, is_searched
@@ -102,6 +101,11 @@ class Callbacks(Callback):
         """Print the result of a single run."""
         if config.hydra.mode is None or config.hydra.mode.name == "RUN":
             _print_run(Path(config.hydra.runtime.output_dir))
+            if config.get("report"):
+                from hpsearch.cli import sweep_end
+
+                with interrupt.listening("the page"):
+                    sweep_end.page_of_run(config)
 
     @carried
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -188,5 +192,3 @@ def _print_run(folder: Path) -> None:
     else:
         print(f"{record['status']}: {record['reason']}")
     print(f"record in {folder}")
-    if FOLDER.fullmatch(folder.name):
-        print(f"its curves: {shlex.join(['python', '-m', 'hpsearch.report', os.path.relpath(folder.parent)])}")

@@ -23,7 +23,7 @@ from hpsearch.record.commands import override, overrides_of, program
 from hpsearch.record.scripts import script_path
 from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 
 OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights|plugins)=")
 PLUGINS = re.compile(r"\+*plugins=")

@@ -14,7 +14,7 @@ from hpsearch.record.commands import override
 from hpsearch.record.frame import run_table
 from hpsearch.record.shape import Record
 from hpsearch.report import analysis
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.tables import unrounded
 from hpsearch.script.function import Script
 

@@ -6,6 +6,7 @@ import statistics
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import UsageError
 from hpsearch.formatting import markdown_code, markdown_text
 from hpsearch.record.commands import resume_command
-from hpsearch.record.file import write_whole
+from hpsearch.record.file import FILE, write_whole
 from hpsearch.record.multirun import is_searched, read_multirun
 from hpsearch.report import analysis, rebuilt_study, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_json import SUMMARY
 from hpsearch.report.summary_table import label
 from hpsearch.search.bulk import POINT, BulkStorage
@@ -117,7 +118,17 @@ def _trials(found: Findings) -> list[FrozenTrial]:
         curves = zip(*(record["history"][metric] for record in done), strict=False)
         known = {epoch: values for epoch, values in enumerate(curves, start=1) if None not in values}
         trial.intermediate_values = {epoch: statistics.fmean(values) for epoch, values in known.items()}
+        trial.datetime_start, trial.datetime_complete = _times(found, configuration)
     return trials
+
+
+def _times(found: Findings, configuration: int) -> tuple[datetime, datetime]:
+    """The start and the end of the runs of a configuration. A record is written when its run has ended; what it tells
+    of the start is the run's share of the time in training."""
+    runs, sweep = found.runs.frame[found.runs.frame.configuration == configuration], found.sweeps[0]
+    ends = [(sweep / folder / FILE).stat().st_mtime for folder in runs.folder]
+    starts = [end - seconds for end, seconds in zip(ends, runs.seconds.fillna(0), strict=True)]
+    return datetime.fromtimestamp(min(starts)), datetime.fromtimestamp(max(ends))
 
 
 def _upload(study: Study, report: Path, folder: Path) -> None:

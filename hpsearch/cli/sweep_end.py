@@ -1,4 +1,4 @@
-"""The end of a sweep: its results are printed and written."""
+"""The end of a sweep or run: its results are printed and written."""
 
 import os
 import sys
@@ -13,11 +13,11 @@ from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import write_errors
 from hpsearch.record import commands
 from hpsearch.record.file import read_record, write_text
-from hpsearch.record.folders import run_folders
+from hpsearch.record.folders import FOLDER, run_folders
 from hpsearch.record.frame import write_runs
 from hpsearch.record.multirun import MULTIRUN
-from hpsearch.report import analysis, summary_json, winner_sections, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report import analysis, sections, summary_json, write
+from hpsearch.report.findings import Findings
 from hpsearch.search.config import SweeperConf
 from hpsearch.streams import transient
 
@@ -56,13 +56,30 @@ def results(hydra_cfg: DictConfig) -> None:
             write_text(sweep / MULTIRUN, OmegaConf.to_yaml(hydra_cfg))
     if hydra_cfg.report and not interrupt.asked():
         transient("writing the page")
-        output = write.place([sweep])
-        with write_errors(output):
-            write.write(found, output, winner_sections.sections(found))
-        print(f"report: {output / 'index.html'}")
+        _write_page(found, sweep)
         print(f"in the browser: {_dashboard_command(hydra_cfg, sweep)}")
         if hydra_cfg.hydra.sweeper._target_ != SweeperConf._target_:  # whose search made its study
             _enter(found, sweep)
+
+
+def page_of_run(hydra_cfg: DictConfig) -> None:
+    """Write the page of a single run that is alone in its sweep's folder."""
+    folder = Path(hydra_cfg.hydra.runtime.output_dir)
+    sweep = folder.parent
+    if not FOLDER.fullmatch(folder.name) or run_folders(sweep) != [folder.name] or read_record(folder) is None:
+        return
+    transient("writing the page")
+    found = analysis.read([sweep])
+    keep = hydra_cfg.get("weights", "none")
+    winner_files.finish(found, keep, hydra_cfg.hydra.output_subdir, final=False)
+    _write_page(found, sweep)
+
+
+def _write_page(found: Findings, sweep: Path) -> None:
+    output = write.place([sweep])
+    with write_errors(output):
+        write.write(found, output, sections.sections(found))
+    print(f"report: {output / 'index.html'}")
 
 
 def _enter(found: Findings, sweep: Path) -> None:

@@ -13,7 +13,7 @@ from hpsearch.record.file import FILE, load_record
 from hpsearch.record.scripts import is_script
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.report import analysis
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 
 if TYPE_CHECKING:  # torch takes a second
     from hpsearch.task.net import Net, Predictor

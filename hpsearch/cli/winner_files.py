@@ -8,7 +8,7 @@ from hpsearch.cli.winner import Winner, again_command, has_weights, is_net, seed
 from hpsearch.errors import UsageError, write_errors
 from hpsearch.record.predictions import FILE as PREDICTIONS
 from hpsearch.record.shape import Record
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 
 
 def finish(found: Findings, keep: str, files: str | None, final: bool) -> None:

@@ -11,7 +11,8 @@ def names_of(records: Sequence[Record]) -> list[str]:
     """The name of each record's data set. A file has its own name, and a later one of that name a fingerprint, too."""
     found: dict[str, str] = {}  # by fingerprint, or by name for a data set that is no file
     for record in records:
-        name = _file_of(record) or _name_of(record)
+        path = path_of(record)
+        name = Path(path).name if path else _name_of(record)
         mark = mark_of(record)
         if mark not in found:
             found[mark] = name if name not in found.values() else f"{name}-{mark[:6]}"
@@ -30,9 +31,9 @@ def mark_of(record: Record) -> str:
     return _name_of(record) if is_script(config) else str(config["data"].get("fingerprint", _name_of(record)))
 
 
-def _file_of(record: Record) -> str | None:
-    """The name of the file that was typed, if the data set is one."""
+def path_of(record: Record) -> str | None:
+    """The path of the file that was typed, if the data set is one."""
     if is_script(record["config"]) or "fingerprint" not in record["config"]["data"]:
         return None
     paths = [line.partition("=")[2] for line in record["overrides"] if line.startswith("data.path=")]
-    return Path(paths[-1].strip("'\"")).name if paths else None
+    return paths[-1].strip("'\"") if paths else None

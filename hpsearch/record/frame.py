@@ -19,11 +19,15 @@ from hpsearch.record.file import load_record, number, write_text
 from hpsearch.record.folders import other_names, run_folders
 from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
+from hpsearch.record.repeated import comparable, labels, repeat
 from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record, Unreadable
 from hpsearch.record.swept import configuration_of, flattened, swept_keys
 
 SHOWN_NOTES = 10
+SWEEP = "sweep"  # the key of sweeps that are kept apart
+
+Run = tuple[dict[str, Any], Record]  # its row and its record
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Runs:
     records: of the rows, in the same order. swept: the keys that differ between configurations, as on the command
     line. measure: the metric that selects. further: the names of the other metrics.
     missing: the folders without a record. notes: a line for each record that was left out.
+    sweeps: the names of the sweeps, as they were given. apart: True if the sweeps repeat one another, so that the key
+    `sweep` is swept, too.
     """
 
     frame: pd.DataFrame
@@ -44,6 +50,8 @@ class Runs:
     further: list[str]
     missing: list[str]
     notes: list[str]
+    sweeps: list[str]
+    apart: bool = False
 
     def records_of(self, configuration: int) -> list[Record]:
         """The records of a configuration."""
@@ -55,33 +63,82 @@ class Runs:
         return self.frame[self.frame.status == "finished"].groupby("configuration")
 
 
-def gather(sweeps: Sequence[Path]) -> Runs:
-    """Read every run's record below the sweeps' folders. The order of folders and files changes nothing."""
-    found: dict[tuple[str, int], tuple[dict[str, Any], Record]] = {}  # by configuration and seed
-    missing: list[str] = []
-    notes: list[str] = []
-    for sweep in sorted({sweep.resolve() for sweep in sweeps}, key=lambda path: (path.name, str(path))):
-        notes += [f"{sweep.name}/{name}: left out: is no folder" for name in other_names(sweep)]
-        for folder in run_folders(sweep):
-            where = f"{sweep.name}/{folder}"
-            try:
-                record = load_record(sweep / folder)
-                row = _row(sweep.name, folder, record)
-            except FileNotFoundError:
-                missing.append(where)
-                continue
-            except Unreadable as error:
-                notes.append(f"{where}: left out: {error}")
-                continue
-            run = (row["configuration"], row["seed"])
-            if run in found:
-                notes.append(f"{where}: left out: {_again(found[run][0], row, record)}")
-            else:
-                found[run] = row, record
+def gather(sweeps: Sequence[Path], compare: bool = False) -> Runs:
+    """Read every run's record below the sweeps' folders. The order of folders and files changes nothing.
+
+    compare: True to keep sweeps apart that repeat one another. Each is then a value of the key `sweep`, in the order in
+    which they were given, and the user's code is no part of a configuration.
+    """
+    names = labels(list(dict.fromkeys(sweep.resolve() for sweep in sweeps)))
+    read, missing, notes = _read(names)
+    order = list(names.values())
+    if apart := compare and len(names) > 1 and _repeated(read):
+        read.sort(key=lambda run: order.index(run[0]["sweep"]))
+    found, twice = _each_once(read, apart)
+    notes += twice
     if len(notes) > SHOWN_NOTES:
         notes = [*notes[:SHOWN_NOTES], f"and {len(notes) - SHOWN_NOTES} more records were left out"]
-    kept, measure, others = _of_one_metric([*found.values()])
+    kept, measure, others = _of_one_metric(found)
+    frame, swept = _tabulated(kept, apart)
     records = [record for _, record in kept]
+    return Runs(frame, records, swept, measure, _further(records, measure), missing, [*notes, *others], order, apart)
+
+
+def _read(names: dict[Path, str]) -> tuple[list[Run], list[str], list[str]]:
+    """The runs of sweeps, the folders without a record, and a line for each record that cannot be used. names: of the
+    sweeps."""
+    read: list[Run] = []
+    missing: list[str] = []
+    notes: list[str] = []
+    for sweep, name in sorted(names.items(), key=lambda item: (item[0].name, str(item[0]))):
+        notes += [f"{name}/{other}: left out: is no folder" for other in other_names(sweep)]
+        for folder in run_folders(sweep):
+            where = f"{name}/{folder}"
+            try:
+                record = load_record(sweep / folder)
+                read.append((_row(name, folder, record), record))
+            except FileNotFoundError:
+                missing.append(where)
+            except Unreadable as error:
+                notes.append(f"{where}: left out: {error}")
+    return read, missing, notes
+
+
+def _repeated(read: list[Run]) -> bool:
+    """True if sweeps repeat one another."""
+    runs: dict[str, set[tuple[str, int]]] = {}
+    files: dict[str, str] = {}
+    for row, record in read:
+        runs.setdefault(row["sweep"], set()).add((configuration_of(comparable(record, files)), row["seed"]))
+    return repeat(runs)
+
+
+def _each_once(read: list[Run], apart: bool) -> tuple[list[Run], list[str]]:
+    """Each configuration with each seed once, and a line for each run that was left out. apart: True for once in each
+    sweep, where of two runs that only the code tells apart the later counts."""
+    found: dict[tuple[str, str, int], Run] = {}
+    files: dict[str, str] = {}
+    notes = []
+    for row, record in read:
+        if apart:
+            configuration = configuration_of(comparable(record, files))
+            row = row | {"configuration": f"{row['sweep']} {configuration}"}
+        run = (row["sweep"] if apart else "", row["configuration"], row["seed"])
+        if apart and run in found:
+            first = found[run][0]
+            notes.append(f"{first['sweep']}/{first['folder']}: left out: {row['folder']} is of later code or data")
+            found[run] = row, record
+        elif run in found:
+            notes.append(f"{row['sweep']}/{row['folder']}: left out: {_again(found[run][0], row, record)}")
+        else:
+            found[run] = row, record
+    return [*found.values()], notes
+
+
+def _tabulated(kept: list[Run], apart: bool) -> tuple[pd.DataFrame, list[str]]:
+    """The frame of runs and the swept keys."""
+    files: dict[str, str] = {}
+    records = [comparable(record, files) if apart else record for _, record in kept]
     names = [inert(name) for name in names_of(records)]
     rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
@@ -94,7 +151,7 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     for key, name in swept.items():
         values = [inert(value) if isinstance(value := flat.get(key), str) else value for flat in flats]
         frame[name] = pd.Series(values, dtype=object).infer_objects()
-    return Runs(frame, records, list(swept.values()), measure, _further(records, measure), missing, [*notes, *others])
+    return frame, [*swept.values(), *([SWEEP] if apart else [])]
 
 
 def _again(first: dict[str, Any], row: dict[str, Any], record: Record) -> str:
@@ -105,9 +162,7 @@ def _again(first: dict[str, Any], row: dict[str, Any], record: Record) -> str:
     return f"the same configuration and seed as {first['sweep']}/{first['folder']}, with {results}"
 
 
-def _of_one_metric(
-    found: list[tuple[dict[str, Any], Record]],
-) -> tuple[list[tuple[dict[str, Any], Record]], Measure, list[str]]:
+def _of_one_metric(found: list[Run]) -> tuple[list[Run], Measure, list[str]]:
     """The runs whose metric most runs have; that metric, with the name of the target if it is one; a line for each
     metric whose runs were left out."""
     measures = [Measure.of(record) for _, record in found]

@@ -80,7 +80,12 @@ class Measure:
     def label(self, part: str) -> str:
         """Its name on an axis: test accuracy (%). A long name of a target has no room there."""
         measure = replace(self, target="") if len(self.title) > LONGEST else self
-        return f"{part} {measure.title}{' (%)' if self.unit == '%' else ''}"
+        return f"{part} {measure.title}{' (%)' if self.in_percent else ''}"
+
+    @property
+    def difference_label(self) -> str:
+        """The name of a difference on an axis: difference in test accuracy, points."""
+        return f"difference in test {self.title}{', points' if self.in_percent else ''}"
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
@@ -88,22 +93,31 @@ class Measure:
         return "maximize" if self.maximize else "minimize"
 
     @property
+    def in_percent(self) -> bool:
+        """True if its values are fractions that are written in percent."""
+        return self.unit == "%"
+
+    @property
     def percent(self) -> str:
         """The sign behind a value: " %", or nothing."""
-        return " %" if self.unit == "%" else ""
+        return " %" if self.in_percent else ""
 
     @property
     def points(self) -> str:
         """The word behind a difference: " points", or nothing."""
-        return " points" if self.unit == "%" else ""
+        return " points" if self.in_percent else ""
 
     def value(self, mean: float, spread: float = float("nan")) -> str:
         """A value without its unit, and the ± if there is one: 88.91 ± 0.21, 4.830 ± 0.16."""
-        return percent(mean, spread) if self.unit == "%" else number_text(mean, spread)
+        return percent(mean, spread) if self.in_percent else number_text(mean, spread)
 
     def difference(self, difference: float, beside: float) -> str:
         """A difference with its sign, in percentage points, or with as many decimals as `beside`, one of the values."""
-        return points(difference) if self.unit == "%" else decimals(difference, beside)
+        return points(difference) if self.in_percent else decimals(difference, beside)
+
+    def interval(self, low: float, high: float, beside: float) -> str:
+        """The ends of the interval of a difference: -0.10 to +0.30."""
+        return f"{self.difference(low, beside)} to {self.difference(high, beside)}"
 
     def distance(self, difference: float, beside: float) -> str:
         """A difference without its sign, and its word: 0.30 points, 0.213."""

@@ -19,7 +19,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m hpsearch.report",
-        description="Tables, figures and a verdict from the records of one or more sweeps, also of one still running.",
+        description="Tables, figures and a verdict from the records of one or more sweeps, also of one still running. "
+        "Sweeps that repeat one another are compared side by side, the later ones with the first.",
     )
     parser.add_argument("sweeps", nargs="+", type=Path, metavar="FOLDER", help="a sweep's folder, multirun/<name>")
     parser.add_argument("--rows", default="", metavar="KEYS", help="swept keys that name the rows, with commas")
@@ -57,7 +58,7 @@ def main() -> None:
         options = _parser().parse_args()
         from rich.console import Console
 
-        from hpsearch.report import analysis, winner_sections, write  # late, because pandas takes half a second
+        from hpsearch.report import analysis, sections, write  # late, because pandas takes half a second
 
         rows = [key for key in options.rows.split(",") if key]
         if options.watch:
@@ -74,7 +75,7 @@ def main() -> None:
         write.show(found, Console())
         analysis.note_looks(found)
         with write_errors(output):
-            write.write(found, output, winner_sections.sections(found), options.figures)
+            write.write(found, output, sections.sections(found), options.figures)
         print(f"report: {output / 'index.html'}")
 
 

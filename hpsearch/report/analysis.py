@@ -1,57 +1,30 @@
-"""All findings about some sweeps, as numbers and text; nothing is printed or drawn yet."""
+"""Read sweeps and find what is to be said about them; nothing is printed or drawn yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from hpsearch.errors import UsageError
-from hpsearch.formatting import SPREADS, count, duration
-from hpsearch.record.commands import Origin, of_sweep
+from hpsearch.formatting import SPREADS, count
 from hpsearch.record.folders import fault_of_sweep
-from hpsearch.record.frame import Runs, gather
-from hpsearch.report import confirmation, data_sets, looks, retraining, tables, verdict_text
+from hpsearch.record.frame import SWEEP, Runs, gather
+from hpsearch.report import (
+    confirmation,
+    data_sets,
+    headline,
+    looks,
+    retraining,
+    side_by_side,
+    side_by_side_table,
+    side_by_side_text,
+    tables,
+    verdict_text,
+)
 from hpsearch.report.bounds import bounds
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_table import summarise
-from hpsearch.report.verdict import UNTESTABLE, Verdict, judge, seeds_of, winner_key
-
-
-@dataclass(frozen=True)
-class Findings:
-    """table: `summary_table.summarise` of the runs, with the columns best and tie. verdicts: one per data set.
-    paragraphs, warnings: the text of the verdicts and confirmations. display: the table for reading, in `layout`."""
-
-    sweeps: list[Path]
-    runs: Runs
-    table: pd.DataFrame
-    verdicts: list[Verdict]
-    paragraphs: list[str]
-    warnings: list[str]
-    layout: tables.Layout
-    display: tables.Display
-
-    @property
-    def title(self) -> str:
-        """The sweeps' names."""
-        return " + ".join(sweep.name for sweep in self.sweeps)
-
-    @property
-    def origins(self) -> list[Origin]:
-        """The origins of the sweeps, without a sweep that has lost its ``multirun.yaml``."""
-        return [origin for sweep in self.sweeps if (origin := of_sweep(sweep))]
-
-    @property
-    def size(self) -> str:
-        """A line with the numbers of runs and configurations, and the time in training."""
-        runs, seconds = self.runs.frame, self.runs.frame.seconds
-        pruned = (runs.status == "pruned").sum()
-        early = f", {pruned:,} pruned early" if pruned else ""
-        missing = f", {count(len(self.runs.missing), 'run')} missing" if self.runs.missing else ""
-        return (
-            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{early}{missing}, "
-            f"{duration(seconds.sum())} of training ({duration(seconds.mean())} a run)"
-        )
+from hpsearch.report.verdict import UNTESTABLE, judge, seeds_of, winner_key, winner_of
 
 
 def read(
@@ -62,13 +35,16 @@ def read(
     margin: float | None = None,
 ) -> Findings:
     """Read and judge sweeps. margin: the difference that does not matter, in percentage points or the metric's unit.
-    Raises UsageError for a folder without records and for a key that was not swept."""
+    Sweeps that repeat one another are compared instead: the later ones with the first. Raises UsageError for a folder
+    without records and for a key that was not swept."""
     runs = read_runs(sweeps)
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in sweeps))
     table = summarise(runs)
-    percent = runs.measure.unit == "%"
+    margin = margin / 100 if runs.measure.in_percent and margin is not None else margin
+    if runs.apart:
+        return _compared(sweeps, runs, table, rows, columns, spread, margin)
     earlier = looks.read(sweeps[0]) if len(sweeps) == 1 else None  # several sweeps together have no folder
-    verdicts = judge(runs, table, margin / 100 if percent and margin is not None else margin, earlier)
+    verdicts = judge(runs, table, margin, earlier)
     table["best"] = table.index.isin([verdict.winner for verdict in verdicts])
     table["tie"] = table.index.isin([tie for verdict in verdicts for tie in verdict.ties])
     said = [
@@ -85,10 +61,50 @@ def read(
     if earlier == {} and (sweeps[0] / looks.FILE).exists():
         warnings.append(f"{looks.FILE} is no list of earlier looks: this look counts as the first.")
     layout = tables.layout(table, runs, list(rows), columns, spread)
-    if layout.spread != spread:
-        warnings.append(f"--spread={spread}: only accuracy has it; ± is the {SPREADS[layout.spread]}.")
-    display = tables.display(table, runs, layout, " + ".join(sweep.name for sweep in sweeps))
-    return Findings(sweeps, runs, table, verdicts, paragraphs, warnings, layout, display)
+    warnings += _other_spread(spread, layout)
+    display = tables.display(table, runs, layout, " + ".join(runs.sweeps))
+    top = headline.of_winners(verdicts, runs)
+    return Findings(sweeps, runs, table, verdicts, paragraphs, warnings, layout, display, top)
+
+
+def _compared(
+    sweeps: list[Path],
+    runs: Runs,
+    table: pd.DataFrame,
+    rows: Sequence[str],
+    columns: str | None,
+    spread: str,
+    margin: float | None,
+) -> Findings:
+    """Findings about sweeps that repeat one another."""
+    for option, key in (("--rows", ",".join(rows)), ("--columns", columns)):
+        if key:
+            cure = "leave it out, because these sweeps repeat one another and are the columns"
+            raise UsageError([f"{option}={key}: {cure}"])
+    found = side_by_side.side_by_side(runs, table, margin)
+    groups = [its for _, its in table.groupby([SWEEP, "data_set"], sort=False)]
+    table["best"] = table.index.isin([winner_of(its) for its in groups])
+    table["tie"] = False
+    layout = tables.layout(table, runs, found.keys, SWEEP, spread)
+    display = side_by_side_table.display(found, runs, table, layout.spread, ", ".join(runs.sweeps))
+    return Findings(
+        sweeps,
+        runs,
+        table,
+        [],
+        side_by_side_text.paragraphs(found, runs, table),
+        _other_spread(spread, layout),
+        layout,
+        display,
+        side_by_side_text.headlines(found, runs),
+        found,
+    )
+
+
+def _other_spread(asked: str, layout: tables.Layout) -> list[str]:
+    if layout.spread == asked:
+        return []
+    return [f"--spread={asked}: only accuracy has it; ± is the {SPREADS[layout.spread]}."]
 
 
 def note_looks(found: Findings) -> None:
@@ -110,7 +126,7 @@ def read_runs(sweeps: Sequence[Path]) -> Runs:
     faults = [fault for sweep in sweeps if (fault := fault_of_sweep(sweep))]
     if faults:
         raise UsageError(faults)
-    runs = gather(sweeps)
+    runs = gather(sweeps, compare=True)
     if runs.frame.empty:
         listed = ", ".join(str(sweep.resolve()) for sweep in sweeps)
         missing = f"{listed}: no run has a record yet ({count(len(runs.missing), 'run')} missing)"

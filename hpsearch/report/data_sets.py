@@ -20,13 +20,15 @@ OF_DATA = ("data", "data.")  # the keys that name a data set
 class Ranks:
     """ranks: a row per data set, a column per configuration on all of them, 1 for the best on test.
     means: of each configuration, the best first. p: of Friedman's test that all are alike. critical: the difference of
-    two mean ranks that Nemenyi's test calls significant. holds: the configuration that is best on every data set."""
+    two mean ranks that Nemenyi's test calls significant. holds: the configuration that is best on every data set.
+    configurations: by name, the rows of the table, one a data set."""
 
     ranks: pd.DataFrame
     means: "pd.Series[float]"
     p: float
     critical: float
     holds: str | None
+    configurations: dict[str, list[int]]
 
 
 def rank(runs: Runs, table: pd.DataFrame) -> Ranks | None:
@@ -42,7 +44,9 @@ def rank(runs: Runs, table: pd.DataFrame) -> Ranks | None:
     first = (ranks == 1).all()
     holds = str(first.idxmax()) if first.any() else None
     n, k = ranks.shape
-    return Ranks(ranks, ranks.mean().sort_values(kind="stable"), friedman(ranks.to_numpy(float)), critical(n, k), holds)
+    means, alike = ranks.mean().sort_values(kind="stable"), frame.groupby("name").groups
+    rows = {str(name): list(alike[name]) for name in means.index}
+    return Ranks(ranks, means, friedman(ranks.to_numpy(float)), critical(n, k), holds, rows)
 
 
 def friedman(ranks: Floats) -> float:

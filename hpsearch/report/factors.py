@@ -4,15 +4,14 @@ Everything is paired: by the other keys' values and by the seed. A search has no
 """
 
 from collections.abc import Sequence
-from itertools import combinations
-from math import nan
+from itertools import combinations, permutations
+from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
 
 from hpsearch.record.frame import Runs
 from hpsearch.report import stats
-from hpsearch.report.stats import Comparison
 from hpsearch.report.summary_table import best_first, ordered_values
 
 MOST_ORDERS = 10_000  # comparisons of orders; of larger grids none is made
@@ -34,10 +33,10 @@ def effects(runs: Runs, table: pd.DataFrame) -> pd.DataFrame:
     independent.
     """
     values, keys, rows = _values(runs, table), varied(table, runs.swept), []
-    for key in _compared(table, keys):
-        best = best_first(table)[key].iloc[0]
+    for key in compared(table, keys):
+        best, cells = best_first(table)[key].iloc[0], _cells(table, keys, key)
         for other in ordered_values(table, key):
-            pairs = [] if other == best else _pairs(table, keys, key, best, other)
+            pairs = [] if other == best else _pairs(cells, best, other)
             if by_seed := _mean_by_seed(pairs, values):
                 made = stats.compare(by_seed, dict.fromkeys(by_seed, 0.0))
                 rows.append({"key": key, "best": best, "other": other, **vars(made), "cells": len(pairs)})
@@ -80,48 +79,44 @@ def reversals(runs: Runs, table: pd.DataFrame) -> pd.DataFrame:
     """
     columns = ["key", "one", "other", "by", "here", "there", "difference_here", "difference_there", "p"]
     keys, values, rows = varied(table, runs.swept), _values(runs, table), []
-    pairs_of = {key: [*combinations(ordered_values(table, key), 2)] for key in _compared(table, keys)}
+    pairs_of = {key: [*combinations(ordered_values(table, key), 2)] for key in compared(table, keys)}
     if sum(len(pairs_of[a]) * len(pairs_of[b]) for a in pairs_of for b in pairs_of if a != b) > MOST_ORDERS:
         return pd.DataFrame(columns=columns)
-    for key in pairs_of:
-        for by in pairs_of:
-            for one, other in pairs_of[key] if by != key else []:
-                made = {}
-                for value in ordered_values(table, by):
-                    within = table[table[by] == value]
-                    if by_seed := _mean_by_seed(_pairs(within, keys, key, one, other), values):
-                        made[value] = stats.compare(by_seed, dict.fromkeys(by_seed, 0.0))
-                for here, there in combinations(made, 2):
-                    first, second = made[here], made[there]
-                    p = max(_t_p(first), _t_p(second)) if first.difference * second.difference < 0 else 1.0
-                    differences = (first.difference, second.difference)
-                    rows.append(dict(zip(columns, (key, one, other, by, here, there, *differences, p), strict=True)))
+    for key, by in permutations(pairs_of, 2):
+        within = {value: _cells(table[table[by] == value], keys, key) for value in ordered_values(table, by)}
+        for one, other in pairs_of[key]:
+            by_seed = {value: _mean_by_seed(_pairs(cells, one, other), values) for value, cells in within.items()}
+            made = {value: _t_test(list(its.values())) for value, its in by_seed.items() if its}
+            for here, there in combinations(made, 2):
+                (first, p), (second, other_p) = made[here], made[there]
+                p = max(p, other_p) if first * second < 0 else 1.0
+                rows.append(dict(zip(columns, (key, one, other, by, here, there, first, second, p), strict=True)))
     found = pd.DataFrame(rows, columns=columns)
     found["p"] = stats.holm(list(found.p))
     return found[found.p <= stats.LEVEL].sort_values("p", kind="stable").reset_index(drop=True)
 
 
-def isolation(runs: Runs, table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """For each value of a key the best configuration on validation over all other keys: the value, configuration,
-    val_mean, val_std, test_mean, test_std, finished. For a plot of a key by itself."""
+def isolation(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """For each value of a key the row of the best configuration on validation over all other keys."""
     chosen = best_first(table[table.score.notna()]).groupby(key).head(1)
-    rows = [chosen[chosen[key] == value] for value in ordered_values(chosen, key) if value is not None]
-    found = pd.concat(rows) if rows else chosen
-    numbers = ["val_mean", "val_std", "test_mean", "test_std", "finished"]
-    return found[[key, *numbers]].rename_axis("configuration").reset_index()
+    order = {value: place for place, value in enumerate(ordered_values(chosen, key))}
+    return chosen.sort_values(key, key=lambda values: values.map(order))
 
 
-def _compared(table: pd.DataFrame, keys: list[str]) -> list[str]:
+def compared(table: pd.DataFrame, keys: list[str]) -> list[str]:
+    """The keys with few enough values to compare each with each."""
     return [key for key in keys if table[key].nunique() <= MOST_VALUES]
 
 
-def _t_p(one: Comparison) -> float:
-    """The two-sided p of the paired t-test."""
+def _t_test(differences: list[float]) -> tuple[float, float]:
+    """The mean of paired differences, and the two-sided p of the t-test."""
     from scipy.special import stdtr
 
-    if not one.se > 1e-12:  # one seed, or a rounding error
-        return 1.0 if one.n < 2 or one.difference == 0 else 0.0
-    return float(2 * stdtr(one.df, -abs(one.difference) / one.se))
+    n, mean = len(differences), float(np.mean(differences))
+    se = stats.seed_std(differences) / sqrt(n)
+    if not se > 1e-12:  # one seed, or a rounding error
+        return mean, 1.0 if n < 2 or mean == 0 else 0.0
+    return mean, float(2 * stdtr(n - 1, -abs(mean) / se))
 
 
 def _values(runs: Runs, table: pd.DataFrame) -> dict[int, dict[int, float]]:
@@ -130,14 +125,18 @@ def _values(runs: Runs, table: pd.DataFrame) -> dict[int, dict[int, float]]:
     return {c: dict(zip(group.seed, group[test], strict=True)) for c, group in runs.finished if c in table.index}
 
 
-def _pairs(table: pd.DataFrame, keys: list[str], key: str, one: object, other: object) -> list[tuple[int, int]]:
-    """The pairs of configurations that have these two values of a key and else the same."""
+def _cells(table: pd.DataFrame, keys: list[str], key: str) -> list[dict[object, int]]:
+    """The configurations by their values of a key, for each choice of the other keys."""
     rest = [each for each in keys if each != key]
     alike: dict[tuple[object, ...], dict[object, int]] = {}
     for c, value, *others in table[[key, *rest]].itertuples():
-        if value in (one, other):
-            alike.setdefault(tuple(others), {})[value] = c
-    return [(cell[one], cell[other]) for cell in alike.values() if one in cell and other in cell]
+        alike.setdefault(tuple(others), {})[value] = c
+    return [*alike.values()]
+
+
+def _pairs(cells: list[dict[object, int]], one: object, other: object) -> list[tuple[int, int]]:
+    """The pairs of configurations that have these two values of a key and else the same."""
+    return [(cell[one], cell[other]) for cell in cells if one in cell and other in cell]
 
 
 def _mean_by_seed(pairs: list[tuple[int, int]], values: dict[int, dict[int, float]]) -> dict[int, float]:

@@ -83,7 +83,7 @@ def logarithmic(measure: Measure, values: ArrayLike) -> bool:
 def value_axis(axes: Axes, side: str, measure: Measure, part: str, values: ArrayLike) -> None:
     """Label the axis of a metric's values on a part of the data. side: x or y."""
     axes.set(**{f"{side}label": measure.label(part)})
-    if measure.unit == "%":
+    if measure.in_percent:
         percents(getattr(axes, f"{side}axis"))
     elif logarithmic(measure, values):
         axes.set(**{f"{side}scale": "log"})

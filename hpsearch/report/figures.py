@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 
 from hpsearch.record.file import write_whole
 from hpsearch.record.frame import Runs
-from hpsearch.report.analysis import Findings
 from hpsearch.report.figure_style import STYLE, plain_logarithms
+from hpsearch.report.findings import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
 from hpsearch.report.section import Section

@@ -13,19 +13,21 @@ import msgspec
 from jinja2 import Environment
 from markupsafe import Markup
 
-from hpsearch.formatting import count, inert
-from hpsearch.report.analysis import Findings
+from hpsearch.formatting import inert
 from hpsearch.report.environments import environments
+from hpsearch.report.findings import Findings
 from hpsearch.report.page_data import page_data
 from hpsearch.report.page_tables import grid, listed, plain
 from hpsearch.report.section import Section
 from hpsearch.report.short_names import rounded_name
 from hpsearch.report.summary_table import places
+from hpsearch.report.verdict import Verdict
 from hpsearch.report.verdict_text import comparisons, explanation
 
 PARTS = Path(__file__).parent
 IMAGES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg+xml"}
 FOLD = 10  # rows of a table before the rest is folded
+LONG = 40  # characters of a cell that may take several lines
 
 
 def render(
@@ -42,15 +44,9 @@ def render(
         "version": version,
     }
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    numbers = places(findings.table)
-    others = [
-        (*plain(comparisons(verdict, findings.runs)), [numbers[c] for c in verdict.others.index])
-        for verdict in findings.verdicts
-        if len(verdict.others)
-    ]
+    others = [_others(verdict, findings) for verdict in findings.verdicts if len(verdict.others)]
     return environment.from_string((PARTS / "page.html").read_text(encoding="utf-8")).render(
         findings=findings,
-        headlines=_headlines(findings),
         grid=grid(findings),
         listed=listed(findings),
         others=others,
@@ -58,8 +54,9 @@ def render(
         sections=[(section, plain(section.table) if section.table is not None else None) for section in sections],
         mine=mine,
         fold=FOLD,
-        commands=[origin.command for origin in findings.origins],
-        environments=environments(findings.runs),
+        long=LONG,
+        commands=findings.commands,
+        environments={} if findings.compared else environments(findings.runs),  # side by side in a section
         style=Markup((PARTS / "page.css").read_text(encoding="utf-8")),
         chart_style=Markup((PARTS / "chart.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -80,18 +77,15 @@ def pictures_of(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _headlines(findings: Findings) -> list[dict[str, str]]:
-    """The winner's metric on test and its name, for each data set."""
-    measure, found = findings.runs.measure, []
-    for verdict in findings.verdicts:
-        if verdict.winner is None:
-            continue
-        row = verdict.table.loc[verdict.winner]
-        several = f" on {row.data_set}" if len(findings.verdicts) > 1 else ""
-        about = f"test {measure.title}{several}{measure.hint}, {count(row.finished, 'seed')}"
-        value = measure.value(row.test_mean, row.test_std) + measure.percent
-        found.append({"value": value, "about": about, "name": rounded_name(row, findings.runs.swept)})
-    return found
+def _others(verdict: Verdict, findings: Findings) -> tuple[list[str], list[list[str]], list[int]]:
+    """The table of comparisons with the numbers of its rows; on the page a configuration has its number and its short
+    name."""
+    headings, rows = plain(comparisons(verdict, findings.runs))
+    numbers = places(findings.table)
+    shown = [numbers[c] for c in verdict.others.index[: len(rows)]]
+    names = [rounded_name(verdict.table.loc[c], findings.runs.swept) for c in verdict.others.index[: len(rows)]]
+    named = [[f"#{n + 1} {name}", *row[1:]] for n, name, row in zip(shown, names, rows, strict=True)]
+    return headings, named, shown
 
 
 def _inert_json(data: object) -> Markup:

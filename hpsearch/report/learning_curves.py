@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from hpsearch.record.frame import Runs
 from hpsearch.report.figure_style import COLOURS, DASHES, PAGE, SHOWN, line_style, spans, value_axis
-from hpsearch.report.short_names import figure_name
+from hpsearch.report.short_names import legend_name
 from hpsearch.report.stats import Floats
 from hpsearch.report.summary_table import best_first, ordered_values, position
 
@@ -27,8 +27,9 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
     if not drawn:
         return None
     validated = any(value is not None for c in drawn for record in records[c] for value in record["history"][val])
-    names = [figure_name(shown.loc[c], runs.swept) for c in drawn]
-    lines = ceil(len(names) / _columns(names)) * (len(table) > 1)
+    names = [legend_name(shown.loc[c], runs.swept) for c in drawn]
+    columns = _columns(names)
+    lines = ceil(sum(name.count("\n") + 1 for name in names) / columns) * (len(table) > 1)
     figure = Figure(figsize=(PAGE, 2.35 + 0.15 * lines), layout="constrained")
     panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
     for axes, name in zip(panels, ("train_loss", val), strict=False):
@@ -46,13 +47,15 @@ def curves(runs: Runs, table: pd.DataFrame) -> Figure | None:
         elif spans(np.concatenate(means)):
             axes.set_yscale("log")
     if len(table) > 1:
-        figure.legend(panels[0].lines, names, loc="outside lower center", ncols=_columns(names), handlelength=3)
+        figure.legend(panels[0].lines, names, loc="outside lower center", ncols=columns, handlelength=3)
     return figure
 
 
 def _columns(names: list[str]) -> int:
     """The number of columns of a legend that fits the page; a character of 7 points is about 0.055 inch wide."""
-    return max(1, min(len(names), int(PAGE / (0.055 * max(len(name) for name in names) + 0.55))))
+    return max(
+        1, min(len(names), int(PAGE / (0.055 * max(len(line) for name in names for line in name.splitlines()) + 0.55)))
+    )
 
 
 def _over_seeds(lists: Sequence[Sequence[float | None]]) -> tuple[Floats, Floats, Floats]:

@@ -68,7 +68,7 @@ def heatmap(runs: Runs, table: pd.DataFrame, layout: Layout) -> Figure | None:
     bar = figure.colorbar(image, ax=axes)
     bar.set_label(measure.label("test"))
     bar.outline.set_visible(False)
-    if measure.unit == "%":
+    if measure.in_percent:
         percents(bar.ax.yaxis)
     return figure
 
@@ -88,7 +88,7 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     values = {c: done.get_group(c).to_numpy() for c in shown.index}
     winners = shown[shown.best]
     best = measure.sign * (measure.sign * (shown.head(1) if winners.empty else winners).test_mean).max()
-    reach = NEAR if measure.unit == "%" else NEAR_RELATIVE * abs(best)
+    reach = NEAR if measure.in_percent else NEAR_RELATIVE * abs(best)
     near = shown[(shown.test_mean - best).abs() <= reach]
     low, high = (f(f(values[c]) for c in near.index) for f in (min, max))
     margin = 0.08 * max(high - low, 0.1 * reach)
@@ -98,7 +98,7 @@ def seeds(runs: Runs, table: pd.DataFrame) -> Figure | None:
     panels = figure.subplots(1, 2 if zoom else 1, sharey=True, squeeze=False)[0]
     for axes in panels:
         for y, (c, row) in enumerate(shown.iterrows()):
-            _strip(axes, y, row, values[c], COLOURS[1] if row.best else COLOURS[0], measure.unit == "%")
+            _strip(axes, y, row, values[c], COLOURS[1] if row.best else COLOURS[0], measure.in_percent)
         axes.grid(axis="y", visible=False)
         value_axis(axes, "x", measure, "test", everything if axes is panels[0] else near.test_mean)
     if zoom:

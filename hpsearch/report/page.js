@@ -4,6 +4,7 @@
 
 const D = JSON.parse(document.getElementById("data").textContent);
 const C = D.configurations, R = D.runs, M = D.measure;
+const TOLD = 4;  // chosen configurations that the panel names
 const SHOWN = 10;  // lines in colour, and rows before the rest is folded
 const DASHES = ["", "7 4", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2", "1 4"];
 const finite = (v) => v !== null && v !== undefined && Number.isFinite(v);
@@ -33,7 +34,7 @@ function scale(low, high, from, to, log = false) {
 function steps(low, high, count) {
   const raw = (high - low) / Math.max(count, 1), power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((each) => each * power >= raw * 0.999), found = [];
-  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-9; v += step) found.push(Number(v.toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) found.push(Number((i * step).toPrecision(12)));
   return found;
 }
 function powers(low, high, count) {
@@ -191,16 +192,18 @@ function keyScale(key, k, from, to) {
 }
 function slice(k, width) {
   const key = D.keys[k], height = 250, box = { left: 46, right: width - 10, top: 24, bottom: height - 42 };
-  const X = keyScale(key, k, box.left, box.right), Y = valueScale(C.map((one) => one.validation), box.bottom, box.top);
-  const svg = chart(width, height, `${M.validation} along ${key.name}`);
-  axes(svg, box, key.numeric ? X : null, Y, [key.short, M.validation], [false, M.percent]);
+  const X = keyScale(key, k, box.left, box.right), Y = valueScale(C.flatMap((one) => finite(one.validation) ? [one.validation, one.test] : []), box.bottom, box.top);
+  const svg = chart(width, height, `Validation and test ${M.title} along ${key.name}`);
+  axes(svg, box, key.numeric ? X : null, Y, [key.short, M.test.replace(/^test /, "")], [false, M.percent]);
   const room = Math.max(3, Math.floor((box.right - box.left) / Math.max(key.values.length, 1) / 7.2) - 1);
   if (!key.numeric) key.values.forEach((v, i) => svg.append(make("text", { class: "quiet", x: X(i), y: box.bottom + 17, "text-anchor": "middle" }, v.length > room ? `${v.slice(0, room - 1)}…` : v)));
   for (let c = C.length - 1; c >= 0; c -= 1) {
     const v = C[c].values[k];
     if (v === null || !finite(C[c].validation)) continue;
     const aside = key.numeric ? 0 : ((c * 0.618034) % 1 - 0.5) * Math.min(26, (box.right - box.left) / key.values.length * 0.5);
-    svg.append(mark(c, X(v) + aside, Y(C[c].validation)));
+    const made = mark(c, X(v) + aside, Y(C[c].validation));
+    if (finite(C[c].test)) made.append(make("circle", { class: C[c].best ? "ring best" : "ring", cx: X(v) + aside, cy: Y(C[c].test), r: C.length > 200 ? 2.5 : 4 }));
+    svg.append(made);
   }
   return svg;
 }
@@ -283,16 +286,17 @@ const kinds = {
     const words = make("p", { class: "quiet" }, ...one.series.flatMap((s, i) => [make("svg", { class: "chart", width: 28, height: 9, style: "display:inline-block", "aria-hidden": "true" }, make("line", { x1: 0, x2: 28, y1: 5, y2: 5, style: `stroke:var(--c${i % 7});stroke-width:2`, "stroke-dasharray": DASHES[i % 7] })), ` ${s.name}\u2003`]));
     return one.series.length > 1 ? [svg, words] : [svg];
   },
-  intervals(one, width) {  // rows: label, value and, for an interval, low and high
+  intervals(one, width) {  // rows: label, value and, for an interval, low and high; c: the numbers of its configurations; zero: false for an axis without it
     const row = 26, left = Math.min(260, width * 0.4), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
-    const X = scale(...padded(spread([0, ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((left - 12) / 7.2);
+    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((left - 12) / 7.2);
     axes(svg, box, X, null, [one.xlabel, ""], [Boolean(one.percent), false]);
-    svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
+    if (zero) svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
     one.rows.forEach((r, i) => {
       const y = box.top + row * (i + 0.5), words = r.label.length > most ? `${r.label.slice(0, most - 1)}…` : r.label;
-      svg.append(make("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
-      if (finite(r.low) && finite(r.high)) svg.append(make("line", { x1: X(r.low), x2: X(r.high), y1: y, y2: y, style: "stroke:var(--accent);stroke-width:1.5" }));
-      if (finite(r.value)) svg.append(make("circle", { class: "dot", cx: X(r.value), cy: y, r: 4.5 }));
+      const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), make("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
+      if (finite(r.low) && finite(r.high)) g.append(make("line", { x1: X(r.low), x2: X(r.high), y1: y, y2: y, style: "stroke:var(--accent);stroke-width:1.5" }));
+      if (finite(r.value)) g.append(make("circle", { class: "dot", cx: X(r.value), cy: y, r: 4.5 }));
+      svg.append(g);
     });
     return svg;
   },
@@ -329,25 +333,28 @@ function savePng(one, name) {
 
 let chosen = new Set();
 const tip = document.getElementById("tip"), panel = document.getElementById("chosen");
-function choose(c, add) {
+const numbersOf = (one) => one.dataset.c.split(" ").map(Number);  // a row may stand for several configurations
+function choose(cs, add) {
+  const all = cs.every((c) => chosen.has(c));
   tip.hidden = true;
-  if (add) chosen.has(c) ? chosen.delete(c) : chosen.add(c);
-  else chosen = chosen.size === 1 && chosen.has(c) ? new Set() : new Set([c]);
+  if (!add) chosen = all && chosen.size === cs.length ? new Set() : new Set(cs);
+  else for (const c of cs) all ? chosen.delete(c) : chosen.add(c);
   show();
 }
 function show() {
   document.body.classList.toggle("choosing", chosen.size > 0);
   for (const one of document.querySelectorAll("[data-c]")) {
-    const on = chosen.has(Number(one.dataset.c));
+    const on = numbersOf(one).some((c) => chosen.has(c));
     one.classList.toggle("on", on);
     if (one.hasAttribute("tabindex")) one.setAttribute("aria-selected", on);
   }
   panel.hidden = chosen.size === 0;
   if (!chosen.size) return;
-  const c = [...chosen].pop(), one = C[c];
-  panel.replaceChildren(make("div", {}, make("b", {}, `#${c + 1} ${one.short}`), make("span", {}, facts(c)),
-    make("span", { class: "end" }, button("Copy the command", (event) => { navigator.clipboard?.writeText(one.command); event.target.textContent = "Copied"; }), button("Close (Esc)", () => { chosen = new Set(); show(); })),
-    make("code", {}, one.command)));
+  const told = [...chosen].slice(-TOLD), command = C[told[told.length - 1]].command;
+  panel.replaceChildren(make("div", {}, ...told.map((c) => make("span", { class: "one" }, make("b", {}, `#${c + 1} ${C[c].short}`), ` ${facts(c)}`)),
+    chosen.size > TOLD ? make("span", { class: "quiet" }, `and ${chosen.size - TOLD} more`) : null,
+    make("span", { class: "end" }, button("Copy the command", (event) => { navigator.clipboard?.writeText(command); event.target.textContent = "Copied"; }), button("Close (Esc)", () => { chosen = new Set(); show(); })),
+    make("code", {}, command)));
 }
 function facts(c) {
   const one = C[c], sign = M.percent ? " %" : "", parts = [];
@@ -364,11 +371,11 @@ function tell(target, x, y) {
   for (const one of document.querySelectorAll(".near")) one.classList.remove("near");
   tip.hidden = !found;
   if (!found) return;
-  const c = Number(found.dataset.c), at = target.closest("[data-r]"), r = at ? Number(at.dataset.r) : runsOf[c].length === 1 ? runsOf[c][0] : null;
-  for (const one of document.querySelectorAll(`svg.chart [data-c="${c}"]`)) one.classList.add("near");
-  const lines = [make("b", {}, `#${c + 1} ${C[c].short}`), make("div", {}, facts(c))];
+  const cs = numbersOf(found), c = cs[0], at = target.closest("[data-r]"), r = at ? Number(at.dataset.r) : cs.length === 1 && runsOf[c].length === 1 ? runsOf[c][0] : null;
+  for (const one of cs.flatMap((each) => [...document.querySelectorAll(`svg.chart [data-c~="${each}"]`)])) one.classList.add("near");
+  const lines = cs.flatMap((each) => [make("b", {}, `#${each + 1} ${C[each].short}`), make("div", {}, facts(each))]);
   if (r !== null) lines.push(make("div", {}, `run ${R.folder[r]}, seed ${R.seed[r]}: ${R.status[r]}${R.reason[r] ? ` (${R.reason[r]})` : ""}, test ${value(R.test[r])}`));
-  lines.push(make("code", {}, r === null ? C[c].command : commandOf(r)));
+  if (cs.length === 1) lines.push(make("code", {}, r === null ? C[c].command : commandOf(r)));
   tip.replaceChildren(...lines);
   const width = tip.offsetWidth, height = tip.offsetHeight;
   tip.style.left = `${Math.max(6, Math.min(x + 14, innerWidth - width - 6))}px`;
@@ -378,15 +385,15 @@ document.addEventListener("pointermove", (event) => { if (event.pointerType === 
 document.addEventListener("pointerleave", () => { tip.hidden = true; });
 document.addEventListener("click", (event) => {
   const found = event.target.closest("[data-c]");
-  if (found && !event.target.closest("button, a")) choose(Number(found.dataset.c), event.shiftKey || event.ctrlKey || event.metaKey);
+  if (found && !event.target.closest("button, a")) choose(numbersOf(found), event.shiftKey || event.ctrlKey || event.metaKey);
 });
 document.addEventListener("keydown", (event) => {
   const at = document.activeElement;
   if (event.key === "Escape") { chosen = new Set(); tip.hidden = true; show(); }
-  else if ((event.key === "Enter" || event.key === " ") && at.dataset && at.dataset.c !== undefined) { event.preventDefault(); choose(Number(at.dataset.c), event.shiftKey); }
+  else if ((event.key === "Enter" || event.key === " ") && at.dataset && at.dataset.c !== undefined) { event.preventDefault(); choose(numbersOf(at), event.shiftKey); }
   else if (at.matches && at.matches("svg.chart") && ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"].includes(event.key)) {
     event.preventDefault();
-    const here = [...new Set([...at.querySelectorAll("[data-c]")].map((one) => Number(one.dataset.c)))].sort((a, b) => a - b);
+    const here = [...new Set([...at.querySelectorAll("[data-c]")].flatMap(numbersOf))].sort((a, b) => a - b);
     if (!here.length) return;
     const step = event.key === "ArrowRight" || event.key === "ArrowDown" ? 1 : -1, place = here.indexOf([...chosen].pop());
     chosen = new Set([here[(place + step + (place < 0 && step < 0 ? 1 : 0) + here.length) % here.length]]);
@@ -473,13 +480,14 @@ function build() {
   if (any("validation") || any("training loss")) {
     const pair = make("div", { class: "cards", style: "grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr))" });
     const many = C.length > SHOWN ? `The best ${SHOWN} in colour, the others grey.` : "";
-    if (any("validation")) figure(pair, `Validation ${M.title} by epoch`, `Mean over seeds, with a band of one standard deviation. ${many}${crossed}`, (w) => curves("validation", w), csvOf("validation"));
-    if (any("training loss")) figure(pair, "Training loss by epoch", `Mean over seeds, with a band of one standard deviation. ${many}`, (w) => curves("training loss", w), csvOf("training loss"));
+    const band = R.seed.length > 1 ? `Mean over seeds, with a band of one standard deviation. ${many}` : "";
+    if (any("validation")) figure(pair, `Validation ${M.title} by epoch`, `${band}${crossed}`, (w) => curves("validation", w), csvOf("validation"));
+    if (any("training loss")) figure(pair, "Training loss by epoch", band, (w) => curves("training loss", w), csvOf("training loss"));
     parent.append(pair);
     if (C.length > 1) parent.append(legend());
   }
   if ((D.searched || some) && valid > 1) figure(parent, "The search", `Validation ${M.title} in the order of the search; the line is the best so far.${crossed}`, history, numbers);
-  if (C.some((one) => one.finished)) {
+  if (R.status.filter((one) => one === "finished").length > 1) {
     const tested = C.filter((one) => one.finished).length;
     const strip = figure(parent, `Test ${M.title} of every seed`, `Each seed, the mean and its 95 % t-interval. The best on validation stands first.`, seedStrip, () => [["configuration", "seed", "test"], ...R.seed.map((s, r) => [C[R.configuration[r]].label, s, R.test[r]])]);
     const told = C.map((_, c) => c).filter((c) => C[c].finished > 0), [low, high] = nearest(told), [least, most] = spread(R.test);
@@ -493,7 +501,7 @@ function build() {
   }
   if (D.keys.length && valid > 1) {
     const grid = make("div", { class: "cards" });
-    D.keys.forEach((key, k) => figure(grid, `Along ${key.short}`, `Validation ${M.title} of each configuration. Star: the winner.${crossed}`, (w) => slice(k, w), numbers));
+    D.keys.forEach((key, k) => figure(grid, `Along ${key.short}`, `Each configuration on validation (dot) and on test (ring). Star: the winner.${crossed}`, (w) => slice(k, w), numbers));
     parent.append(grid);
   }
   if (D.keys.length > 1 && valid > 2) figure(parent, "Parallel coordinates", `A line per configuration through its values.${some ? " Dashed: pruned." : ""}`, parallel, numbers);
@@ -504,6 +512,7 @@ function build() {
   document.documentElement.dataset.ready = figures.length;
 }
 build();
+for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { document.documentElement.classList.toggle("printing", printing); redraw(true); });
 
 // a page that is served while its sweep runs looks for a newer one
 

@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 
 from hpsearch.record.commands import configuration_command
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.short_names import rounded_name, short_keys
 from hpsearch.report.summary_table import (
     best_first,
     is_numeric,
+    is_pruned,
     label,
     ordered_values,
     places,
     position,
     text,
+    validation,
 )
 from hpsearch.report.verdict import Verdict
 
@@ -36,7 +38,7 @@ def page_data(findings: Findings) -> dict[str, Any]:
         "searched": any(origin.searched for origin in findings.origins),
         "measure": {
             "title": measure.title,
-            "percent": measure.unit == "%",
+            "percent": measure.in_percent,
             "maximize": measure.maximize,
             "validation": measure.label("validation"),
             "test": measure.label("test"),
@@ -80,7 +82,6 @@ def _configurations(findings: Findings, table: pd.DataFrame) -> list[dict[str, A
             (None if pd.isna(row[key]) else float(row[key])) if key not in ordered else position(ordered[key], row[key])
             for key in runs.swept
         ]
-        pruned = row["last"] == row["last"]
         made.append(
             {
                 "label": label(row, runs.swept),
@@ -89,13 +90,13 @@ def _configurations(findings: Findings, table: pd.DataFrame) -> list[dict[str, A
                 "values": values,
                 "n": int(row.n),
                 "finished": int(row.finished),
-                "pruned": pruned,
-                "validation": _number(row["last"] if pruned else row.val_mean),
+                "pruned": is_pruned(row),
+                "validation": _number(validation(row)),
                 "test": _number(row.test_mean),
                 "low": _number(row.test_low),
                 "high": _number(row.test_high),
                 "texts": [
-                    measure.value(row["last"] if pruned else row.val_mean, row.val_std),
+                    measure.value(validation(row), row.val_std),
                     measure.value(row.test_mean, row.test_std),
                 ],
                 "best": bool(row.best),

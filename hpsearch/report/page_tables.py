@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.short_names import short_keys
-from hpsearch.report.summary_table import best_first, ordered_values, places, position, text
+from hpsearch.report.side_by_side import SideBySide
+from hpsearch.report.summary_table import best_first, ordered_values, places, position, text, validation_text
 
 MARK_OF_BEST = "★"
 
@@ -36,7 +37,7 @@ class Grid:
 def grid(findings: Findings) -> Grid | None:
     """The pivot in the layout of the report; None if the report has a row for each configuration."""
     layout, table, measure, short = findings.layout, findings.table, findings.runs.measure, _short(findings)
-    if layout.columns is None:
+    if layout.columns is None or findings.compared is not None:
         return None
     columns = ordered_values(table, layout.columns)
     values = {key: ordered_values(table, key) for key in layout.rows}
@@ -59,12 +60,13 @@ def grid(findings: Findings) -> Grid | None:
     return Grid([short[key] for key in layout.rows], short[layout.columns], [text(v) for v in columns], rows)
 
 
-def listed(findings: Findings) -> tuple[list[str], list[list[Cell]]]:
-    """Headings and rows of the list of configurations, best first: the metric before the keys, so that it is seen
-    whatever their number."""
+def listed(findings: Findings) -> tuple[list[str], list[tuple[list[int], list[Cell]]]]:
+    """Headings and rows of the list of configurations, best first, each with their numbers on the page. The metric
+    stands before the keys, so that it is seen whatever their number."""
+    if findings.compared is not None:
+        return _beside(findings, findings.compared)
     table, runs, short = best_first(findings.table), findings.runs, _short(findings)
     measure, several = runs.measure, findings.table.data_set.nunique() > 1 and "data" not in runs.swept
-    shades = (measure.sign * table.test_mean).rank(pct=True)
     headings = [
         "#",
         f"test {measure.title}",
@@ -74,21 +76,34 @@ def listed(findings: Findings) -> tuple[list[str], list[list[Cell]]]:
         *short.values(),
     ]
     rows = []
-    for place, (c, row) in enumerate(table.iterrows()):
-        pruned = row["last"] == row["last"]
-        validation = measure.value(row["last"]) + " pruned" if pruned else measure.value(row.val_mean, row.val_std)
+    for place, (_, row) in enumerate(table.iterrows()):
         finished, n, best = int(row.finished), int(row.n), bool(row.best)
         test = measure.value(row.test_mean, row.test_std) + (" ≈" if row.tie else "")
         cells = [
-            Cell(f"{place + 1}", place, best),
-            Cell(test, place, best, float(shades[c]) if shades[c] == shades[c] else None),
-            Cell(validation, place, best),
-            Cell(str(n) if finished == n else f"{finished}/{n}", place),
-            *([Cell(str(row.data_set), place)] if several else []),
-            *(Cell(text(row[key]), place) for key in runs.swept),
+            Cell(f"{place + 1}", best=best),
+            Cell(test, best=best),
+            Cell(validation_text(row, measure), best=best),
+            Cell(str(n) if finished == n else f"{finished}/{n}"),
+            *([Cell(str(row.data_set))] if several else []),
+            *(Cell(text(row[key])) for key in runs.swept),
         ]
-        rows.append(cells)
+        rows.append(([place], cells))
     return headings, rows
+
+
+def _beside(findings: Findings, compared: SideBySide) -> tuple[list[str], list[tuple[list[int], list[Cell]]]]:
+    """Headings and rows of sweeps side by side: a row has the configurations of all of them."""
+    shown, numbers = findings.display, places(findings.table)
+    rows = [
+        (
+            [numbers[c] for c in alike if not pd.isna(c)],
+            [Cell(cell, best=best) for cell, best in zip(cells, bold, strict=True)],
+        )
+        for alike, cells, bold in zip(
+            compared.configurations.to_numpy(object), shown.cells.to_numpy(), shown.bold.to_numpy(), strict=True
+        )
+    ]
+    return list(shown.cells), rows
 
 
 def _short(findings: Findings) -> dict[str, str]:

@@ -6,7 +6,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.record.frame import Runs
-from hpsearch.report.summary_table import is_numeric, text
+from hpsearch.report.summary_table import is_numeric, is_pruned, text, validation
 
 
 def _distributions(runs: Runs, table: pd.DataFrame) -> dict[str, BaseDistribution]:
@@ -29,10 +29,10 @@ def trials(runs: Runs, table: pd.DataFrame) -> list[FrozenTrial]:
     made = []
     for _, row in table.iterrows():
         present = {key: d for key, d in within.items() if not pd.isna(row[key])}  # no momentum without sgd
-        finished, pruned = row.val_mean == row.val_mean, row["last"] == row["last"]
+        finished, pruned = row.val_mean == row.val_mean, is_pruned(row)
         trial = create_trial(
             state=TrialState.COMPLETE if finished else TrialState.PRUNED if pruned else TrialState.FAIL,
-            value=float(row.val_mean if finished else row["last"]) if finished or pruned else None,
+            value=validation(row) if finished or pruned else None,
             params={k: float(row[k]) if isinstance(d, FloatDistribution) else text(row[k]) for k, d in present.items()},
             distributions=present,
         )

@@ -16,7 +16,7 @@ class Section:
     table: its cells are text or numbers; the index is not shown. wide: True for a figure as wide as the page.
     chart: what the page draws; page.js has a function for each ``kind``: heat, dots, lines, intervals.
     pictures: addresses of images, ``data:…``, with the words below each. caption: the words above the table.
-    group: the first part of the names of its files.
+    group: the first part of the names of its files. rows: the numbers on the page of the configurations in each row.
     """
 
     title: str
@@ -28,6 +28,7 @@ class Section:
     pictures: list[tuple[str, str]] = field(default_factory=list)
     caption: str = ""
     group: str = "winner"
+    rows: list[list[int]] = field(default_factory=list)
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from hpsearch.report.summary_table import label, text
 
 LONGEST = 60  # characters of a name in a sentence or a figure
+LINE = 110  # characters of a line of a legend
 MOST = 4  # keys of a name in a sentence
 
 
@@ -42,6 +44,12 @@ def figure_name(row: "pd.Series[Any]", swept: list[str]) -> str:
     full = label(row, swept)
     name = full if len(full) <= LONGEST else rounded_name(row, swept)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def legend_name(row: "pd.Series[Any]", swept: list[str]) -> str:
+    """The label, or the rounded name where that is long, in lines as wide as a page."""
+    full = label(row, swept)
+    return fill(full if len(full) <= LONGEST else rounded_name(row, swept), LINE, max_lines=4, placeholder=" …")
 
 
 def fits(name: str) -> bool:

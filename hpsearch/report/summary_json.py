@@ -15,7 +15,7 @@ from hpsearch.record.file import write_whole
 from hpsearch.record.multirun import read_multirun
 from hpsearch.record.scripts import SCRIPT, is_script
 from hpsearch.record.shape import STATUSES, Record
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from hpsearch.formatting import MISSING
 from hpsearch.record.frame import Runs
+from hpsearch.record.measure import Measure
 from hpsearch.report import stats
 
 COLUMNS = ["n", "finished", "val_mean", "val_std", "test_mean", "test_std", "test_low", "test_high"]
@@ -50,7 +51,7 @@ def summarise(runs: Runs) -> pd.DataFrame:
     half = stats.half_width(table.test_std, table.finished)
     table["test_half"] = half
     table["test_low"], table["test_high"] = table.test_mean - half, table.test_mean + half
-    if measure.unit == "%":  # no mean lies beyond, so cutting the interval leaves its coverage
+    if measure.in_percent:  # no mean lies beyond, so cutting the interval leaves its coverage
         table["test_low"], table["test_high"] = table.test_low.clip(lower=0), table.test_high.clip(upper=1)
     if measure.is_accuracy:
         samples = done.test_samples.first().reindex(table.index)
@@ -64,6 +65,21 @@ def best_first(table: pd.DataFrame) -> pd.DataFrame:
     """The configurations, the best on validation first, then the pruned ones by their last values; ties keep their
     order."""
     return table.sort_values(["score", "last_score"], ascending=False, kind="stable")
+
+
+def is_pruned(row: "pd.Series[Any]") -> bool:
+    """True for a configuration of which no run has finished, because they were pruned."""
+    return bool(row["last"] == row["last"])
+
+
+def validation(row: "pd.Series[Any]") -> float:
+    """The mean on validation, or the last value of a pruned configuration."""
+    return float(row["last"] if is_pruned(row) else row.val_mean)
+
+
+def validation_text(row: "pd.Series[Any]", measure: Measure) -> str:
+    """The cell of a table: 90.12 ± 0.21, or 41.00 (pruned)."""
+    return measure.value(validation(row), row.val_std) + " (pruned)" * is_pruned(row)
 
 
 def places(table: pd.DataFrame) -> dict[Any, int]:

@@ -26,6 +26,7 @@ from hpsearch.report.summary_table import (
     ordered_values,
     position,
     text,
+    validation_text,
 )
 
 SHOWN_ROWS = 40  # on the terminal
@@ -79,8 +80,8 @@ def layout(table: pd.DataFrame, runs: Runs, rows: list[str], columns: str | None
 
 @dataclass(frozen=True)
 class Display:
-    """cells: all text; the first `names` columns name a row, the last `further` are of further metrics. bold: True for
-    the best; of the same shape."""
+    """cells: all text; the first `names` columns name a row, the last `further` may be left out where there is no room.
+    bold: True for the best; of the same shape."""
 
     cells: pd.DataFrame
     bold: pd.DataFrame
@@ -104,14 +105,11 @@ def display(table: pd.DataFrame, runs: Runs, layout: Layout, title: str) -> Disp
     for configuration in order:
         row = table.loc[configuration]
         names = tuple(text(row[key]) for key in layout.rows)
-        test = measure.value(row.test_mean, _spread(row, layout.spread)) + (" ≈" if row.tie else "")
+        test = measure.value(row.test_mean, spread_of(row, layout.spread)) + (" ≈" if row.tie else "")
         finished, n = int(row.finished), int(row.n)
         seeds = str(n) if finished == n else f"{finished}/{n}"
         if pivot is None:
-            validation = measure.value(row.val_mean, row.val_std)
-            if row["last"] == row["last"]:
-                validation = f"{measure.value(row['last'])} (pruned)"
-            shown = {"seeds": seeds, "validation": validation, "test": test}
+            shown = {"seeds": seeds, "validation": validation_text(row, measure), "test": test}
             for heading, one in further.items():
                 shown[heading] = one.value(row[f"{one.test}_mean"], row[f"{one.test}_std"])
         else:
@@ -130,7 +128,8 @@ def _heading(table: pd.DataFrame, key: str, value: Any) -> str:
     return f"{key}={words}" if is_numeric(table, key) and words != MISSING else words
 
 
-def _spread(row: "pd.Series[Any]", spread: str) -> float:
+def spread_of(row: "pd.Series[Any]", spread: str) -> float:
+    """The number behind a configuration's ±."""
     if spread == "interval":
         return float(row.test_half)
     return float(row["test_std" if spread == "seed_std" else spread])
@@ -140,7 +139,7 @@ def _caption(table: pd.DataFrame, measure: Measure, layout: Layout, title: str) 
     least, most = table.n.min(), table.n.max()
     over = f"{least} to {most} seeds" if least < most else count(most, "seed")
     metric = measure.title if layout.columns is None else f"test {measure.title}"
-    unit = " in %" if measure.unit == "%" else ""
+    unit = " in %" if measure.in_percent else ""
     parts = [f"{title}: {metric}{unit}{measure.hint}, mean over {over}"]
     if most > 1 or layout.spread in OF_ACCURACY:
         parts[0] += f" ± {SPREADS[layout.spread]}"
@@ -200,14 +199,14 @@ def latex(shown: Display) -> str:
 
 
 def show(shown: Display, console: Console) -> None:
-    """Print at most `SHOWN_ROWS` rows. If the table is too wide for the terminal, leave out further metrics; if the
-    names are, join them in one column and print fewer rows."""
+    """Print at most `SHOWN_ROWS` rows. If the table is too wide for the terminal, leave out further columns, the last
+    first; if the names are, join them in one column and print fewer rows."""
     console.print(shown.caption, markup=False, highlight=False)
     cells, bold, names, rows = shown.cells, shown.bold, shown.names, SHOWN_ROWS
-    left_out = (
-        list(cells)[len(cells.columns) - shown.further :] if shown.further and _width(cells) > console.width else []
-    )
-    cells, bold = cells.drop(columns=left_out), bold.drop(columns=left_out)
+    left_out: list[str] = []
+    while len(left_out) < shown.further and _width(cells) > console.width:
+        left_out.insert(0, cells.columns[-1])
+        cells, bold = cells.iloc[:, :-1], bold.iloc[:, :-1]
     if _width(cells) > console.width and names > 2:
         joined = [
             " ".join(f"{key}={value}" for key, value in row.items() if value != MISSING)

@@ -5,7 +5,7 @@ The metric on validation selects the best. The metric on test judges its lead, b
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,16 @@ def judge(
     ]
 
 
+def winner_of(table: pd.DataFrame) -> int | None:
+    """The winner among the configurations of a data set; None if no run has finished, or if there are several without
+    a number on validation. One with a diverged or failed seed wins only if every configuration has one."""
+    ranked = best_first(table[table.finished > 0])
+    if ranked.empty or (len(ranked) > 1 and ranked.score.isna().all()):
+        return None
+    sound = ranked[ranked.diverged + ranked.failed == 0]
+    return int((ranked if sound.empty else sound).index[0])
+
+
 def winner_key(runs: Runs, winner: int) -> str:
     """A key of a configuration that stays the same when runs are added."""
     return hashlib.sha256(configuration_of(runs.records_of(winner)[0]).encode()).hexdigest()
@@ -78,12 +88,9 @@ def seeds_of(runs: Runs, table: pd.DataFrame) -> list[int]:
 
 
 def _judge(runs: Runs, table: pd.DataFrame, margin: float | None, looks: Sequence[Look] | None) -> Verdict:
-    """A configuration with a diverged or failed seed wins only if every configuration has one."""
-    ranked = best_first(table[table.finished > 0])
-    if ranked.empty or (len(ranked) > 1 and ranked.score.isna().all()):
+    ranked, winner = best_first(table[table.finished > 0]), winner_of(table)
+    if winner is None:
         return Verdict(table, None, ranked.iloc[:0], margin)
-    sound = ranked[ranked.diverged + ranked.failed == 0]
-    winner = int((ranked if sound.empty else sound).index[0])
     so_far = None if looks is None else history(looks, seeds_of(runs, table), winner_key(runs, winner))
     return Verdict(table, winner, _compare(runs, ranked.drop(winner), winner, margin, so_far), margin, so_far)
 
@@ -100,6 +107,25 @@ def _again(one: stats.Comparison, a: dict[int, float], b: dict[int, float], so_f
     return replace(one, p=min(1.0, times * p) if testable else float("nan"), least_p=min(1.0, times * least))
 
 
+def judged(made: Sequence[stats.Comparison], margin: float | None, spent: int = 1) -> pd.DataFrame:
+    """A row per comparison: its fields, p_holm, result, equal_within, p_equal. spent: 1 / the share of the level that
+    is left for p_equal."""
+    found = pd.DataFrame([vars(one) for one in made], columns=[field.name for field in fields(stats.Comparison)])
+    found["p_holm"] = stats.holm([one.p for one in made])
+    tests = int(found.p.notna().sum())
+    testable = found.p.notna() & (tests * found.least_p <= stats.LEVEL)
+    found["result"] = TIE
+    real = found.p_holm <= stats.LEVEL
+    found.loc[real & (found.difference > 0), "result"] = LOWER
+    found.loc[real & (found.difference < 0), "result"] = HIGHER
+    found.loc[~testable, "result"] = UNTESTABLE
+    found["equal_within"] = equivalence.smallest_margins(made)
+    found["p_equal"] = equivalence.p_values(made, margin) if margin is not None else float("nan")
+    found["p_equal"] = (spent * found.p_equal).clip(upper=1)
+    found.loc[found.p_equal <= stats.LEVEL, "result"] = EQUAL
+    return found
+
+
 def _compare(
     runs: Runs, ranked: pd.DataFrame, winner: int, margin: float | None, so_far: History | None
 ) -> pd.DataFrame:
@@ -110,22 +136,9 @@ def _compare(
         made = [_again(one, values[winner], values[c], so_far) for one, c in zip(made, ranked.index, strict=True)]
         spent = so_far.number * (so_far.number + 1)
     won = [superiority(values[winner], values[c], runs.measure.sign) for c in ranked.index]
-    others = pd.DataFrame([vars(comparison) for comparison in made], index=ranked.index)
-    others = ranked[["val_mean", "test_mean"]].join(others)
+    others = ranked[["val_mean", "test_mean"]].join(judged(made, margin, spent).set_index(ranked.index))
     if others.empty:
         return others
-    others["p_holm"] = stats.holm([comparison.p for comparison in made])
-    tests = int(others.p.notna().sum())
-    testable = others.p.notna() & (tests * others.least_p <= stats.LEVEL)
-    others["result"] = TIE
-    real = others.p_holm <= stats.LEVEL
-    others.loc[real & (others.difference > 0), "result"] = LOWER
-    others.loc[real & (others.difference < 0), "result"] = HIGHER
-    others.loc[~testable, "result"] = UNTESTABLE
-    others["equal_within"] = equivalence.smallest_margins(made)
-    others["p_equal"] = equivalence.p_values(made, margin) if margin is not None else float("nan")
-    others["p_equal"] = (spent * others.p_equal).clip(upper=1)
-    others.loc[others.p_equal <= stats.LEVEL, "result"] = EQUAL
     for name in ("share", "low", "high"):
         others[f"wins_{name}"] = [getattr(one, name) for one in won]
     others = others.rename(columns={"wins_share": "wins"})

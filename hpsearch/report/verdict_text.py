@@ -8,7 +8,7 @@ from math import isfinite, isnan
 
 import pandas as pd
 
-from hpsearch.formatting import MISSING, count, p_value
+from hpsearch.formatting import MISSING, count, p_is, p_value
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
 from hpsearch.report import sequential, stats
@@ -31,7 +31,7 @@ def explanation(measure: Measure, repeated: bool = False) -> str:
     """The words below a table of comparisons. repeated: True if the sequential test speaks."""
     test = "sequential two-sided sign-flip test" if repeated else "exact two-sided sign-flip test"
     once = " Intervals, P(better) and the margins hold for one look, p for all of them." if repeated else ""
-    unit = ", in percentage points" if measure.unit == "%" else ""
+    unit = ", in percentage points" if measure.in_percent else ""
     better = "" if measure.maximize else " (below zero: the winner is better)"
     return (
         f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
@@ -108,15 +108,7 @@ def _apart(difference: float, beside: float, measure: Measure) -> str:
 
 
 def _interval(low: float, high: float, beside: float, measure: Measure) -> str:
-    return "" if isnan(low) else f" [95 % interval {_range(low, high, beside, measure)}]"
-
-
-def _range(low: float, high: float, beside: float, measure: Measure) -> str:
-    return f"{measure.difference(low, beside)} to {measure.difference(high, beside)}"
-
-
-def _is_p(p: float) -> str:
-    return f"p {'' if p < 0.001 else '= '}{p_value(p)}"
+    return "" if isnan(low) else f" [95 % interval {measure.interval(low, high, beside)}]"
 
 
 def _is_ahead(row: "pd.Series[float]", measure: Measure) -> bool:
@@ -133,12 +125,12 @@ def _within(verdict: Verdict, measure: Measure) -> str:
 def _evidence(row: "pd.Series[float]", verdict: Verdict, measure: Measure) -> str:
     """The sentence on the only comparison."""
     if row.result == EQUAL:
-        return f"The two are {_within(verdict, measure)}: two one-sided t-tests, {_is_p(row.p_equal)}."
+        return f"The two are {_within(verdict, measure)}: two one-sided t-tests, {p_is(row.p_equal)}."
     if row.result == UNTESTABLE:
         least = count(_least_seeds(verdict), "seed")
         return f"{count(row.n, 'seed')} cannot show that this is real: {_a_test(verdict)} needs {least}."
     pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
-    evidence = f"{_test(verdict)} over {pairs}, {_is_p(row.p_holm)}"
+    evidence = f"{_test(verdict)} over {pairs}, {p_is(row.p_holm)}"
     if row.result == TIE:
         return f"Which is better is undecided: {evidence}; {_needed(row, measure)}."
     effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
@@ -159,7 +151,7 @@ def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> s
     words[UNTESTABLE] = "untestable"
     first, *more = [(counts[kind], word) for kind, word in words.items() if kind in counts]
     listed = [f"{first[0]:,} of the {len(others):,} others {first[1]}", *(f"{n:,} {word}" for n, word in more)]
-    of_next = "" if isnan(second.p_holm) else f" ({_is_p(second.p_holm)} for the next)"
+    of_next = "" if isnan(second.p_holm) else f" ({p_is(second.p_holm)} for the next)"
     return f"{_test(verdict).capitalize()}s with Holm's correction call {_listed(listed)}{of_next}."
 
 
@@ -210,7 +202,7 @@ def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
                 "test": measure.value(row.test_mean, row.test_std),
                 "the winner is": words.get(other.result, f"undecided: n = {other.n} is too few"),
                 "difference": measure.difference(other.difference, beside),
-                "95 % interval": MISSING if few else _range(other.low, other.high, beside, measure),
+                "95 % interval": MISSING if few else measure.interval(other.low, other.high, beside),
                 "n": str(other.n),
                 "p": p_value(other.p),
                 "p (Holm)": p_value(other.p_holm),

@@ -9,7 +9,7 @@ from hpsearch import loopback
 from hpsearch.errors import UsageError
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import run_folders
-from hpsearch.report import analysis, details, html_page, winner_sections
+from hpsearch.report import analysis, html_page, sections
 
 WAITING = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>hpsearch</title>
@@ -44,8 +44,7 @@ class LivePage:
         if self._made[0] != version:
             try:
                 found = analysis.read(self._sweeps, **self._options)
-                sections = [*details.sections(found), *winner_sections.sections(found)]
-                made = html_page.render(found, sections, version=version)
+                made = html_page.render(found, sections.sections(found), version=version)
             except UsageError as error:  # no run has ended yet
                 return WAITING.format(said=escape(error.faults[0])).encode()
             self._made = version, made.encode()

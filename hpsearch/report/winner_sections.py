@@ -11,7 +11,7 @@ import pandas as pd
 
 from hpsearch.formatting import count, percent
 from hpsearch.record.predictions import Predictions
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
 from hpsearch.report.most_wrong import judged, shades
 from hpsearch.report.section import Section
 from hpsearch.report.summary_table import label
@@ -24,7 +24,7 @@ SHOWN_POINTS = 1500  # on the page
 
 def sections(findings: Findings) -> list[Section]:
     """The sections about the winner of each data set whose predictions are there."""
-    frame, sweeps = findings.runs.frame, {sweep.name: sweep for sweep in findings.sweeps}
+    frame, sweeps = findings.runs.frame, dict(zip(findings.runs.sweeps, findings.sweeps, strict=True))
     winners = [verdict.winner for verdict in findings.verdicts if verdict.winner is not None]
     found: list[Section] = []
     for winner in winners:

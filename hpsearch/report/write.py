@@ -9,13 +9,15 @@ from rich.console import Console
 from hpsearch.formatting import inert
 from hpsearch.record.file import write_text
 from hpsearch.record.frame import write_csv
-from hpsearch.report import details, html_page, matplotlib_import, tables
-from hpsearch.report.analysis import Findings
+from hpsearch.record.repeated import labels
+from hpsearch.report import html_page, matplotlib_import, side_by_side_table, tables
+from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.verdict_text import comparisons, explanation
 
 SHOWN_LOST = 10
 MINE = "mine"  # folder of the user's own pictures in the report's
+SIDE_BY_SIDE = "side_by_side.csv"
 WRITTEN = ".written"  # the figures and tables of a report, which the next one replaces
 
 
@@ -37,18 +39,19 @@ def show(findings: Findings, console: Console) -> None:
 
 
 def write(findings: Findings, folder: Path, sections: Sequence[Section] = (), figures: bool = False) -> None:
-    """Write table.md and .csv, verdict.md, the tables of further sections, and index.html. figures: True for the
-    figures of a paper, too, as PNG and PDF, and table.tex."""
+    """Write table.md and .csv, verdict.md, the tables of sections, and index.html; of sweeps side by side their
+    differences, too. figures: True for the figures of a paper, too, as PNG and PDF, and table.tex."""
     folder.mkdir(parents=True, exist_ok=True)
-    behind = details.sections(findings)
-    sections = [*behind, *sections]
     tables.write(folder, findings.display, findings.table, findings.runs)
     _remove_earlier(folder)
     written = [f"{section.name}.csv" for section in sections if section.table is not None]
+    if findings.compared is not None:
+        written.append(SIDE_BY_SIDE)
+        write_csv(folder / SIDE_BY_SIDE, side_by_side_table.numbers(findings.compared, findings.table))
     for section in sections:
         if section.table is not None:
             write_csv(folder / f"{section.name}.csv", section.table)
-    write_text(folder / "verdict.md", _verdict(findings, behind))
+    write_text(folder / "verdict.md", _verdict(findings, sections))
     write_text(folder / "index.html", html_page.render(findings, sections, html_page.pictures_of(folder / MINE)))
     if figures:
         written += _write_figures(findings, folder, sections)
@@ -74,7 +77,7 @@ def _remove_earlier(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _verdict(findings: Findings, behind: Sequence[Section]) -> str:
+def _verdict(findings: Findings, sections: Sequence[Section]) -> str:
     parts = [f"# {findings.title}", *findings.paragraphs]
     if findings.warnings or findings.runs.notes:
         parts.append("\n".join(f"- {line}" for line in (*findings.warnings, *findings.runs.notes)))
@@ -85,9 +88,12 @@ def _verdict(findings: Findings, behind: Sequence[Section]) -> str:
                 shown.to_markdown(index=False, disable_numparse=True),
                 explanation(findings.runs.measure, verdict.repeated),
             ]
-    for section in behind:
-        assert section.table is not None
-        parts += [f"## {section.title}", section.text, section.table.to_markdown(index=False, disable_numparse=True)]
+    if findings.compared is not None:
+        parts.append(tables.markdown(findings.display))
+    for section in sections:
+        if section.group == "details" and section.table is not None:
+            table = section.table.to_markdown(index=False, disable_numparse=True)
+            parts += [f"## {section.title}", section.text, table]
     return "\n\n".join([*parts, findings.size]).replace("<", "\\<") + "\n"
 
 
@@ -95,4 +101,5 @@ def place(sweeps: Sequence[Path]) -> Path:
     """The folder of a report: below its sweep, or for several sweeps below a folder with their names, beside them."""
     if len(sweeps) == 1:
         return sweeps[0] / "report"
-    return sweeps[0].parent / "+".join(sweep.name for sweep in sweeps) / "report"
+    names = [name.strip("/").replace("/", "-") for name in labels(sweeps).values()]
+    return sweeps[0].parent / "+".join(names) / "report"

@@ -13,7 +13,7 @@ from hpsearch.record.file import write_record
 from hpsearch.record.shape import Record
 from tests.cli import TINY
 from tests.composing import run_cfg, sweep_cfg
-from tests.made_records import entry, scored
+from tests.made_records import entry, scored, sweep
 
 BAD = [
     ("name=", "name=: must be the name of a folder, of 1 to 200 bytes without /"),
@@ -154,3 +154,23 @@ def test_a_single_run_ends_with_its_metric(
     cfg = OmegaConf.create({"hydra": {"mode": None, "runtime": {"output_dir": str(tmp_path)}}})
     Callbacks().on_job_end(cfg, JobReturn())
     assert capsys.readouterr().out == f"{line}\nrecord in {tmp_path}\n"
+
+
+def test_a_single_run_has_a_page_unless_others_are_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = next(sweep(tmp_path / "one", [entry(0.875, val=0.9)]).iterdir())
+    hydra = {"mode": None, "runtime": {"output_dir": str(folder)}, "output_subdir": None}
+    cfg = OmegaConf.create({"hydra": hydra, "report": True, "weights": "none"})
+    Callbacks().on_job_end(cfg, JobReturn())
+    page = tmp_path / "one" / "report" / "index.html"
+    assert capsys.readouterr().out.splitlines()[-1] == f"report: {page}"
+    assert [line for line in page.read_text().splitlines() if line.startswith("<tr><td>")] == [
+        "<tr><td>accuracy (%)</td><td>-</td><td>90.00</td><td>87.50</td></tr>",
+        "<tr><td>loss</td><td>0.4000</td><td>0.5000</td><td>0.6000</td></tr>",
+    ]
+    assert "<code>python -m hpsearch lr=0.1 seed=0</code>" in page.read_text()
+    sweep(tmp_path / "one", [entry(0.8, lr=0.2), entry(0.8, lr=0.3)])
+    page.unlink()
+    Callbacks().on_job_end(cfg, JobReturn())
+    assert not page.exists()

@@ -12,7 +12,8 @@ from statsmodels.stats.anova import anova_lm
 
 from hpsearch.record.shape import Record
 from hpsearch.report import analysis, data_sets, details, expected_best, factors, write
-from hpsearch.report.analysis import Findings
+from hpsearch.report.findings import Findings
+from hpsearch.report.summary_table import places
 from tests.made_records import entry, scored_seeds, seeds, sweep
 
 RANDOM = np.random.default_rng(0)
@@ -86,7 +87,7 @@ def test_a_grid_with_a_hole_has_effects_of_what_is_paired_and_no_shares(tmp_path
 
 
 def test_a_key_by_itself_is_the_best_over_the_rest(found: Findings) -> None:
-    alone = factors.isolation(found.runs, found.table, "lr")
+    alone = factors.isolation(found.table, "lr")
     assert list(alone.lr) == [0.1, 0.01]
     best = found.table.groupby("lr").val_mean.max()
     assert list(alone.val_mean) == pytest.approx([best[0.1], best[0.01]])
@@ -140,14 +141,22 @@ def test_the_best_of_an_error_is_the_lowest(tmp_path: Path) -> None:
 def test_the_tables_are_in_the_verdict(found: Findings, tmp_path: Path) -> None:
     made = {section.title: section for section in details.sections(found)}
     assert list(made) == [
-        "Which keys matter", "Each key by itself", "Orders that turn around", "What a budget buys: optimizer",
+        "Which keys matter", "Each key by itself", "The best for each value", "Orders that turn around",
+        "What a budget buys: optimizer",
     ]  # fmt: skip
+    alone, numbers = made["The best for each value"], places(found.table)
+    best = found.table[found.table.lr == 0.01].score.idxmax()
+    place = alone.table[(alone.table.key == "lr") & (alone.table.value == "0.01")].index[0]
+    assert (alone.rows[place], alone.table["with"][place]) == (
+        [numbers[best]],
+        "optimizer=adam epochs=3",
+    )
     turned = made["Orders that turn around"].table.set_index("compared")
     row = turned.loc["sgd minus adam"]
     assert (row.here.startswith("lr=0.1: +"), row.there.startswith("lr=0.01: -")) == (True, True)
     budget = made["What a budget buys: optimizer"].table
     assert list(budget.configurations) == ["1", "2", "3", "4"] * 2
-    write.write(found, tmp_path)
+    write.write(found, tmp_path, [*made.values()])
     text = (tmp_path / "verdict.md").read_text()
     assert all(f"## {title}" in text for title in made)
 

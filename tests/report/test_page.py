@@ -148,6 +148,28 @@ def test_the_page_answers_when_touched_and_asks_for_nothing(browser: Any, tmp_pa
 
 
 @pytest.mark.slow
+def test_the_page_prints_and_has_its_tables_without_scripts(browser: Any, tmp_path: Path) -> None:
+    address = f"file://{written(tmp_path)}"
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    widths = "[...document.querySelectorAll('svg.chart')].map((one) => Number(one.getAttribute('width')))"
+    before = page.evaluate(widths)
+    page.evaluate("window.seen = []")
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.seen = {widths}; }})")
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert 500 < max(page.evaluate("window.seen")) <= 680 < max(before)
+    assert page.evaluate(widths) == before
+    page.close()
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(address)
+    assert plain.locator("#results tbody tr:visible").count() == 14
+    assert "runs.csv has every run" in plain.locator("noscript p").inner_text()
+    assert not plain.locator("#runs").is_visible()
+    plain.close()
+
+
+@pytest.mark.slow
 def test_a_click_or_a_key_chooses_a_configuration_everywhere(browser: Any, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     page.goto(f"file://{written(tmp_path)}")

@@ -23,8 +23,8 @@ from hpsearch.formatting import duration, p_value, percent, points
 from hpsearch.record.file import load_record, write_record
 from hpsearch.report import __main__ as command_line
 from hpsearch.report import analysis, search_figures, summary_json, summary_table, tables, write
-from hpsearch.report.analysis import Findings
 from hpsearch.report.figure_style import line_style
+from hpsearch.report.findings import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.summary_table import label
 from hpsearch.report.verdict_text import comparisons
