@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 
 import hpsearch
 from hpsearch import ScriptRun
@@ -73,3 +74,9 @@ def surroundings(cfg: Any, run: ScriptRun) -> float:
     }
     (run.folder / "told.json").write_text(json.dumps(told))
     return float(cfg.x)
+
+
+@hpsearch.main(config_path="script_conf", config_name="makes", metric="reward")
+def makes(cfg: Any, run: ScriptRun) -> float:
+    """Makes what its configuration names."""
+    return float(instantiate(cfg.part))

@@ -28,7 +28,7 @@ from hpsearch.record.folders import fault_of_folder
 from hpsearch.record.implied import DEFAULT
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import MULTIRUN, is_searched
-from hpsearch.record.scripts import is_script
+from hpsearch.script.function import Script
 from hpsearch.streams import transient
 from hpsearch.task import plugins, script_identity
 from hpsearch.task.config import check_keys
@@ -41,6 +41,7 @@ LONGEST_NAME = 200  # bytes; file systems take 255, with a number and a suffix
 NO_RESULTS = (*FOUND, UsageError, NothingStarted, KeyboardInterrupt)  # a sweep that these end prints no results
 
 last_sweep: Path | None = None  # the folder of the sweep or run that this process began last
+script: Script | None = None  # that trains the runs of this command
 
 
 class Callbacks(Callback):
@@ -126,7 +127,7 @@ class Callbacks(Callback):
 
 def _folds(config: DictConfig) -> int | None:
     """The number of folds. A script's keys, and those of a foreign task, are its own."""
-    return None if is_script(config) else folds_of(config.get("split") or DEFAULT)
+    return None if script is not None else folds_of(config.get("split") or DEFAULT)
 
 
 def is_part(config: DictConfig) -> bool:
@@ -149,14 +150,17 @@ def _begin(config: DictConfig) -> Path:
     warn.cache_clear()
     transient("checking the command")
     checks.check_hydra(config)
-    (script_identity.check_keys if is_script(config) else check_keys)(config)
+    if script is None:
+        check_keys(config)
+    else:
+        script_identity.check_keys(config, script)
     name = config.name
     fits = len(name.encode("utf-8", "replace")) <= LONGEST_NAME and name not in ("", ".", "..") and "/" not in name
     fits = fits and inert(name) == name and name not in TAKEN  # a newline would end a line of what is printed
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     storage_url.hide(config)
-    if not is_script(config):
+    if script is None:
         plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     trusted.check(config)
     trusted.check_links(Path(config.hydra.sweep.dir))

@@ -36,8 +36,8 @@ def run(arguments: Sequence[str], script: Script | None = None) -> None:
     """
     full_errors = os.environ.get(FULL_ERROR) == "1"
     arguments = storage_url.hidden(arguments)
-    callbacks.last_sweep = None
     program = Program.of(arguments, script)
+    callbacks.last_sweep, callbacks.script, trusted.own_files = None, script, program.own_files
     with _one_at_a_time, _hydra_raises(program.arguments), own_options():
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]

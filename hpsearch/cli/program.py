@@ -37,6 +37,11 @@ class Program:
     config: str | None
     targets: Any
 
+    @property
+    def own_files(self) -> bool:
+        """True if all files of the configuration are those of the user's own script."""
+        return self.targets is UNSAFE_DISABLE_EXECUTION_CHECKS
+
     @classmethod
     def of(cls, arguments: Sequence[str], script: Script | None) -> "Program":
         """The program of a command line.

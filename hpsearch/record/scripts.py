@@ -1,7 +1,7 @@
 """The records of a user's script, whose configuration is its own but for `script` and `seed`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SCRIPT = "script"  # key of a configuration: the name of the script, and in a composed one its path
@@ -31,4 +31,5 @@ def with_choices(config: dict[str, Any], overrides: Iterable[str]) -> dict[str, 
 
 def script_path(config: Any) -> str | None:
     """The path of the script, as `python` is given it, in a composed configuration; None for hpsearch's own task."""
-    return str(config[SCRIPT]["path"]) if is_script(config) else None
+    told = config.get(SCRIPT)
+    return str(told["path"]) if isinstance(told, Mapping) and "path" in told else None

@@ -120,7 +120,8 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
 def _script_configuration(findings: Findings, file: Path, winner: int, record: Record) -> str:
     """As `_configuration`: the script's own primary configuration, then every value of the run."""
     values = _literal({key: value for key, value in record["config"].items() if key != SCRIPT})
-    own = (read_multirun(file.parent) or {}).get(SCRIPT, {}).get("config")
+    told = (read_multirun(file.parent) or {}).get(SCRIPT)
+    own = told.get("config") if isinstance(told, dict) else None
     defaults = [*([own] if own else []), "_self_"]
     values = {"defaults": defaults, **values, "name": f"{findings.title}-best"}
     return (

@@ -8,6 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hpsearch.errors import UsageError, require, typed
 from hpsearch.record.scripts import SCRIPT
 from hpsearch.record.shape import TAKEN
+from hpsearch.script.function import Script, known
 
 OURS: dict[str, tuple[Any, str]] = {  # the keys that come with `hpsearch.main`: their types, and these in words
     "seed": (int, "a whole number"),
@@ -24,9 +25,8 @@ NOT_IDENTITY = ("hydra", *(set(OURS) - {"seed"}), "device")
 def script_identity(cfg: DictConfig) -> dict[str, Any]:
     """The part of a script's configuration that decides a run's numbers, plain and resolved.
 
-    Raises UsageError for a value that cannot be resolved, and for a key that hpsearch has for itself.
+    Raises UsageError for a value that cannot be resolved.
     """
-    check_keys(cfg)
     config: dict[str, Any] = {}
     for key in (str(key) for key in cfg.keys() if key not in NOT_IDENTITY):  # noqa: SIM118  # keys() resolves nothing
         try:
@@ -40,9 +40,17 @@ def script_identity(cfg: DictConfig) -> dict[str, Any]:
     return config
 
 
-def check_keys(cfg: DictConfig) -> None:
+def script_in(cfg: DictConfig) -> Script | None:
+    """The script that a configuration is of, if this process has it."""
+    told = cfg.get(SCRIPT)
+    return known(str(told.get("name"))) if OmegaConf.is_dict(told) else None
+
+
+def check_keys(cfg: DictConfig, script: Script) -> None:
     """Raise UsageError if a key that hpsearch has for itself means something else in the user's configuration."""
     faults = []
+    if script_in(cfg) is not script or cfg[SCRIPT].get("path") != script.path:
+        faults.append(f"{SCRIPT}={typed(cfg.get(SCRIPT))}: hpsearch has this key for itself; yours needs another name")
     for key, (kind, words) in OURS.items():
         value = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)
         wrong = isinstance(value, bool) and kind is not bool

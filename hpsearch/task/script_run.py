@@ -9,15 +9,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.components.code_mark import code_mark
-from hpsearch.errors import UsageError
+from hpsearch.errors import UsageError, require, typed
 from hpsearch.record.file import key_of
 from hpsearch.record.scripts import SCRIPT
 from hpsearch.record.shape import LARGEST, fault_of_run
-from hpsearch.script.function import Script, known
+from hpsearch.script.function import Script
 from hpsearch.script.spec import ScriptSpec
 from hpsearch.script.surroundings import Job
 from hpsearch.script.trainer import ScriptTrainer
-from hpsearch.task.script_identity import script_identity
+from hpsearch.task.script_identity import script_identity, script_in
 from hpsearch.workers.run import Run, ScriptStackSpec
 
 
@@ -26,9 +26,11 @@ def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) ->
 
     job: of Hydra's; None if Hydra itself calls the task function.
     """
+    script = script_in(cfg)
+    if script is None:
+        raise UsageError([f"{SCRIPT}={typed(cfg[SCRIPT])}: no run reads a key of this name"])
     config = script_identity(cfg)
-    script = known(config[SCRIPT]["name"])
-    assert script is not None  # the command has it
+    require(type(config["seed"]) is int, "seed", config["seed"], "a whole number")
     faults = [
         f"{path}={value}: must be a finite number, of at most 64 bits"
         for path, value in _leaves(config)
@@ -40,9 +42,9 @@ def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) ->
         raise UsageError(faults)
     epochs = config.get("epochs")
     known_epochs = epochs if isinstance(epochs, int) and epochs > 0 else 1
-    typed = [line for line in overrides if not line.startswith("--")]
+    lines = [line for line in overrides if not line.startswith("--")]
     task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg.keys() if key != "hydra"])  # noqa: SIM118
-    lane = ScriptSpec(script, task, config["seed"], known_epochs, typed, job=job)
+    lane = ScriptSpec(script, task, config["seed"], known_epochs, lines, job=job)
     stack = ScriptStackSpec(script.measure, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     key = key_of(config)
     return Run(config, key, overrides, (key, stack.device), lane, stack, ScriptTrainer, {"code": _mark(script)})

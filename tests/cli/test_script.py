@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import hpsearch
 from hpsearch.cli.script_main import ScriptMain
 from hpsearch.errors import SweepError, UsageError
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
 from tests import scripts
-from tests.scripts import curve, ends, returns, score, surroundings
+from tests.scripts import curve, ends, makes, returns, score, surroundings
 from tests.searching import trials_of
 
 SCRIPT = Path(scripts.__file__)
@@ -136,6 +137,9 @@ def test_a_script_without_a_test_part_gets_no_claim() -> None:
         (curve, "+weights=a.pt", "weights: cannot be a key of a script"),
         (curve, "+x=nan", "x=nan: must be a finite number"),
         (curve, "name=a,b", "name=a,b: must be one value"),
+        (curve, "script.path=evil.py", "hpsearch has this key for itself; yours needs another name"),
+        (curve, "script.name=x,y", "no run reads a key of this name"),
+        (curve, "seed=1,true", "seed=true: must be a whole number"),
         (curve, "hydra.launcher.processes=0", "hydra.launcher.processes=0: must be at least 1"),
         (
             curve,
@@ -225,3 +229,26 @@ def test_exit_codes_and_help_are_those_of_hpsearch(tmp_path: Path) -> None:
     assert "the run failed: ConfigAttributeError" in failed.stderr
     assert "error:" in failed.stderr
     assert shell("--cfg", "job").returncode == 0
+
+
+def test_a_configuration_of_somebody_else_is_data(tmp_path: Path) -> None:
+    """The classes that the script's own files name may be made, and those of a folder on the command line not."""
+    (made,) = makes.train("name=own").records
+    assert made["metrics"]["val_reward"] == 3
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "evil.yaml").write_text(
+        "defaults: [makes, _self_]\npart: {_target_: subprocess.getoutput, cmd: touch evil}\n"
+    )
+    (tmp_path / "other" / "good.yaml").write_text("defaults: [makes, _self_]\npart: {denominator: 2}\n")
+    (made,) = makes.train("--config-dir=other", "--config-name=good", "name=good").records
+    assert made["metrics"]["val_reward"] == 1.5
+    for mode in (makes.train, makes.sweep):
+        with pytest.raises(SweepError, match="InstantiationException"):
+            mode("--config-dir=other", "--config-name=evil", "name=evil")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_key_script_is_none_of_hpsearchs_own() -> None:
+    for line in ("+script.name=scripts-curve", "+script=1,2"):
+        with pytest.raises(UsageError, match="no run reads a key of this name"):
+            hpsearch.sweep("data=digits", line, "name=own")
