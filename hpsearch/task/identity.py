@@ -17,7 +17,9 @@ from hpsearch.record.folders import Folders
 from hpsearch.record.implied import ADDED, DEFAULT
 from hpsearch.task.fingerprint import fingerprint
 
-SWEEPS = ("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins")
+SWEEPS = (
+    *("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins", "tracker"),
+)
 NOT_IDENTITY = (*SWEEPS, "device")
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 
