@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException
+from hydra.utils import execution_whitelist
 
 import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.cli import callbacks, command_line, storage_url, task_function, trusted
@@ -41,10 +42,12 @@ def run(arguments: Sequence[str]) -> None:
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
-            plugins.load(plugins.named(typed), Path.cwd())
+            modules = plugins.named(typed)
+            plugins.load(modules, Path.cwd())
             if COMPLETED not in os.environ:
                 command_line.check(arguments, CONF)
-            _main()
+            with execution_whitelist(trusted.callbacks_of(arguments, modules)):
+                _main()
         except (Exception, Carried) as raised:
             error = raised.error if isinstance(raised, Carried) else raised
             composed = callbacks.last_sweep is not None
