@@ -20,6 +20,7 @@ for _name, _value in PATIENT.items():  # before the import, which reads some of 
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
 
 from hpsearch.passwords import without_passwords  # noqa: E402
 from hpsearch.trackers.options import Mlflow  # noqa: E402
@@ -38,7 +39,14 @@ class MlflowTracker:
 
     def __init__(self, client: MlflowClient, experiment: str, sweep: str, sweep_id: str) -> None:
         self._client, self._sweep, self._sweep_id = client, sweep, sweep_id
-        found = client.get_experiment_by_name(experiment)
+        try:
+            found = client.get_experiment_by_name(experiment)
+        except MlflowException as error:
+            if kind := re.search(r"API request to .* failed with exception .*?(\w+Error)\(", str(error)):
+                raise ConnectionError(
+                    f"{without_passwords(client.tracking_uri)} does not answer ({kind[1]})"
+                ) from error
+            raise
         self._experiment = found.experiment_id if found else client.create_experiment(experiment)
         self._parent: str | None = None
         self._known: set[str] = set()  # marks of the runs that an earlier command has written

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # before the import, which reads it
+os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # before the import, which reads them
+os.environ.setdefault("WANDB_SILENT", "true")
 
 import wandb  # noqa: E402
 
