@@ -9,6 +9,7 @@ from typing import NoReturn
 from hpsearch import shell
 from hpsearch.errors import SweepError, UsageError
 from hpsearch.formatting import count
+from hpsearch.record.file import links_out
 from hpsearch.record.folders import fault_of_sweep, run_folders
 from hpsearch.trackers import options
 from hpsearch.trackers.writer import TrackerError, Writer
@@ -49,6 +50,8 @@ def main() -> None:
         name, sweeps = typed.pop("tracker"), typed.pop("sweeps")
         if faults := [fault for sweep in sweeps if (fault := fault_of_sweep(sweep))]:
             raise UsageError(faults)
+        if links := [link for sweep in sweeps for link in links_out(sweep)]:
+            raise UsageError([f"{link}: is a symbolic link that leads out of the sweep; remove it" for link in links])
         given = {key: value for key, value in typed.items() if value is not None}
         chosen = options.read({name: given}, option="--{option}")[name]
         for sweep in sweeps:

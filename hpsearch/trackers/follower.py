@@ -2,6 +2,9 @@
 
 It looks for new records, so it does not matter which process, node or launcher has written them. A tracker that fails
 or hangs costs a line, and never a run.
+
+Nothing is written before the first run has ended, because workers are forked until then: a lock that this thread has at
+that moment, as of an import, would stay locked in them.
 """
 
 import sys
@@ -11,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpsearch.formatting import count
+from hpsearch.record.file import FILE
 from hpsearch.trackers.writer import TrackerError, Writer
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at least
@@ -47,11 +51,13 @@ class Follower:
         return f"tracker={self._writer.name}: {count(written, 'run')} in {self._writer.where}" if written else None
 
     def _follow(self) -> None:
-        wait = SECONDS_BETWEEN_LOOKS
+        wait, started = SECONDS_BETWEEN_LOOKS, time.time()
         try:
             while not self._over.wait(wait):
                 began, before = time.monotonic(), self._writer.written
-                self._writer.write(self._folders())
+                folders = self._folders()
+                if before or any(_is_newer(folder / FILE, started) for folder in folders):
+                    self._writer.write(folders)
                 if self._writer.written == before:
                     wait = max(SECONDS_BETWEEN_LOOKS, (time.monotonic() - began) / SHARE)
             if self._last_look:
@@ -65,3 +71,10 @@ class Follower:
             self._failed = True
             line = f"warning: tracker={self._writer.name}: {reason}; the runs are kept, {self._again} writes them later"
             print(line, file=sys.stderr, flush=True)
+
+
+def _is_newer(record: Path, than: float) -> bool:
+    try:
+        return record.stat().st_mtime > than - SECONDS_BETWEEN_LOOKS  # clocks of file systems differ
+    except OSError:
+        return False

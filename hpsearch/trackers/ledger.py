@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Sweep(msgspec.Struct):
-    id: str
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]  # it stands in a query
 
 
 class _Configuration(msgspec.Struct):

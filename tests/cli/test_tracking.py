@@ -134,6 +134,13 @@ def test_a_wrong_export_is_one_line(
     assert len(text.splitlines()) == 1
 
 
+def test_nothing_is_exported_through_a_link(tmp_path: Path, exported: Callable[..., tuple[int, str]]) -> None:
+    folder = sweep(tmp_path / "a", seeds([0.5]))
+    (folder / "tensorboard").symlink_to(tmp_path)
+    line = "error: a/tensorboard: is a symbolic link that leads out of the sweep; remove it\n"
+    assert exported("tensorboard", "a") == (2, line)
+
+
 def test_an_export_that_fails_is_one_line(tmp_path: Path, exported: Callable[..., tuple[int, str]]) -> None:
     folder = sweep(tmp_path / "a", seeds([0.5]))
     (folder / "csv").touch()

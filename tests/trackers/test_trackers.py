@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -288,6 +289,13 @@ def test_numbers_of_configurations_are_those_of_all_trackers(tmp_path: Path) -> 
     assert first.sweep_id() == second.sweep_id()
 
 
+def test_a_sweep_has_another_identity_than_a_hostile_one(tmp_path: Path) -> None:
+    """Because the identity stands in a query."""
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "sweep.jsonl").write_text(json.dumps({"id": "' OR tags.x = '"}) + "\n[]\n")
+    assert re.fullmatch("[0-9a-f]{16}", Ledger(tmp_path, "csv", "").sweep_id())
+
+
 # a tracker that fails or hangs
 
 
@@ -327,12 +335,15 @@ def test_runs_are_written_while_the_sweep_runs(tmp_path: Path, broken: Any) -> N
     tracker = broken(lambda: None)
     folder = made(tmp_path, seeds([0.5, 0.6]))
     following = followed(folder)
-    until = time.monotonic() + 10
-    while len(Ledger(folder, "csv", "").new_marks()) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
+    time.sleep(0.1)
+    assert not (folder / FOLDER).exists()  # before the first run has ended
     sweep(folder, [entry(0.7, seed=9)])
+    until = time.monotonic() + 10
+    while len(Ledger(folder, "csv", "").new_marks()) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    sweep(folder, [entry(0.7, seed=8)])
     assert not tracker.closed
-    assert following.finish() == "tracker=csv: 3 runs in nowhere"
+    assert following.finish() == "tracker=csv: 4 runs in nowhere"
     assert tracker.closed
 
 
