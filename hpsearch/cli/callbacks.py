@@ -158,7 +158,8 @@ def _begin(config: DictConfig) -> Path:
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     storage_url.hide(config)
-    tracking.check(config)
+    if not is_part(config):  # whose runs another command writes
+        tracking.check(config)
     plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     trusted.check(config)
     trusted.check_links(Path(config.hydra.sweep.dir))
