@@ -61,8 +61,9 @@ class Mlflow:
 
     @property
     def place(self) -> str:
-        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
-        return f"{without_passwords(uri)} experiment={self.experiment}".lstrip()
+        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+        file = re.fullmatch("sqlite:///([^/].*)", uri)  # a path from the working directory
+        return f"{_absolute(file[1]) if file else without_passwords(uri)} experiment={self.experiment}"
 
     def kept(self, sweep: Path) -> set[str] | None:
         return None

@@ -58,7 +58,9 @@ def open_tracker(sweep: Path, sweep_id: str, options: TensorBoard) -> TensorBoar
 
 
 def _start(run: TrackedRun, configuration: int) -> Any:
-    info = plugin_data_pb2.SessionStartInfo(start_time_secs=run.started, group_name=f"configuration {configuration}")
+    info = plugin_data_pb2.SessionStartInfo(
+        start_time_secs=run.started, group_name=f"{run.sweep}, configuration {configuration}"
+    )
     for key, value in run.config.items():
         if key == "seed":  # a group has one value of each
             continue

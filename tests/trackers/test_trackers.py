@@ -81,7 +81,7 @@ def test_tensorboard_has_curves_final_numbers_and_hyperparameters(tmp_path: Path
     assert b"configuration: 0" in first.Tensors("run/text_summary")[0].tensor_proto.string_val[0]
     plugin = first.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
     start = metadata.parse_session_start_info_plugin_data(plugin)
-    assert (start.group_name, start.start_time_secs) == ("configuration 0", ENDED - 2)
+    assert (start.group_name, start.start_time_secs) == ("s, configuration 0", ENDED - 2)
     assert (start.hparams["lr"].number_value, start.hparams["optimizer.name"].string_value) == (0.1, "sgd")
     content = failed.SummaryMetadata(metadata.SESSION_END_INFO_TAG).plugin_data.content
     assert metadata.parse_session_end_info_plugin_data(content).status == 2  # failed
@@ -107,7 +107,7 @@ def test_tensorboards_own_tab_averages_the_seeds_of_a_configuration(tmp_path: Pa
     handler = list_session_groups.Handler(RequestContext(), context, "", wanted)
     groups = {group.name: group for group in handler.run().session_groups}
     assert {len(group.sessions) for group in groups.values()} == {1, 2}
-    values = {m.name.tag: m.value for m in groups["configuration 0"].metric_values}
+    values = {m.name.tag: m.value for m in groups["s, configuration 0"].metric_values}
     assert values["final/test_accuracy"] == pytest.approx(0.91)
     assert metrics is not None
 
@@ -429,3 +429,13 @@ def test_a_package_that_is_not_installed_is_one_line(tmp_path: Path, monkeypatch
 def test_every_tracker_can_be_opened(tmp_path: Path) -> None:
     for name in ("tensorboard", "csv"):
         assert name in open_tracker(name, tmp_path, "0" * 16, options.KINDS[name]()).where
+
+
+def test_a_database_in_another_working_directory_is_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    here = Mlflow().place
+    assert here == Mlflow("sqlite:///mlflow.db").place
+    monkeypatch.chdir(tmp_path)
+    assert Mlflow().place == f"{tmp_path / 'mlflow.db'} experiment=hpsearch" != here
