@@ -107,8 +107,8 @@ def _facts(record: Record) -> dict[str, str]:
     found = {
         "command": command(*overrides_of(record)),
         "reason": record["reason"],
-        "git_commit": environment["git_commit"],
-        "device": environment["device_name"],
+        "git_commit": environment.get("git_commit"),
+        "device": environment.get("device_name"),
         "versions": " ".join(f"{name}={version}" for name, version in environment["versions"].items()),
     }
     return {name: without_passwords(value) for name, value in found.items() if value}
