@@ -16,7 +16,8 @@ from hpsearch.cli.own_options import own_options
 from hpsearch.cli.program import CONF
 
 SWEEPS = ("experiment", "search")  # groups of whole sweeps, not of parts of a configuration
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in (*SWEEPS, "hydra"))
+OTHERS = (*SWEEPS, "hydra", "tracker")  # groups that choose no part of a run
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in OTHERS)
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NAMED = [(group, path.stem) for group in SWEEPS for path in sorted((CONF / group).glob("*.yaml"))]
 

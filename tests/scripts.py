@@ -5,9 +5,11 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 
 import hpsearch
@@ -80,3 +82,21 @@ def surroundings(cfg: Any, run: ScriptRun) -> float:
 def makes(cfg: Any, run: ScriptRun) -> float:
     """Makes what its configuration names."""
     return float(instantiate(cfg.part))
+
+
+class Seen(Callback):
+    """A callback of the user's own, which notes what it sees in the run's folder."""
+
+    def on_job_start(self, config: Any, *, task_function: Any, **kwargs: Any) -> None:
+        told = [HydraConfig.get().runtime.output_dir == config.hydra.runtime.output_dir, config.x]
+        Path(config.hydra.runtime.output_dir, "started").write_text(str(told))
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        told = f"{job_return.status} {job_return.return_value}"
+        Path(config.hydra.runtime.output_dir, "ended").write_text(told)
+
+
+@hpsearch.main(config_path="script_conf", config_name="called", metric="reward")
+def called(cfg: Any, run: ScriptRun) -> float:
+    """Its configuration names `Seen`."""
+    return float(cfg.x)

@@ -36,6 +36,7 @@ from hpsearch.report.summary_table import COLUMNS, OF_ACCURACY
 from hpsearch.search.config import PRUNERS, SweeperConf
 from hpsearch.task import plugins
 from hpsearch.task.config import Config
+from hpsearch.trackers.options import KINDS
 from tests.cli import Cli
 from tests.programs import dataset, program, run, train
 
@@ -240,7 +241,7 @@ def test_every_registered_name_is_documented(registry: dict[str, object]) -> Non
     assert [name for name in registry if f"`{name}`" not in CONFIGURATION] == []
 
 
-@pytest.mark.parametrize("group", [*GROUPS, "experiment", "search"])
+@pytest.mark.parametrize("group", [*GROUPS, "tracker", "experiment", "search"])
 def test_every_option_of_a_group_is_documented(group: str) -> None:
     files = (CONF / group).glob("*.yaml")
     assert [file.stem for file in files if f"`{file.stem}`" not in CONFIGURATION] == []
@@ -252,6 +253,8 @@ def documented_keys() -> Iterator[str]:
     for group in GROUPS:
         for file in (CONF / group).glob("*.yaml"):
             yield from (f"{group}.{key}" for key in yaml.safe_load(file.read_text()) if key != "name")
+    for name, kind in KINDS.items():
+        yield from (f"tracker.{name}.{key}" for key in kind.__dataclass_fields__ if key != "package")
     yield from (
         f"hydra.launcher.{key}" for key in SlurmLauncherConf.__dataclass_fields__ if key not in ("_target_", "part")
     )

@@ -5,7 +5,9 @@ import os
 import pickle
 import re
 import sqlite3
+import sys
 import warnings
+from collections.abc import Callable
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from hpsearch.search.samplers import sampler_factory
 from hpsearch.search.storage import StorageError
 from hpsearch.search.study import MirroredStudy
 from hpsearch.task.weights import PREPROCESSING, stored
+from tests.cli import TINY, Cli
 from tests.composing import run_cfg, sweep_cfg
 from tests.made_records import entry, seeds, sweep
 from tests.task.test_weights import made
@@ -151,6 +154,24 @@ def test_a_search_space_in_python_is_typed_or_a_plugins(tmp_path: Path, monkeypa
             config.plugins = ["evil"]
         trusted.check(config)
     trusted.check(sweep_cfg("hydra/sweeper=hpsearch", "hydra.sweeper.custom_search_space=mine.space"))
+
+
+def test_a_callback_is_typed_or_a_plugins(tmp_path: Path, cli: Cli, module: Callable[[str, str], Path]) -> None:
+    called = "Path('called').touch()"
+    text = "from pathlib import Path\nfrom hydra.experimental.callback import Callback as Base\n"
+    module("own_callbacks", f"{text}class Mine(Base):\n    def on_job_start(self, **kwargs):\n        {called}\n")
+    (tmp_path / "experiment").mkdir()
+    lines = "# @package _global_\nhydra:\n  callbacks:\n    mine:\n      _target_: own_callbacks.Mine\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(lines)
+    command = ("--config-dir", str(tmp_path), *TINY, "experiment=mine", "name=s")
+    shown = cli(*command)
+    must = "must be typed on the command line, or a callback of a module that plugins=[…] names there"
+    assert shown.err.startswith(f"error: hydra.callbacks.mine._target_=own_callbacks.Mine: {must}")
+    assert (shown.code, "own_callbacks" in sys.modules) == (2, False)
+    assert cli("-m", *command, "plugins=[own_callbacks]").code == 0
+    assert (tmp_path / "called").exists()
+    arguments = ["+hydra.callbacks.mine._target_=a.B", "hydra.callbacks.other._target_='c.D'", "hydra.callbacks.x=1"]
+    assert trusted.callbacks_of(arguments, []) == ["a.B", "c.D"]
 
 
 @pytest.mark.parametrize("option", ["--config-dir={} --config-name=c", "-cd {} -cn c.yaml", "--config-path {} -cn=c"])

@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hpsearch.cli import checks, interrupt, storage_url, task_function, trusted
+from hpsearch.cli import checks, interrupt, storage_url, task_function, tracking, trusted
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
 from hpsearch.cli.slurm_options import SlurmLauncherConf
@@ -66,6 +66,7 @@ class Callbacks(Callback):
             print("\n".join(plan.describe(runs, sweep, lanes=1)))
             raise NothingStarted
         Claim(Path(config.hydra.run.dir), shares=False)
+        tracking.begin_run(config, Path(config.hydra.run.dir))
 
     @carried
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -96,6 +97,8 @@ class Callbacks(Callback):
             _name_all_folds(config.hydra, folds)
         if not config.plan and not is_searched(config) and not is_part(config):
             Claim(sweep, shares=False)
+        if not config.plan and not is_part(config):
+            tracking.begin_sweep(config)
 
     @carried
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -109,18 +112,27 @@ class Callbacks(Callback):
                     sweep_end.page_of_run(config)
 
     @carried
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Wait until the run is written into the trackers."""
+        tracking.end(last_look=not isinstance(sys.exc_info()[1], UsageError))
+
+    @carried
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print and write the results of a sweep, also of one that an error has ended."""
         if is_part(config):
             return
         error = sys.exc_info()[1]  # Hydra calls this in any case
         if isinstance(error, NO_RESULTS):
+            tracking.end(last_look=isinstance(error, KeyboardInterrupt))
             release_all()
             return _remove_if_without_runs(Path(config.hydra.sweep.dir))
         from hpsearch.cli import sweep_end
 
-        with interrupt.listening("the results"):
-            sweep_end.results(config)
+        try:
+            with interrupt.listening("the results"):
+                sweep_end.results(config)
+        finally:
+            tracking.end()
         if interrupt.asked():
             raise interrupt.stop(f"interrupted; to go on: {sweep_end.resume_command(config)}")
 
@@ -160,6 +172,8 @@ def _begin(config: DictConfig) -> Path:
     elsewhere = "hydra.sweep.dir=… (for one run hydra.run.dir=…) puts it elsewhere"
     require(fits, "name", name, f"the name of a folder, of 1 to {LONGEST_NAME} bytes without /; {elsewhere}")
     storage_url.hide(config)
+    if not is_part(config):  # whose runs another command writes
+        tracking.check(config)
     if script is None:
         plugins.check(config, task_function.typed_lines(config.hydra, "task"))
     trusted.check(config)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException
+from hydra.utils import execution_whitelist
 
 import hpsearch.engine  # noqa: F401  # before torch: it settles how MKL rounds
 from hpsearch.cli import callbacks, command_line, storage_url, trusted
@@ -42,12 +43,13 @@ def run(arguments: Sequence[str], script: Script | None = None) -> None:
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
+            modules = plugins.named(typed) if script is None else []
             if script is None:
-                plugins.load(plugins.named(typed), Path.cwd())
+                plugins.load(modules, Path.cwd())
             if COMPLETED not in os.environ:
                 command_line.check(arguments, CONF if script is None else None)
-            folder = None if program.folder is None else str(program.folder)
-            hydra.main(folder, program.config, execution_whitelist=program.targets)(Task(script))()
+            with execution_whitelist(trusted.callbacks_of(arguments, modules)):
+                hydra.main(str(program.folder), program.config, execution_whitelist=program.targets)(Task(script))()
         except (Exception, Carried) as raised:
             error = raised.error if isinstance(raised, Carried) else raised
             composed = callbacks.last_sweep is not None

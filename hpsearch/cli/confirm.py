@@ -25,8 +25,8 @@ from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
 from hpsearch.report.findings import Findings
 
-OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights|plugins)=")
-PLUGINS = re.compile(r"\+*plugins=")
+OF_THE_SWEEP = re.compile(r"\+*(seed|confirm|retrain|report|weights|plugins)=|\+*tracker[.=]")
+TYPED = re.compile(r"\+*(plugins=|tracker[.=])")  # never those of a record: it is data
 SECONDS_BETWEEN_LOOKS = 0.2  # for a signal
 LAUNCHER = re.compile(r"\+*hydra[./]launcher")
 
@@ -73,7 +73,7 @@ def arguments(
     return [
         "-m",
         *(o for o in overrides_of(record) if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
-        *(line for line in typed_lines(hydra_cfg.hydra, "task") if PLUGINS.match(line)),  # never those of a record
+        *(line for line in typed_lines(hydra_cfg.hydra, "task") if TYPED.match(line)),
         *(line for line in typed_lines(hydra_cfg.hydra, "hydra") if LAUNCHER.match(line)),
         *(["hydra.launcher.wait=true"] if "wait" in hydra_cfg.hydra.launcher else []),
         *changes,

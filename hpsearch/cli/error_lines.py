@@ -20,6 +20,8 @@ COMPOSING = re.compile(
     r"In '([^']*)': \w+ raised while composing config: (.*?)"
     r" full_key: ((?:(?!object_type|reference_type)\S+)?)\s*(?:\w+_type=.*)?"
 )
+CALLBACK = re.compile(r"Target '([^']*)' is not in the .*full_key: (hydra\.callbacks\.\w+)")
+OF_A_PLUGIN = "a callback of a module that plugins=[…] names there: a YAML file imports no code"
 AROUND = re.compile(r"Error when parsing index|Error parsing override|See https://")  # lines without information
 
 
@@ -64,6 +66,8 @@ def line_of(error: BaseException) -> str:
         line = " ".join(lines).partition(" Config search path:")[0]
         if found := COMPOSING.fullmatch(line):
             line = f"{found[1]}.yaml: {f'{found[3]}: ' if found[3] else ''}{found[2]}"
+        elif found := CALLBACK.fullmatch(line):
+            line = f"{found[2]}._target_={found[1]}: must be typed on the command line, or {OF_A_PLUGIN}"
     else:
         line = next(_broken_files(), f"{type(error).__name__}: {' '.join(lines)}")
     return without_passwords(line)

@@ -11,12 +11,14 @@ import math
 import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, filter_overrides, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -153,23 +155,24 @@ class StackedLauncher(Launcher):
         """Train the runs of a source, whose overrides are known by number; yields each run as it ends."""
         from hpsearch.task.train import train_all
 
-        def before_record(number: int, folder: Path) -> None:
+        def begins(number: int, folder: Path) -> None:
             if self._has_callbacks:
-                config = self._job_config(number, overrides[number], folder)
-                self._context.callbacks.on_job_start(config=config, task_function=self._task_function)
+                with self._during(number, overrides[number], folder) as config:
+                    self._context.callbacks.on_job_start(config=config, task_function=self._task_function)
+
+        def before_record(number: int, folder: Path) -> None:
             if self.hydra_cfg.hydra.output_subdir is not None:
                 self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
         keep = self.hydra_cfg.get("weights", "none")
         with interrupt.listening("this epoch"):
-            for ended in train_all(
-                source, self.sweep, self.lanes, keep, interrupt.asked, before_record, self.open_pool
-            ):
+            asked = interrupt.asked
+            for ended in train_all(source, self.sweep, self.lanes, keep, asked, before_record, self.open_pool, begins):
                 returned = job_return(overrides[ended.number], ended.folder, ended.outcome)
                 if ended.trained and self._has_callbacks:
-                    config = self._job_config(ended.number, overrides[ended.number], ended.folder)
-                    returned.cfg, returned.hydra_cfg = task_part(config), config
-                    self._context.callbacks.on_job_end(config=config, job_return=returned)
+                    with self._during(ended.number, overrides[ended.number], ended.folder) as config:
+                        returned.cfg, returned.hydra_cfg = task_part(config), config
+                        self._context.callbacks.on_job_end(config=config, job_return=returned)
                     returned.cfg = returned.hydra_cfg = None  # thousands would fill the memory
                 yield ended, returned
 
@@ -189,12 +192,18 @@ class StackedLauncher(Launcher):
             set_number(config, number)
         return config
 
-    def _job_config(self, number: int, overrides: list[str], folder: Path) -> DictConfig:
-        """The whole configuration of a run as Hydra would have it during the job."""
+    @contextmanager
+    def _during(self, number: int, overrides: list[str], folder: Path) -> Iterator[DictConfig]:
+        """The whole configuration of a run as Hydra would have it during the job; inside, `HydraConfig` has it, too."""
         config = self.composer.load_whole_config(self.hydra_cfg, overrides)
         set_number(config, number)
         config.hydra.sweep.subdir, config.hydra.runtime.output_dir = folder.name, str(folder.absolute())
-        return config
+        before = HydraConfig.instance().cfg
+        HydraConfig.instance().set_config(config)
+        try:
+            yield config
+        finally:
+            HydraConfig.instance().cfg = before
 
     def _write_files(self, number: int, overrides: list[str], folder: Path) -> None:
         """Write the files that Hydra writes into a job's ``.hydra``; ``multirun.yaml`` has Hydra's own part."""

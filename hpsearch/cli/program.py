@@ -19,6 +19,7 @@ CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if 
 LOGGING = CONF / "hydra" / "job_logging" / "hpsearch.yaml"
 OURS = "hpsearch_script_keys"
 PARTS = "hpsearch_script_parts"
+WITHOUT_FILES = PACKAGE / "script"  # a folder without configurations
 FILES = "hpsearch_script_files"
 NAMES = re.compile(r"(--config-name|-cn)(=|$)")
 BY_FOLDER = re.compile(r"(--config-dir|-cd|--config-path|-cp)(=|$)|\+*hydra\.searchpath=")
@@ -28,13 +29,13 @@ BY_FOLDER = re.compile(r"(--config-dir|-cd|--config-path|-cp)(=|$)|\+*hydra\.sea
 class Program:
     """What Hydra is given.
 
-    arguments: of the command line. folder: of the configurations; None: there is none. config: the name of the primary
-    one. targets: the classes that a configuration may name.
+    arguments: of the command line. folder: of the configurations. config: the name of the primary one. targets: the
+    classes that a configuration may name.
     """
 
     arguments: list[str]
-    folder: Path | None
-    config: str | None
+    folder: Path
+    config: str
     targets: Any
 
     @property
@@ -55,7 +56,7 @@ class Program:
         wrapper = _wrapper(script, typed, in_files=bool({"-m", "--multirun"} & {*arguments}))
         foreign = any(BY_FOLDER.match(line) for line in arguments)
         allowed = [*trusted.TARGETS, *_own_targets(script)] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
-        return cls(given, script.folder, wrapper, allowed)
+        return cls(given, script.folder or WITHOUT_FILES, wrapper, allowed)
 
 
 def _wrapper(script: Script, typed: str | None, in_files: bool) -> str:
@@ -70,8 +71,12 @@ def _wrapper(script: Script, typed: str | None, in_files: bool) -> str:
         parts.append({"override /hydra/job_logging": FILES})
     store.store(PARTS, {"defaults": parts}, package="_global_", replace=True)
     store.store(OURS, _keys(script, name), provider="hpsearch", replace=True)
+    for file in (CONF / "tracker").glob("*.yaml"):
+        store.store(file.stem, OmegaConf.load(file), "tracker", provider="hpsearch", replace=True)
     wrapper, own = f"{WRAPPER}{typed or ''}", [] if name is None else [name]
-    store.store(wrapper, {"defaults": [OURS, PARTS, *own, "_self_"]}, provider="hpsearch", replace=True)
+    store.store(
+        wrapper, {"defaults": [OURS, {"tracker": "none"}, PARTS, *own, "_self_"]}, provider="hpsearch", replace=True
+    )
     return wrapper
 
 

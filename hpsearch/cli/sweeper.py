@@ -105,6 +105,7 @@ class OptunaSweeper(Sweeper):
     def _sweep(self, arguments: list[str]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of Optuna that it calls experimental
+            warnings.filterwarnings("default", "Callback ")  # of a user's callback that raises
             grid = self._grid(arguments)
             if self.ours and self.hydra_cfg.plan and not grid:
                 print("\n".join(self._plan(*self._settings(arguments))))

@@ -1,6 +1,7 @@
 """The task function that Hydra calls for one run, and the one reader of Hydra's global configuration."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from hpsearch.task.prepare import prepare
 
 if TYPE_CHECKING:
     from hpsearch.workers.run import Run, RunSource
+
+OF_THE_COMMAND = re.compile(r"hydra\.|trial=|\+*tracker[.=]")  # overrides that make no other run
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def typed_lines(hydra: Any, part: str) -> list[str]:
 def overrides_of(hydra: Any, task_overrides: Sequence[str]) -> list[str]:
     """The command line that repeats a run alone, behind ``python -m hpsearch``."""
     plain = {"overrides": {"hydra": typed_lines(hydra, "hydra")}, "runtime": hydra.runtime, "job": hydra.job}
-    return [*flags(plain), *(line for line in task_overrides if not line.startswith(("hydra.", "trial=")))]
+    return [*flags(plain), *(line for line in task_overrides if not OF_THE_COMMAND.match(line))]
 
 
 def failure(folder: Path, reason: str) -> SweepError:

@@ -4,12 +4,15 @@ Hydra calls a `_target_` only from the lists of this package. Here stand the nam
 and paths that would leave the sweep.
 """
 
+import inspect
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from hpsearch.cli.task_function import typed_lines
@@ -19,6 +22,7 @@ from hpsearch.record.multirun import LARGEST_YAML
 
 TARGETS = ("hpsearch.cli.callbacks.Callbacks",)  # for `_target_`, beside launchers and sweepers, which are plugins
 OPTION = re.compile(r"--(config-dir|config-path|config-name)(?:=(.*))?|-(cd|cp|cn)(?:=(.*))?", re.DOTALL)
+CALLBACK = re.compile(r"""\+{0,2}hydra\.callbacks\.\w+\._target_=["']?([\w.]+)["']?""")
 SHORT = {"cd": "config-dir", "cp": "config-path", "cn": "config-name"}
 OURS = "hpsearch.cli.sweeper.OptunaSweeper"
 NAMED = "the name of a folder, without /, or null"
@@ -58,6 +62,18 @@ def _search_path(file: Path) -> Iterator[Any]:
     hydra = cfg.get("hydra") if isinstance(cfg, dict) else None
     path = hydra.get("searchpath") if isinstance(hydra, dict) else hydra
     yield from path if isinstance(path, list) else [] if path is None else [path]
+
+
+def callbacks_of(arguments: Sequence[str], modules: Sequence[str]) -> list[str]:
+    """The classes that `hydra.callbacks` may name: those typed on the command line, and those of the plugins.
+
+    modules: of the plugins, which are imported.
+    """
+    typed = [found[1] for line in arguments if (found := CALLBACK.fullmatch(line))]
+    for module in modules:
+        classes = inspect.getmembers(sys.modules[module], inspect.isclass)
+        typed += [f"{module}.{name}" for name, member in classes if issubclass(member, Callback)]
+    return typed
 
 
 def check(config: DictConfig) -> None:

@@ -1,6 +1,7 @@
 """The runs of a sweep, read again and again while it runs."""
 
 import os
+import re
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ class RunReader:
 
 def job_of(overrides: Iterable[str]) -> Job:
     """The overrides that make a job what it is."""
-    return frozenset(line for line in overrides if not line.startswith(("--", "hydra.", "trial=")))
+    return frozenset(line for line in overrides if not re.match(r"--|hydra\.|trial=|tracker[.=]", line.lstrip("+")))
 
 
 def unbegun(jobs: Set[Job], runs: Runs, sweep: Path) -> int:

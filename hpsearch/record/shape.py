@@ -22,7 +22,7 @@ LARGEST = 2**63 - 1  # whole number
 TAKEN = re.compile(  # names of a table's columns, or of keys that no record has: another meaning than a run's value
     r"(train|val|test)_\w+|sweep|folder|number|key|data_set|configuration|status|batch_std|seconds|reason|n|finished|"
     r"pruned|diverged|failed|score|last|last_score|best|tie|epochs_trained|parameters|commit|"
-    r"hydra|defaults|name|report|confirm|retrain|device|plan|trial|weights|plugins"
+    r"hydra|defaults|name|report|confirm|retrain|device|plan|trial|weights|plugins|tracker"
 )
 NAME = r"\A[A-Za-z_][\w-]*\Z"
 METRIC = r"\A(train|val|test)_[A-Za-z_][\w-]*\Z"  # a key of metrics

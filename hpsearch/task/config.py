@@ -77,6 +77,7 @@ class Config:
     plan: bool = False
     trial: int | None = None
     plugins: list[str] = field(default_factory=list)
+    tracker: Group = field(default_factory=dict)
 
 
 ConfigStore.instance().store("hpsearch_schema", Config, provider="hpsearch")

@@ -19,7 +19,9 @@ from hpsearch.record.scripts import is_script
 from hpsearch.task.fingerprint import fingerprint
 from hpsearch.task.script_identity import script_identity
 
-SWEEPS = ("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins")
+SWEEPS = (
+    *("hydra", "name", "report", "confirm", "retrain", "plan", "trial", "weights", "checkpoint", "plugins", "tracker"),
+)
 NOT_IDENTITY = (*SWEEPS, "device")
 FILES = {"data": "path", "split": "files"}  # keys that name files: their content is the identity, not their place
 

@@ -17,6 +17,7 @@ OURS: dict[str, tuple[Any, str]] = {  # the keys that come with `hpsearch.main`:
     "confirm": (int, "a whole number"),
     "retrain": ((dict, type(None)), "keys with other values, or null"),
     "plan": (bool, "true or false"),
+    "tracker": (dict, "a mapping; tracker=… chooses one"),
     "trial": ((int, type(None)), "null"),
 }
 NOT_IDENTITY = ("hydra", *(set(OURS) - {"seed"}), "device")

@@ -46,6 +46,7 @@ def train_all(
     stopped: Callable[[], bool] = lambda: False,
     before_record: Callable[[int, Path], None] = lambda number, folder: None,
     open_pool: OpenPool = MachinePool,
+    begins: Callable[[int, Path], None] = lambda number, folder: None,
 ) -> Iterator[EndedRun]:
     """Train the runs of a source in at most `lanes` lanes, each into its folder of `sweep`; yields them as they end.
 
@@ -53,10 +54,15 @@ def train_all(
     stopped: asked after each round; True ends the training, and runs that have not ended are not yielded.
     before_record: called with the number and folder of each trained run before its record marks it as done.
     open_pool: makes the workers.
+    begins: called with the number and folder of each run when its training begins.
     """
     candidates = Candidates(sweep, source.seeds) if keep == "winner" else None
     resumed = ResumedSource(source, sweep, candidates)
-    for number, outcome in scheduler.train(resumed, lanes, stopped, open_pool):
+
+    def begun(number: int) -> None:
+        begins(number, resumed.folder(number))
+
+    for number, outcome in scheduler.train(resumed, lanes, stopped, open_pool, begun):
         folder = resumed.folder(number)
         run, numbers = resumed.ended(number, outcome)
         if run is not None:

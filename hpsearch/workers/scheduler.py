@@ -29,11 +29,13 @@ def train(
     lanes: int,
     stopped: Callable[[], bool] = lambda: False,
     open_pool: OpenPool = MachinePool,
+    begins: Callable[[int], None] = lambda number: None,
 ) -> Iterator[tuple[int, Outcome]]:
     """Train the runs of a source in at most `lanes` lanes; yields (number, outcome) of each run that has ended.
 
     stopped: asked after each round of a worker; True ends the training.
     open_pool: makes the workers.
+    begins: called with the number of each run when it has its first lane.
     """
     ended: deque[tuple[int, Outcome]] = deque()
     expected, asked = source.expected, source.next_runs(lanes)
@@ -59,7 +61,8 @@ def train(
                 else:
                     scheduler.add(index, run)
                     progress.begin(index, run)
-            scheduler.begin_rounds(source.resting)
+            for number in scheduler.begin_rounds(source.resting):
+                begins(number)
             while ended and not (scheduler.answered and len(ended) <= pool.lanes):
                 yield _ended(ended.popleft(), progress)  # records are written while workers train
             histories = scheduler.end_round()
@@ -109,6 +112,7 @@ class Scheduler:
         self._halves: dict[int, int] = {}  # of runs one of which ends its workers: the number of their half
         self._numbers = itertools.count()
         self._most_lanes: Counter[int] = Counter()  # of a run whose stack has several workers: as `Result.lanes`
+        self._begun: set[int] = set()  # runs that have had a lane
         self._ended: list[tuple[int, Outcome]] = []
 
     @property
@@ -129,8 +133,9 @@ class Scheduler:
         self._queues.setdefault(run.stack_key, StackQueue(run)).waiting.append(index)
         self._runs[index] = run
 
-    def begin_rounds(self, resting: Collection[int]) -> None:
-        """Give lanes to waiting runs, and let every worker that has answered train on.
+    def begin_rounds(self, resting: Collection[int]) -> list[int]:
+        """Give lanes to waiting runs, and let every worker that has answered train on. Returns the runs that have their
+        first lane now.
 
         resting: runs that train no epoch until they are left out here.
         """
@@ -145,6 +150,10 @@ class Scheduler:
             if worker not in self._busy and any(index not in resting for index in lanes):
                 worker.ask_round(entering.get(worker, []), [index for index in lanes if index in resting])
                 self._busy.append(worker)
+        now = [index for entered in entering.values() for _, _, runs in entered for index, _ in runs]
+        first = [index for index in now if index not in self._begun]
+        self._begun.update(first)
+        return first
 
     @property
     def busy(self) -> bool:
@@ -241,6 +250,7 @@ class Scheduler:
             queue, most = self._queues[key], self._most_lanes.pop(index, 0)
             queue.lanes.pop(index, None)
             self._pruned.discard(index)
+            self._begun.discard(index)
             if not len(queue):
                 del self._queues[key]
             if most and isinstance(outcome, Result):

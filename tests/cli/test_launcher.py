@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -39,6 +40,7 @@ class Notes:
 
     def on_job_start(self, config: DictConfig, *, task_function: object) -> None:
         assert task_function == task_of_hpsearch
+        assert HydraConfig.get().runtime.output_dir == config.hydra.runtime.output_dir
         self.calls.append(("start", config.hydra.job.num, config.hydra.runtime.output_dir))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn) -> None:
@@ -82,8 +84,9 @@ def test_launch_returns_in_order_and_calls_the_callbacks_in_pairs(folder: Path, 
     assert [returned.return_value for returned in returns] == accuracies
     assert [returned.status for returned in returns] == [JobStatus.COMPLETED] * 3
     assert [returned.overrides for returned in returns] == [[*TINY, "name=s", *job] for job in jobs]
-    assert [number for _, number, _ in notes.calls] == [6, 6, 5, 5, 4, 4]
-    assert [call for call, _, _ in notes.calls] == ["start", "end"] * 3
+    assert [number for call, number, _ in notes.calls if call == "start"] == [4, 5, 6]
+    assert [number for call, number, _ in notes.calls if call == "end"] == [6, 5, 4]
+    assert [call for call, _, _ in notes.calls] == ["start"] * 3 + ["end"] * 3
     folders = {4 + place: str(folder / name) for place, name in enumerate(entries)}
     assert {number: output for _, number, output in notes.calls} == folders
     assert {number: returned.return_value for number, returned in notes.returns.items()} == dict(

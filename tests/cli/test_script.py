@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import hpsearch
@@ -14,7 +15,7 @@ from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
 from tests import scripts
-from tests.scripts import curve, ends, makes, returns, score, surroundings
+from tests.scripts import called, curve, ends, makes, returns, score, surroundings
 from tests.searching import trials_of
 
 SCRIPT = Path(scripts.__file__)
@@ -252,3 +253,22 @@ def test_a_key_script_is_none_of_hpsearchs_own() -> None:
     for line in ("+script.name=scripts-curve", "+script=1,2"):
         with pytest.raises(UsageError, match="no run reads a key of this name"):
             hpsearch.sweep("data=digits", line, "name=own")
+
+
+def test_trackers_get_a_scripts_runs_by_its_own_epochs() -> None:
+    curve.sweep("lr=0.1,0.3", "epochs=2", "name=t", "report=false", "tracker=csv")
+    rows = pd.read_csv("multirun/t/csv/runs.csv")
+    assert list(rows.lr) == [0.1, 0.3]
+    assert "warmup" not in rows.columns
+    assert rows.command.str.contains("scripts.py lr=0.1 epochs=2 name=t report=False").any()
+    curves = pd.read_csv("multirun/t/csv/curves.csv")
+    assert list(curves.epoch) == [0, 1, 0, 1]
+    assert list(curves.val_accuracy[:2]) == [score(0.1, 0, 0), score(0.1, 0, 1)]
+
+
+def test_callbacks_of_a_scripts_own_configuration_are_called_for_every_run() -> None:
+    found = called.sweep("+x=1,2", "name=c", "report=false")
+    for record in found.records:
+        folder = next(found.folder.glob(f"*_{record['key'][:8]}"))
+        assert (folder / "started").read_text() == f"[True, {record['config']['x']}]"
+        assert (folder / "ended").read_text() == f"JobStatus.COMPLETED {record['config']['x']}.0"

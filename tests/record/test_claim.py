@@ -1,5 +1,6 @@
 """Claims of commands on the folder of a sweep: real processes, real locks."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from hpsearch.errors import UsageError
 from hpsearch.record import claim
-from hpsearch.record.claim import Claim, has_ended
+from hpsearch.record.claim import Claim, has_ended, locked
 
 CLAIMS = """
 import os, sys, time
@@ -102,3 +103,16 @@ def test_neither_host_nor_process_id_decides(tmp_path: Path, monkeypatch: pytest
     assert has_ended(tmp_path, second.token) is False
     second.release()
     assert has_ended(tmp_path, "another:1:0") is None
+
+
+def test_a_lock_does_not_stay_with_a_process_that_was_forked_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    original = os.open
+    monkeypatch.setattr(os, "open", lambda *given: opened.append(original(*given)) or opened[-1])
+    with locked(tmp_path):
+        copy = os.dup(opened[0])  # such as a fork makes
+    fcntl.flock(os.open(tmp_path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if somebody has it
+    for descriptor in (copy, opened[-1]):
+        os.close(descriptor)
