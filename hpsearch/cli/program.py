@@ -1,5 +1,6 @@
 """The programs that a command line runs: hpsearch itself, or a user's script with its own configuration."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,5 +118,20 @@ def _keys(script: Script, config: str | None) -> dict[str, Any]:
             "run": {"dir": "multirun/${name}/${hpsearch.run_folder:}"},
             "sweep": {"dir": "multirun/${name}", "subdir": "${hpsearch.run_folder:}"},
             "callbacks": {"hpsearch": {"_target_": trusted.TARGETS[0]}},
+            "help": {"app_name": script.file.stem, "header": _header(script)},
         },
     }
+
+
+def _header(script: Script) -> str:
+    """The beginning of the script's --help."""
+    about = (inspect.getdoc(script.function) or "").partition("\n")[0]
+    command = f"python {script.path}"
+    lines = (
+        f"{script.file.name}{f': {about}' if about else ''}",
+        "",
+        f"  {command} key=value                           one run",
+        f"  {command} -m key=1,2 'seed=range(5)'          a grid, judged at its end",
+        f"  {command} -m hydra/sweeper=hpsearch 'key=interval(0,1)'    a search\n",
+    )
+    return "\n".join(lines).replace("${", r"\${")
