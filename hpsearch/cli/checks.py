@@ -1,4 +1,7 @@
-"""The checks of a whole command that need no run: keys that it would ignore, jobs that it would not have."""
+"""The checks of a whole command that need no run: keys that it would ignore, jobs that it would not have.
+
+Long, because a run, a sweep and a retraining are checked by the same rules.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -13,10 +16,12 @@ from hpsearch.cli.compose import Composer
 from hpsearch.cli.task_function import overrides_of, typed_lines
 from hpsearch.errors import UsageError, require, typed
 from hpsearch.record.multirun import is_searched
+from hpsearch.record.scripts import is_script
 from hpsearch.task.config import read
 from hpsearch.task.faults import Faults
 from hpsearch.task.identity import NOT_IDENTITY
 from hpsearch.task.prepare import prepare
+from hpsearch.task.script_identity import script_identity
 
 FOLDER = "${hpsearch.run_folder:}"
 OF_A_SWEEP = (
@@ -92,7 +97,12 @@ def check_retrain(config: DictConfig) -> None:
         loader, faults = running.config_loader(), Faults()
         job = next(iter(grid.job_lines(sweeper_cfg.params or {}, typed_lines(config.hydra, "task"), loader)))
         lines = [*job, *confirm.changes_of(config)]
-        read(Composer(loader).load_sweep_config(config, lines), lines, faults)
+        composed = Composer(loader).load_sweep_config(config, lines)
+        if is_script(composed):
+            with faults:
+                script_identity(composed)
+        else:
+            read(composed, lines, faults)
         _raise([f"retrain: {fault}" for fault in faults.lines])
 
 

@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], script: Script | None = None) -> None:
     arguments = storage_url.hidden(arguments)
     program = Program.of(arguments, script)
     callbacks.last_sweep, callbacks.script, trusted.own_files = None, script, program.own_files
-    with _one_at_a_time, _hydra_raises(program.arguments), own_options():
+    with _one_at_a_time, _hydra_raises(program.name, program.arguments), own_options():
         try:
             typed = [*arguments, *os.environ.get(COMPLETED, "").split()]
             trusted.check_search_path(arguments)
@@ -64,6 +64,7 @@ def run(arguments: Sequence[str], script: Script | None = None) -> None:
                 raise error from None
             raise UsageError([line_of(reason or error)]) from error
         finally:
+            callbacks.script, trusted.own_files = None, False
             release_all()
 
 
@@ -76,10 +77,10 @@ def _hydras(error: BaseException) -> BaseException | None:
 
 
 @contextmanager
-def _hydra_raises(arguments: Sequence[str]) -> Iterator[None]:
-    """Inside, Hydra reads `arguments` and raises its errors."""
+def _hydra_raises(name: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Inside, Hydra reads `arguments` behind the name of a program, and raises its errors."""
     argv, before = sys.argv, os.environ.get(FULL_ERROR)
-    sys.argv, os.environ[FULL_ERROR] = ["hpsearch", *arguments], "1"
+    sys.argv, os.environ[FULL_ERROR] = [name, *arguments], "1"
     try:
         yield
     finally:

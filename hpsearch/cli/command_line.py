@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
 @cache
 def _parser() -> argparse.ArgumentParser:
     """Hydra's own options, because its parser ends the process with its usage."""
-    parser = _Parser(prog="hpsearch", add_help=False)
+    parser = _Parser(prog="hpsearch", add_help=False, allow_abbrev=False)
     parser.add_argument("overrides", nargs="*")
     for names in (("--help", "-h"), ("--hydra-help",), ("--version",), ("--resolve",), ("--run", "-r")):
         parser.add_argument(*names, action="store_true")

@@ -19,8 +19,8 @@ from hpsearch.cli import interrupt
 from hpsearch.cli.task_function import typed_lines
 from hpsearch.errors import SweepError
 from hpsearch.formatting import count
-from hpsearch.record.commands import override, overrides_of, program
-from hpsearch.record.scripts import script_path
+from hpsearch.record.commands import override, overrides_of
+from hpsearch.record.scripts import SCRIPT, script_path
 from hpsearch.record.shape import Record
 from hpsearch.report import confirmation, retraining
 from hpsearch.report.findings import Findings
@@ -42,7 +42,7 @@ def confirm(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
         seeds = f"range({first},{first + hydra_cfg.confirm})"
         record = found.runs.records_of(winner)[0]
         given = arguments(record, seeds, sweep / confirmation.FOLDER, hydra_cfg)
-        _run(f"confirm={hydra_cfg.confirm}", given, script_path(hydra_cfg))
+        _run(f"confirm={hydra_cfg.confirm}", given, hydra_cfg)
 
 
 def retrain(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
@@ -56,7 +56,7 @@ def retrain(sweep: Path, found: Findings, hydra_cfg: DictConfig) -> None:
     for record, seeds in winners:
         folder = sweep / retraining.FOLDER
         given = arguments(record, ",".join(map(str, seeds)), folder, hydra_cfg, changes)
-        _run(f"retrain={hydra_cfg.retrain}", given, script_path(hydra_cfg))
+        _run(f"retrain={hydra_cfg.retrain}", given, hydra_cfg)
 
 
 def changes_of(hydra_cfg: DictConfig) -> list[str]:
@@ -85,9 +85,11 @@ def arguments(
     ]
 
 
-def _run(key: str, given: list[str], script: str | None) -> None:
+def _run(key: str, given: list[str], hydra_cfg: DictConfig) -> None:
+    path = script_path(hydra_cfg)
+    program = ["hpsearch"] if path is None else ["hpsearch.cli.scripted", path, hydra_cfg[SCRIPT]["name"]]
     environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-    with subprocess.Popen([sys.executable, *program(script), *given], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-m", *program, *given], env=environment) as process:
         while process.poll() is None and not interrupt.asked():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(SECONDS_BETWEEN_LOOKS)

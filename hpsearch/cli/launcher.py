@@ -105,7 +105,7 @@ class StackedLauncher(Launcher):
 
         scripts = is_script(self.hydra_cfg)
         timeout = self.timeout or (math.inf if scripts else SECONDS_TO_ANSWER)
-        given = Processes(self.processes, self.threads, timeout, self.hydra_cfg.get("checkpoint"))
+        given = Processes(self.processes, self.threads, timeout, None if scripts else self.hydra_cfg.checkpoint)
         return (ScriptPool if scripts else MachinePool)(lanes, expected, runs, given)
 
     @property
@@ -164,10 +164,10 @@ class StackedLauncher(Launcher):
             if self.hydra_cfg.hydra.output_subdir is not None:
                 self._write_files(number, overrides[number], folder / self.hydra_cfg.hydra.output_subdir)
 
-        keep = self.hydra_cfg.get("weights", "none")
+        keep = "none" if self.job else self.hydra_cfg.weights
         with interrupt.listening("this epoch"):
             asked = interrupt.asked
-            for ended in train_all(source, self.sweep, self.lanes, keep, asked, before_record, self.open_pool, begins):
+            for ended in train_all(source, self.sweep, self.room, keep, asked, before_record, self.open_pool, begins):
                 returned = job_return(overrides[ended.number], ended.folder, ended.outcome)
                 if ended.trained and self._has_callbacks:
                     with self._during(ended.number, overrides[ended.number], ended.folder) as config:

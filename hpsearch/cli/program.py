@@ -1,8 +1,13 @@
-"""The programs that a command line runs: hpsearch itself, or a user's script with its own configuration."""
+"""What Hydra is given for a command line: hpsearch's own configuration, or that of a user's script and more.
+
+Long, because all that a script's configuration gets stands in one place.
+"""
 
 import inspect
+import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 from omegaconf import OmegaConf
 
-from hpsearch.cli import trusted
+from hpsearch.cli import command_line, trusted
+from hpsearch.record.file import FILE
+from hpsearch.record.multirun import MULTIRUN
 from hpsearch.record.scripts import SCRIPT, WRAPPER
 from hpsearch.script.function import Script
 
@@ -23,17 +30,18 @@ PARTS = "hpsearch_script_parts"
 WITHOUT_FILES = PACKAGE / "script"  # a folder without configurations
 FILES = "hpsearch_script_files"
 NAMES = re.compile(r"(--config-name|-cn)(=|$)")
-BY_FOLDER = re.compile(r"(--config-dir|-cd|--config-path|-cp)(=|$)|\+*hydra\.searchpath=")
+SEARCHPATH = re.compile(r"\+*hydra\.searchpath=")
 
 
 @dataclass(frozen=True)
 class Program:
     """What Hydra is given.
 
-    arguments: of the command line. folder: of the configurations. config: the name of the primary one. targets: the
-    classes that a configuration may name.
+    name, arguments: of the command line. folder: of the configurations. config: the name of the primary one. targets:
+    the classes that a configuration may name.
     """
 
+    name: str
     arguments: list[str]
     folder: Path
     config: str
@@ -52,12 +60,13 @@ class Program:
         may name any class, because they are the user's; files of a folder that the command line names, only the same.
         """
         if script is None:
-            return cls(list(arguments), CONF, "config", trusted.TARGETS)
+            return cls("hpsearch", list(arguments), CONF, "config", trusted.TARGETS)
         given, typed = _without_name(arguments)
         wrapper = _wrapper(script, typed, in_files=bool({"-m", "--multirun"} & {*arguments}))
-        foreign = any(BY_FOLDER.match(line) for line in arguments)
+        options = command_line.parsed(arguments)
+        foreign = options.config_dir or options.config_path or any(map(SEARCHPATH.match, options.overrides))
         allowed = [*trusted.TARGETS, *_own_targets(script)] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
-        return cls(given, script.folder or WITHOUT_FILES, wrapper, allowed)
+        return cls(sys.argv[0], given, script.folder or WITHOUT_FILES, wrapper, allowed)
 
 
 def _wrapper(script: Script, typed: str | None, in_files: bool) -> str:
@@ -82,10 +91,19 @@ def _wrapper(script: Script, typed: str | None, in_files: bool) -> str:
 
 
 def _own_targets(script: Script) -> list[str]:
-    """The classes that the script's own configuration files name."""
-    files = sorted(script.folder.rglob("*.y*ml")) if script.folder is not None else []
+    """The classes that the script's own configuration files name. Sweeps below them may be somebody else's."""
+    files = list(_own_files(script.folder)) if script.folder is not None else []
     found = (re.findall(r"_target_\s*:\s*['\"]?([\w.]+)", file.read_text("utf-8", "replace")) for file in files)
     return sorted({target for targets in found for target in targets})
+
+
+def _own_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        if {MULTIRUN, FILE} & {*names}:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in names if name.endswith((".yaml", ".yml")))
 
 
 def _without_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:

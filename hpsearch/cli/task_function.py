@@ -65,7 +65,7 @@ def run(cfg: DictConfig) -> float:
         print(f"already in {folder}, not trained again")
         return outcome.result_of(earlier).value
     run = run.kept_in(folder)
-    keep, seconds = cfg.get("weights", "none"), cfg.get("checkpoint")
+    keep, seconds = ("none", None) if run.script else (cfg.weights, cfg.checkpoint)
     result = train.train(run, folder, keep, seconds, _trial(run, cfg, hydra.sweeper))
     if isinstance(result, Exception):
         raise failure(folder, reason_of(result)) from result

@@ -33,7 +33,7 @@ class TransformersCallback(TrainerCallback):  # type: ignore[misc]  # of a packa
         tested = {name: value for name, value in values.items() if name.startswith(TEST)}
         if tested:
             self._run.finish(**tested)
-        else:
+        elif not self._run.rows or self._run.rows[-1].epoch != state.global_step:  # else it is evaluated once more
             self._run.log(state.global_step, **values)
 
     def on_predict(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:

@@ -19,13 +19,14 @@ SCHEMA = 2
 STATUSES = ("finished", "pruned", "diverged", "failed")
 DEEPEST = 20  # levels of a configuration
 LARGEST = 2**63 - 1  # whole number
-TAKEN = re.compile(  # names of a table's columns, or of keys that no record has: another meaning than a run's value
-    r"(train|val|test)_\w+|sweep|folder|number|key|data_set|configuration|status|batch_std|seconds|reason|n|finished|"
+OF_METRICS = re.compile(r"(train|val|test)_\w+")  # names of a table's columns
+TAKEN = re.compile(  # further ones, and keys that no record has: another meaning than a run's value
+    r"sweep|folder|number|key|data_set|configuration|status|batch_std|seconds|reason|n|finished|"
     r"pruned|diverged|failed|score|last|last_score|best|tie|epochs_trained|parameters|commit|"
     r"hydra|defaults|name|report|confirm|retrain|device|plan|trial|weights|plugins|tracker"
 )
 NAME = r"\A[A-Za-z_][\w-]*\Z"
-METRIC = r"\A(train|val|test)_[A-Za-z_][\w-]*\Z"  # a key of metrics
+METRIC = r"\A(train|val|test)_[\w-]+\Z"  # a key of metrics
 OVERRIDE = (  # of a run; Hydra's own keys are the command's, and a control character would begin another line
     r"\A(--config-(dir|name)=|(?!\+*hydra[./@=])(\+\+?|~)?[A-Za-z_][\w./@:-]*(=|\Z))"
     r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*\Z"
@@ -227,7 +228,8 @@ def _check(record: Record) -> None:
 
 def _check_names(config: Mapping[str, Any]) -> None:
     for key in config:
-        _require(re.fullmatch(NAME, key) and not TAKEN.fullmatch(key), f"{key!r}: cannot be a key, choose another")
+        taken = TAKEN.fullmatch(key) or (OF_METRICS.fullmatch(key) and not is_script(config))
+        _require(re.fullmatch(NAME, key) and not taken, f"{key!r}: cannot be a key, choose another")
 
 
 def _check_test(record: Record, measure: Measure) -> None:
@@ -249,6 +251,8 @@ def _check_test(record: Record, measure: Measure) -> None:
 def _check_script(record: Record, measure: Measure) -> None:
     """Raise Unreadable if values of a script's record do not fit together. A script may have no test part."""
     metrics = record["metrics"] or {}
+    for name in record["config"].keys() & metrics.keys():
+        raise Unreadable(f"config.{name}: is the name of a metric, too")
     if record["status"] == "finished":
         _require(metrics[measure.val] is not None, f"metrics.{measure.val}: must be a number of a finished run")
     for name in (measure.val, measure.test) if measure.unit == "%" else ():

@@ -1,6 +1,7 @@
 """A function of the user's that trains one run, with what hpsearch must know of it."""
 
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -44,15 +45,26 @@ class Script:
         return f"-m {module}" if module else os.path.relpath(self.file)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By reference, because a process of this machine has imported the same module. See `by_value`."""
-        return _find, _place(self.function)
+        """By reference, because a process of this machine has imported the same module; by value from a session, whose
+        module has no file. See `by_value`."""
+        module, name = _place(self.function)
+        typed = module == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+        return (from_bytes, (self.by_value(),)) if typed else (_find, (module, name))
 
     def by_value(self) -> bytes:
-        """The function as bytes, for another machine, or a process that does not import the script."""
+        """The function with its own module as bytes, for another machine, or a process that does not import it."""
         import cloudpickle
 
         told = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "function"}
-        content: bytes = cloudpickle.dumps((self.function, told))
+        module = sys.modules[self.function.__module__]
+        own = module.__name__ != "__main__"  # which always travels by value
+        if own:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            content: bytes = cloudpickle.dumps((self.function, told))
+        finally:
+            if own:
+                cloudpickle.unregister_pickle_by_value(module)
         return content
 
 
@@ -74,7 +86,7 @@ def script_of(
     named = plain_name(metric)
     short = VALIDATION.sub("", named, count=1)
     percent = (short in FRACTIONS) if unit is None else unit == "%"
-    file = Path(function.__code__.co_filename)
+    file = Path(inspect.unwrap(function).__code__.co_filename)
     own, stem = function.__name__, re.sub(r"\W", "_", file.stem)
     script = Script(
         function,
@@ -82,7 +94,7 @@ def script_of(
         Measure(short, direction == "maximize", "%" if percent else ""),
         own if own == stem else f"{stem}-{own}" if stem[:1].isalpha() else own,
         file,
-        None if folder is None else (file.parent / folder).resolve(),
+        None if folder is None else file.parent / folder,
         config,
     )
     _known[_place(function)] = script
@@ -95,6 +107,8 @@ def imported(path: str, name: str) -> Script:
         importlib.import_module(path.removeprefix("-m "))
     else:
         file = Path(path).absolute()
+        if not file.is_file():
+            raise UsageError([f"{path}: no such file, so that no other process can train; write the function into one"])
         sys.path.insert(0, str(file.parent))
         importlib.import_module(file.stem)
     found = known(name)
@@ -108,13 +122,14 @@ def from_bytes(content: bytes) -> Script:
     import cloudpickle
 
     function, told = cloudpickle.loads(content)
-    script = Script(function, **told)
-    return _known.setdefault(_place(function), script)
+    script = _known[_place(function)] = Script(function, **told)
+    return script
 
 
-def known(name: str) -> Script | None:
-    """The script of a name in records, if this process has it."""
-    return next((script for script in reversed(_known.values()) if script.name == name), None)
+def known(name: str, path: str | None = None) -> Script | None:
+    """The script of a name in records, if this process has it. path: decides between several."""
+    found = [script for script in reversed(_known.values()) if script.name == name]
+    return next((script for script in found if script.path == path), found[0] if found else None)
 
 
 def plain_name(name: str) -> str:

@@ -9,7 +9,7 @@ import numbers
 import random
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,14 +44,23 @@ class ScriptRun:
     folder: for files of the script's own. seed: of the configuration.
     """
 
-    def __init__(self, folder: Path, seed: int, metric: str, measure: Measure, wait: Callable[[], None]) -> None:
-        """metric: the name of the value that selects. wait: called with each new value of it; raises Pruned."""
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        metric: str,
+        measure: Measure,
+        wait: Callable[[], None],
+        keys: Collection[str] = (),
+    ) -> None:
+        """metric: the name of the value that selects. wait: called with each new value of it; raises Pruned. keys: of
+        the configuration, which no value may have for a name."""
         self.folder, self.seed = folder, seed
         self.rows: list[Row] = []  # complete: with the metric
         self.tested: dict[str, float] = {}
         self.tested_samples = 0
         self.judged_epoch: int | None = None
-        self._metric, self._measure, self._wait = metric, measure, wait
+        self._metric, self._measure, self._wait, self._keys = metric, measure, wait, keys
         self._pending: dict[str, float] = {}
         self._last = -math.inf
         self._earlier = self._read()
@@ -68,7 +77,7 @@ class ScriptRun:
         if epoch < self._last:
             raise ValueError(f"run.log: epoch {epoch} comes after epoch {self._last}; epochs must not fall")
         self._last = epoch
-        found = _numbers(values, "run.log")
+        found = self._numbers(values, "run.log")
         if taken := [name for name in found if name in RESERVED]:
             raise ValueError(f"run.log: {taken[0]}={found[taken[0]]:g}: is the column of the number that comes first")
         if self._earlier:
@@ -79,34 +88,48 @@ class ScriptRun:
             return
         if ended:
             raise ValueError(f"run.log: {self._metric} of epoch {epoch} comes a second time; count steps instead")
-        value = found[self._metric]
-        if self._measure.unit == "%" and not (math.isnan(value) or 0 <= value <= 1):
-            cure = "give hpsearch.main(…, unit='') for another scale"
-            raise ValueError(f"run.log: {self._metric}={value:g}: must be a share between 0 and 1, shown in %; {cure}")
+        self._check_share(self._metric, found[self._metric], "run.log")
         self.rows.append(Row(epoch, self._pending | found))
         self._pending = {}
         if self._resumes:
             self._write()
         self._wait()
 
-    def finish(self, *, epoch: int | None = None, test_samples: int = 0, **values: Any) -> None:
+    def finish(self, *, epoch: int | None = None, test_samples: int | None = None, **values: Any) -> None:
         """Report numbers of the test part. They are never selected on.
 
-        epoch: the one whose net was tested; None: the last. test_samples: the rows of the test part, if an interval for
-        an accuracy is wanted. A name gets ``test_`` in front unless it has it. Raises ValueError.
+        epoch: the one whose net was tested, and whose validation counts; None: the last. test_samples: the rows of the
+        test part, if an interval for an accuracy is wanted. A name gets ``test_`` in front unless it has it. Raises
+        ValueError.
         """
+        self.rows = self.rows or self._earlier  # an attempt before has trained to the end
         if epoch is not None and epoch not in [row.epoch for row in self.rows]:
             raise ValueError(f"run.finish: epoch={epoch}: has no {self._metric}; name an epoch that has")
-        if test_samples < 0:
+        if test_samples is not None and test_samples < 0:
             raise ValueError(f"run.finish: test_samples={test_samples}: must be at least 0")
-        for name, value in _numbers(values, "run.finish").items():
-            self.tested[name if name.startswith(TEST) else f"{TEST}{name}"] = value
-        self.judged_epoch, self.tested_samples = epoch, int(test_samples)
+        tested = {name if name.startswith(TEST) else f"{TEST}{name}": value for name, value in values.items()}
+        found = self._numbers(tested, "run.finish")
+        if self._measure.test in found:
+            self._check_share(self._measure.test, found[self._measure.test], "run.finish")
+        self.tested |= found
+        self.judged_epoch = self.judged_epoch if epoch is None else epoch
+        self.tested_samples = self.tested_samples if test_samples is None else int(test_samples)
+
+    def _numbers(self, values: dict[str, Any], call: str) -> dict[str, float]:
+        found = numbers_of(values, call)
+        if taken := [name for name in found if name in self._keys]:
+            raise ValueError(f"{call}: {taken[0]}: is a key of the configuration, so the value needs another name")
+        return found
+
+    def _check_share(self, name: str, value: float, call: str) -> None:
+        if self._measure.in_percent and not (math.isnan(value) or 0 <= value <= 1):
+            cure = "give hpsearch.main(…, unit='') for another scale"
+            raise ValueError(f"{call}: {name}={value:g}: must be a share between 0 and 1, shown in %; {cure}")
 
     @property
     def resume(self) -> Path:
         """A folder for what an interrupted attempt leaves to the next one, such as a checkpoint. It is removed when the
-        run has ended. Epochs before the next one that is reported keep their numbers."""
+        run has finished or was pruned. If the next attempt reports from epoch k on, the epochs before k are kept."""
         folder = self.folder / RESUME
         folder.mkdir(parents=True, exist_ok=True)
         self._resumes = True
@@ -147,7 +170,7 @@ class ScriptRun:
     def _read(self) -> list[Row]:
         with suppress(OSError, ValueError, TypeError):  # there is none, or it is damaged: the run begins anew
             rows = json.loads(read_plain(self.folder / RESUME / CURVE))
-            return [Row(int(epoch), _numbers(values, CURVE)) for epoch, values in rows if self._metric in values]
+            return [Row(int(epoch), numbers_of(values, CURVE)) for epoch, values in rows if self._metric in values]
         return []
 
 
@@ -157,7 +180,7 @@ def remove_resume(folder: Path) -> None:
         shutil.rmtree(folder / RESUME)
 
 
-def _numbers(values: dict[str, Any], call: str) -> dict[str, float]:
+def numbers_of(values: dict[str, Any], call: str) -> dict[str, float]:
     """Values as numbers, by their names in records. Raises ValueError."""
     found: dict[str, float] = {}
     for name, value in values.items():

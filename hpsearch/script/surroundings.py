@@ -14,6 +14,8 @@ from hydra.core.utils import configure_log, env_override
 from hydra.utils import execution_whitelist
 from omegaconf import DictConfig, open_dict, read_write
 
+from hpsearch.record.scripts import SCRIPT
+
 
 @dataclass(frozen=True)
 class Job:
@@ -47,6 +49,9 @@ class Job:
         hydra: Any = whole.hydra
         with read_write(hydra), open_dict(hydra):
             hydra.overrides.task = list(overrides)
+            hydra.job.config_name = config[SCRIPT].config
+            chosen = dict(line.lstrip("+").split("=", 1) for line in overrides if "=" in line)
+            hydra.runtime.choices.update({group: chosen[group] for group in hydra.runtime.choices if group in chosen})
             hydra.job.num, hydra.job.id = number, str(number)
             hydra.sweep.subdir, hydra.runtime.output_dir = folder.name, str(folder)
         return whole

@@ -25,7 +25,8 @@ class Training:
     def __init__(self, number: int, spec: ScriptSpec) -> None:
         assert spec.folder is not None
         script = spec.script
-        self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._wait)
+        keys = [str(key) for key in spec.config]
+        self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._wait, keys)
         self.error: Exception | None = None
         self._number, self._spec, self._pruned, self._seconds = number, spec, False, 0.0
         self._greenlet = greenlet(self._call)
@@ -126,6 +127,6 @@ class Training:
     def _curves(self, history: History) -> dict[str, list[float]]:
         """The curves of all values, by name; "epoch" has the numbers of the epochs."""
         rows = self.run.rows
-        names = dict.fromkeys(name for row in rows for name in row.values if name != self._spec.script.metric)
+        names = dict.fromkeys(name for row in rows for name in row.values)
         own = {name: [row.values.get(name, math.nan) for row in rows] for name in names}
         return {"epoch": [float(row.epoch) for row in rows]} | own

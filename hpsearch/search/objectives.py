@@ -17,7 +17,7 @@ def directions_of(objectives: list[str], metric: Metric | Measure) -> list[str]:
         f"val_{metric.name}": "maximize" if metric.maximize else "minimize",
         "val_loss": "minimize",
         "seconds": "minimize",
-        "parameters": "minimize",
+        **({} if isinstance(metric, Measure) else {"parameters": "minimize"}),
     }
     unknown = [name for name in objectives if name not in known]
     reported = isinstance(metric, Measure) and len(objectives) > 1
@@ -42,7 +42,7 @@ def value_of(result: Result, objective: str, maximize: bool) -> float:
         return 0.0 if share else -math.inf if maximize else math.inf
     if objective == "seconds":
         return result.seconds
-    if objective == "parameters":
-        return math.nan if result.parameters is None else result.parameters
+    if objective == "parameters" and result.parameters is not None:
+        return result.parameters
     curve = result.curves.get(objective)
     return result.metrics.get(objective, math.nan if curve is None else curve[result.epoch - 1])

@@ -44,13 +44,14 @@ def script_identity(cfg: DictConfig) -> dict[str, Any]:
 def script_in(cfg: DictConfig) -> Script | None:
     """The script that a configuration is of, if this process has it."""
     told = cfg.get(SCRIPT)
-    return known(str(told.get("name"))) if OmegaConf.is_dict(told) else None
+    return known(str(told.get("name")), told.get("path")) if OmegaConf.is_dict(told) else None
 
 
 def check_keys(cfg: DictConfig, script: Script) -> None:
     """Raise UsageError if a key that hpsearch has for itself means something else in the user's configuration."""
     faults = []
-    if script_in(cfg) is not script or cfg[SCRIPT].get("path") != script.path:
+    told = cfg.get(SCRIPT)
+    if not OmegaConf.is_dict(told) or (told.get("name"), told.get("path")) != (script.name, script.path):
         faults.append(f"{SCRIPT}={typed(cfg.get(SCRIPT))}: hpsearch has this key for itself; yours needs another name")
     for key, (kind, words) in OURS.items():
         value = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)

@@ -34,6 +34,8 @@ def train(
     open_pool = partial(MachinePool, given=Processes(checkpoint=checkpoint))
     ((_, outcome),) = scheduler.train(source or RunList([(0, run)]), lanes=1, open_pool=open_pool)
     with write_errors(folder):
+        if run.script:  # Hydra's own log of a job has another name
+            outcomes.write_log(folder, outcome)
         outcomes.write(folder, run, outcome, keep)
     return outcome
 

@@ -36,7 +36,8 @@ class ProcessWorker(RemoteWorker):
     """Trains in another process.
 
     threads: of its operations. device: the number of the CUDA device that it trains on; None: none. timeout: seconds
-    in which it must answer. checkpoint: as of `LocalWorker`.
+    in which it must answer. checkpoint: as of `LocalWorker`. scripts: True if users' functions run there, which see
+    this device alone, and may start processes.
 
     A process of one thread is forked and has the data sets of this one. Neither CUDA nor OpenMP's threads outlive a
     fork, so that one with a device or with more threads is spawned and loads them; so is any once this process has
@@ -49,9 +50,11 @@ class ProcessWorker(RemoteWorker):
         device: int | None = None,
         timeout: float = math.inf,
         checkpoint: float | None = None,
+        scripts: bool = False,
     ) -> None:
         super().__init__()
         self._threads, self._device, self._timeout, self._checkpoint = threads, device, timeout, checkpoint
+        self._scripts = scripts
         self._asked_at = math.inf
         self._start()
 
@@ -64,8 +67,8 @@ class ProcessWorker(RemoteWorker):
         other_end = self.connection if forks else None
         parts = [] if forks else sorted({part.part.__module__ for part in plugin_parts()} - {"__main__"})
         fatal = self._traceback.fileno() if forks else None
-        serving = (theirs, other_end, fatal, self._threads, self._device, self._checkpoint, parts)
-        self._process = context.Process(target=_serve, args=serving, daemon=True)
+        serving = (theirs, other_end, fatal, self._threads, self._device, self._checkpoint, self._scripts, parts)
+        self._process = context.Process(target=_serve, args=serving, daemon=not self._scripts)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
             self._process.start()
@@ -77,6 +80,8 @@ class ProcessWorker(RemoteWorker):
             self.connection.send_bytes(pickle.dumps((question, argument)))
 
     def _answer(self) -> Any:
+        if not self.connection.poll(None if self._timeout == math.inf else max(0.0, self.seconds_left)):
+            self.end_overdue()
         try:
             return pickle.loads(self.connection.recv_bytes())
         except (EOFError, ConnectionError) as error:
@@ -131,6 +136,7 @@ def _serve(
     threads: int,
     device: int | None,
     checkpoint: float | None,
+    scripts: bool,
     modules: list[str],
 ) -> None:
     """Answer until the other end is gone. fatal: the file for the traceback of a crash. modules: those whose parts a
@@ -145,7 +151,10 @@ def _serve(
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    if device is not None:
+    if device is not None and scripts:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[device] if len(visible) > device and visible[0] else str(device)
+    elif device is not None:
         torch.cuda.set_device(device)
     for module in modules:
         import_module(module)

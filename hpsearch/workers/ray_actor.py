@@ -67,10 +67,6 @@ class Actor:
         return versions() | {"node": ray.util.get_node_ip_address()}
 
     def answer(self, question: bytes, data: dict[int, Any]) -> object:
-        for number, place in data.items():
-            if number not in self._data:
-                packed = ray.get(place)
-                self._data[number] = packed.dataset() if isinstance(packed, Arrays) else from_bytes(packed)
         datasets = self._data
 
         class Unpickler(pickle.Unpickler):
@@ -78,6 +74,10 @@ class Actor:
                 return datasets[number]
 
         try:
+            for number, place in data.items():
+                if number not in datasets:
+                    packed = ray.get(place)
+                    datasets[number] = packed.dataset() if isinstance(packed, Arrays) else from_bytes(packed)
             name, argument = Unpickler(io.BytesIO(question)).load()
         except Exception as error:
             return Unreadable(line_of(error))

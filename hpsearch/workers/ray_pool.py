@@ -28,6 +28,7 @@ from hpsearch.workers.run import Run
 from hpsearch.workers.worker import Worker
 
 SECONDS_BETWEEN_LOOKS = 2.0  # at the cluster's nodes
+LONGEST_LONELY = 600.0  # seconds without a worker
 SECONDS_TO_START = 120.0  # of the first worker
 SECONDS_TO_ANSWER = 5.0  # of a cluster's address
 
@@ -69,8 +70,9 @@ class RayPool:
         if hanging:
             hanging[0].end(f"has not answered for {self._settings.timeout:g} s")
             return hanging[0]
-        if not self._workers and monotonic() - self._lonely > self._settings.timeout:
-            raise SweepError([f"the Ray cluster has had no worker for {self._settings.timeout:g} s{GOES_ON}"])
+        patience = min(self._settings.timeout, LONGEST_LONELY)
+        if not self._workers and monotonic() - self._lonely > patience:
+            raise SweepError([f"the Ray cluster has had no worker for {patience:g} s{GOES_ON}"])
         return next((answers[answer] for answer in self._answered(list(answers)) if answer in answers), None)
 
     def forget(self, worker: RayWorker) -> None:

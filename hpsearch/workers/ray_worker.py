@@ -1,5 +1,6 @@
 """An actor of a Ray cluster as a worker."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -85,7 +86,8 @@ class RayWorker(RemoteWorker):
         if self._ended is not None:
             raise WorkerLost(f"its worker {self._ended}")
         try:
-            answer = ray.get(self.answer, timeout=self._settings.timeout)
+            longest = self._settings.timeout
+            answer = ray.get(self.answer, timeout=None if longest == math.inf else longest)
         except RayActorError as error:
             raise WorkerLost(f"its worker on the Ray cluster was lost: {line_of(error)}") from error
         except GetTimeoutError:

@@ -23,7 +23,7 @@ class ScriptPool(MachinePool):
         super().__init__(lanes, expected, (), given)
         gpus, count = torch.cuda.device_count(), room(given.count, min(lanes, expected))
         threads = given.threads or max(1, torch.get_num_threads() // count)
-        new = partial(ProcessWorker, threads, timeout=given.timeout)
+        new = partial(ProcessWorker, threads, timeout=given.timeout, scripts=True)
         self._on_cpu = [new(device=number % gpus if gpus else None) for number in range(count)]
         self.lanes = count
 

@@ -53,7 +53,7 @@ def test_the_project_is_clean(cli: Cli, options: tuple[str, ...]) -> None:
         assert shown.returncode == 0, shown.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @OPTIONS
 def test_the_project_works_as_it_is_written(cli: Cli, options: tuple[str, ...]) -> None:
     """Its own tests, and the commands of its README."""
@@ -66,3 +66,13 @@ def test_the_project_works_as_it_is_written(cli: Cli, options: tuple[str, ...]) 
         shown = subprocess.run([sys.executable, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
         assert shown.returncode == 0, shown.stdout + shown.stderr
     assert len(records(folder / "multirun" / ("grid" if options else "mine"))) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["-m hpsearch 'plugins=[my_parts]' data=rings epochs=1", "train.py epochs=1"])
+def test_a_project_begins_to_train(cli: Cli, command: str) -> None:
+    assert cli("new", "mine", *(["--script"] if command.startswith("train") else [])).code == 0
+    line = [sys.executable, *shlex.split(command), "name=s"]
+    shown = subprocess.run(line, cwd=cli.folder / "mine", capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert len(records(cli.folder / "mine" / "multirun" / "s")) == 1

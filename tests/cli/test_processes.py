@@ -89,7 +89,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_warnings(tmp_path: Path
     assert out.count("3 runs of 1 configuration, ") == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_search_that_was_stopped_goes_on_as_if_nothing_had_happened(cli: Cli, how: signal.Signals) -> None:
     arguments = ("hydra.launcher.lanes=2", "epochs=30", "hydra.sweeper.n_trials=8")
     process = start(cli.folder, *SEARCH, *SPACE, "name=s", *arguments)

@@ -127,7 +127,7 @@ def test_a_pruned_run_leaves_its_neighbours_bit_for_bit(cli: Cli, pruner: str) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.long)])
 def test_other_launchers_run_the_same_search_in_batches(cli: Cli, launcher: str) -> None:
     shown = search(cli, 5, f"hydra/launcher={launcher}", "hydra.sweeper.seeds=[0,1]", name="batches")
     assert shown.code == 0, shown.err
@@ -183,7 +183,7 @@ def test_the_summary_is_for_programs_and_the_best_runs_again(cli: Cli) -> None:
     assert alone["metrics"] == again["metrics"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_trials_own_command_is_a_grid_of_its_point(cli: Cli) -> None:
     small = ("architecture.width=8", "epochs=2", "report=false")
     shown = cli("-m", "search=quick", *small, "hydra.sweeper.n_trials=2", "hydra/sweeper/pruner=none", "confirm=2")

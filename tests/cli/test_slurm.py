@@ -262,7 +262,7 @@ def test_the_tasks_leave_what_a_stacked_sweep_leaves(cli: Cli) -> None:
     assert {path: path.stat().st_mtime_ns for path in sweep.rglob("record.json")} == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("one_thread", "stopped_at_the_end")
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_a_task_that_was_ended_is_completed_by_the_same_command(cli: Cli) -> None:

@@ -159,6 +159,7 @@ def test_a_sweep_survives(nodes: Nodes, tmp_path: Path, long: dict[str, Record],
     assert numbers(tmp_path / "multirun" / "g") == long
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_leaves_no_actor_and_its_command_goes_on(
     nodes: Nodes, tmp_path: Path, long: dict[str, Record]
 ) -> None:
