@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,24 @@ class Seen(Callback):
 def called(cfg: Any, run: ScriptRun) -> float:
     """Its configuration names `Seen`."""
     return float(cfg.x)
+
+
+@hpsearch.main(metric="val_loss", direction="minimize")
+def loads(cfg: Any, run: ScriptRun) -> None:
+    """Reads its data in a process of its own, as a `DataLoader` with workers does."""
+    from torch.utils.data import DataLoader
+
+    batches = [float(batch.sum()) for batch in DataLoader(range(6), batch_size=3, num_workers=1)]
+    run.log(1, val_loss=sum(batches) * cfg.x, train_seen=len(batches))
+    run.finish(loss=1.5)
+
+
+@hpsearch.main(metric="reward")
+def hangs(cfg: Any, run: ScriptRun) -> None:
+    """Does not end when it is pruned."""
+    try:
+        for step in range(3):
+            run.log(step, reward=cfg.x)
+    finally:
+        if cfg.x < 0.5:
+            time.sleep(60)

@@ -97,12 +97,12 @@ def check_retrain(config: DictConfig) -> None:
         loader, faults = running.config_loader(), Faults()
         job = next(iter(grid.job_lines(sweeper_cfg.params or {}, typed_lines(config.hydra, "task"), loader)))
         lines = [*job, *confirm.changes_of(config)]
-        composed = Composer(loader).load_sweep_config(config, lines)
-        if is_script(composed):
-            with faults:
+        with faults:
+            composed = Composer(loader).load_sweep_config(config, lines)
+            if is_script(composed):
                 script_identity(composed)
-        else:
-            read(composed, lines, faults)
+            else:
+                read(composed, lines, faults)
         _raise([f"retrain: {fault}" for fault in faults.lines])
 
 

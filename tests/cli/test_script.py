@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +17,7 @@ from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
 from tests import scripts
-from tests.scripts import called, curve, ends, makes, returns, score, surroundings
+from tests.scripts import called, curve, ends, hangs, loads, makes, returns, score, surroundings
 from tests.searching import trials_of
 
 SCRIPT = Path(scripts.__file__)
@@ -272,3 +274,39 @@ def test_callbacks_of_a_scripts_own_configuration_are_called_for_every_run() -> 
         folder = next(found.folder.glob(f"*_{record['key'][:8]}"))
         assert (folder / "started").read_text() == f"[True, {record['config']['x']}]"
         assert (folder / "ended").read_text() == f"JobStatus.COMPLETED {record['config']['x']}.0"
+
+
+def test_a_script_may_load_its_data_in_processes_of_its_own() -> None:
+    found = loads.sweep("+x=1,2", "+train_size=3", "name=l", "report=false")
+    assert [record["metrics"]["val_loss"] for record in found.records] == [15, 30]
+    assert found.records[0]["config"]["train_size"] == 3
+
+
+def test_a_search_asks_for_no_more_trials_than_can_train() -> None:
+    """So that the sampler knows the results of the others."""
+    search = ("hydra/sweeper=hpsearch", "lr=interval(0,1)", "hydra.sweeper.n_trials=9", "name=s", "report=false")
+    curve.sweep(*search, "hydra.launcher.processes=1")
+    dates = trials_of("sqlite:///multirun/hpsearch.db", "s")
+    begun = [trial.datetime_start for trial in dates]
+    ended = [trial.datetime_complete for trial in dates]
+    assert all(begun[i + 1] >= ended[i] for i in range(8) if begun[i + 1] and ended[i])
+
+
+def test_a_pruned_run_that_hangs_is_ended() -> None:
+    search = ("hydra/sweeper=hpsearch", "+x=interval(0,0.4)", "hydra.sweeper.n_trials=1", "name=h")
+    pruner = ("hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.lower=0.5", "report=false")
+    started = time.monotonic()
+    with suppress(SweepError):  # the run began again in a new process, and was lost again
+        hangs.sweep(*search, *pruner, "hydra.launcher.timeout=1", "hydra.sweeper.max_failure_rate=1")
+    assert time.monotonic() - started < 50
+    (record,) = records("h")
+    assert record["reason"] == "WorkerHangs: no answer in hydra.launcher.timeout=1 s"
+
+
+def test_the_winner_is_trained_again_on_fresh_seeds_and_with_other_values() -> None:
+    curve.sweep("lr=0.1,0.3", "seed=range(3)", "confirm=2", "retrain={epochs:2}", "name=w")
+    confirmed, retrained = records("w/confirm"), records("w/retrain")
+    assert [(r["config"]["lr"], r["config"]["seed"]) for r in confirmed] == [(0.3, 3), (0.3, 4)]
+    assert {(r["config"]["lr"], r["config"]["epochs"]) for r in retrained} == {(0.3, 2)}
+    with pytest.raises(UsageError, match="retrain"):
+        curve.sweep("lr=0.1,0.3", "retrain={epoch:2}", "name=x")

@@ -175,6 +175,8 @@ def test_a_metric_that_is_no_number_any_more_is_a_divergence(tmp_path: Path) -> 
         (lambda run: run.finish(test_accuracy=None), "test_accuracy=None: must be a number"),
         (lambda run: run.finish(epoch=9), "epoch=9: has no val_accuracy"),
         (lambda run: run.finish(test_samples=-1), "test_samples=-1: must be at least 0"),
+        (lambda run: run.finish(test_accuracy=97.3), "test_accuracy=97.3: must be a share between 0 and 1"),
+        (lambda run: run.log(2, width=3, val_accuracy=0.5), "width: is a key of the configuration"),
     ],
 )
 def test_a_wrong_call_names_what_is_wrong(tmp_path: Path, call: Callable[[ScriptRun], object], said: str) -> None:
@@ -182,7 +184,7 @@ def test_a_wrong_call_names_what_is_wrong(tmp_path: Path, call: Callable[[Script
         run.log(1, val_accuracy=0.5)
         call(run)
 
-    error = outcome_of(trainer_of(tmp_path, train))
+    error = outcome_of(trainer_of(tmp_path, train, width=8))
     assert isinstance(error, (ValueError, TypeError))
     assert said in str(error)
 
@@ -313,3 +315,20 @@ def test_a_script_travels_by_value(script: Script) -> None:
     """To a process that has never imported it, which knows it from then on by its own name."""
     again = from_bytes(script.by_value())
     assert (again.name, again.metric, again.measure) == (script.name, script.metric, script.measure)
+
+
+def test_an_attempt_that_only_tests_has_the_curve_of_the_one_before(tmp_path: Path) -> None:
+    def train(cfg: Any, run: ScriptRun) -> None:
+        done = run.resume / "done"
+        if not done.exists():
+            run.log(1, val_accuracy=0.5)
+            run.log(2, val_accuracy=0.25)
+            done.touch()
+            raise RuntimeError("the power is gone")
+        run.finish(epoch=1, test_accuracy=0.4, test_samples=10)
+        run.finish(latency=3)
+
+    assert isinstance(outcome_of(trainer_of(tmp_path, train)), RuntimeError)
+    result = result_of(trainer_of(tmp_path, train))
+    assert (result.epoch, result.value, result.test_samples) == (1, 0.5, 10)
+    assert (result.metrics["test_accuracy"], result.metrics["test_latency"]) == (0.4, 3)
