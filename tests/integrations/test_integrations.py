@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 from hpsearch import ScriptRun
 from hpsearch.components.data.mnist_archives import torchvision_datasets
@@ -115,3 +116,49 @@ def test_the_callbacks_are_imported_only_when_asked_for() -> None:
     program = f"import sys, hpsearch, hpsearch.script.run; print({libraries} & {{*sys.modules}})"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "set()\n"
+
+
+@pytest.mark.usefixtures("_torchvision")
+def test_lightning_may_validate_seldom_and_fit_twice(tmp_path: Path) -> None:
+    import pytorch_lightning as pl
+    from torch.utils.data import DataLoader
+
+    from hpsearch.integrations.lightning import LightningCallback
+
+    class Tiny(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.validations = nn.Linear(1, 1), 0
+
+        def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
+            return self.net(batch).square().mean()
+
+        def validation_step(self, batch: torch.Tensor, index: int) -> None:
+            self.validations += 1
+            self.log("val_score", float(self.validations))
+
+        def on_test_epoch_end(self) -> None:
+            self.log("test_score", 0.25)
+
+        def test_step(self, batch: torch.Tensor, index: int) -> None:
+            pass
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    rows = DataLoader(torch.ones(2, 1), batch_size=2)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+
+    def train(cfg: Any, run: ScriptRun) -> None:
+        module = Tiny()
+        for seldom in (2, 1):
+            callbacks = [LightningCallback(run)]
+            options = {"num_sanity_val_steps": 0, "check_val_every_n_epoch": seldom, "max_epochs": 4 // seldom}
+            trainer = pl.Trainer(callbacks=callbacks, **options, **quiet)
+            trainer.fit(module, rows, rows)
+        trainer.test(module, rows, verbose=False)
+
+    result = result_of(trainer_of(train, "val_score", tmp_path))
+    assert result.curves["epoch"] == [1, 2, 3, 4, 5]
+    assert result.history.val_metric == [1, 2, 3, 4, 5]
+    assert result.metrics["test_score"] == 0.25
