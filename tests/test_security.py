@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer
 from hpsearch import loopback, passwords, shell
 from hpsearch.cli import confirm, storage_url, trusted
 from hpsearch.cli.callbacks import Callbacks
-from hpsearch.cli.error_lines import Carried
+from hpsearch.cli.error_lines import Carried, config_folders
 from hpsearch.cli.publish import publish
 from hpsearch.errors import UsageError
 from hpsearch.formatting import inert, markdown_code, markdown_text, spreadsheet_text
@@ -184,6 +184,11 @@ def test_a_file_takes_no_configuration_from_a_package(tmp_path: Path, option: st
         return
     with pytest.raises(UsageError, match=re.escape(f"hydra.searchpath={entry}: must be folders")):
         trusted.check_search_path(typed)
+
+
+def test_a_command_may_have_no_arguments() -> None:
+    trusted.check_search_path([])
+    assert config_folders([]) == []
 
 
 def test_a_file_changes_no_environment() -> None:

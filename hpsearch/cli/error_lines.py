@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _broken_files() -> Iterator[str]:
 def config_folders(arguments: Sequence[str]) -> list[Path]:
     """The folders of configurations that a command line adds."""
     found = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         option, equals, value = argument.partition("=")
         if option in ("--config-dir", "-cd"):
             found.append(value if equals else following)
