@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+import types
 import weakref
 from collections.abc import Callable
 from contextlib import closing
@@ -200,6 +201,21 @@ def test_an_error_comes_from_another_process_with_its_reason_and_its_traceback()
     assert isinstance(error, RuntimeError)
     assert str(error) == "Unpicklable: one and two"
     assert "in _raise" in str(error.__cause__)
+
+
+def test_an_error_of_a_class_that_only_the_other_process_has_keeps_its_reason() -> None:
+    with closing(ProcessWorker()) as place:
+        place.ask_round([("stack", _raise_elsewhere, [(0, None)])], [])
+        ((_, error),) = place.round().raised
+    assert (type(error), str(error)) == (RuntimeError, "Elsewhere: why")
+    assert "in _raise_elsewhere" in str(error.__cause__)
+
+
+def _raise_elsewhere() -> Any:
+    module = types.ModuleType("only_here")
+    sys.modules["only_here"] = module
+    module.Elsewhere = type("Elsewhere", (ValueError,), {"__module__": "only_here"})  # type: ignore[attr-defined]
+    raise module.Elsewhere("why")
 
 
 def _raise() -> Any:
