@@ -6,12 +6,14 @@ costs many times the work itself where other programs use the cores, too. Python
 Long, because both sides of the pipe are read together.
 """
 
+import ctypes
 import faulthandler
 import math
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 import warnings
 from contextlib import suppress
@@ -30,6 +32,7 @@ from hpsearch.workers.remote import RemoteTraceback, RemoteWorker, WorkerHangs, 
 from hpsearch.workers.worker import Round
 
 SECONDS_FOR_TRACEBACK = 0.5
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class ProcessWorker(RemoteWorker):
@@ -150,6 +153,7 @@ def _serve(
     for number in (*ENDING, signal.SIGUSR2):  # so are the signals of a closed terminal and a cluster, which go to both
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_IGN)
+    _end_with_parent()
     torch.set_num_threads(threads)
     if device is not None and scripts:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
@@ -164,3 +168,9 @@ def _serve(
         while True:
             question, argument = pickle.loads(connection.recv_bytes())
             connection.send_bytes(pickle.dumps(answer_of(worker, question, argument)))
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process if the other one is killed, because it may train for hours before it notices."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -419,3 +419,27 @@ def test_expensive_runs_are_shared_out_first() -> None:
 
 
 CPU = torch.device("cpu")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_a_process_that_trains_ends_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    command = os.fork()
+    if command == 0:  # which has a worker that trains for a minute
+        ProcessWorker().ask_round([("stack", partial(_sleep, tmp_path / "worker"), [(0, None)])], [])
+        time.sleep(60)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "worker").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    worker = int((tmp_path / "worker").read_text())
+    os.kill(command, signal.SIGKILL)
+    os.waitpid(command, 0)
+    while (runs := Path(f"/proc/{worker}/exe").exists()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not runs
+
+
+def _sleep(told: Path) -> Any:
+    partly = told.with_suffix(".partly")
+    partly.write_text(str(os.getpid()))
+    partly.rename(told)
+    time.sleep(60)
