@@ -205,6 +205,13 @@ def test_the_modules_of_a_record_are_not_imported() -> None:
     assert [line for line in given if "plugins" in line] == ["plugins=[mine]"]
 
 
+def test_a_value_of_the_winner_that_was_added_is_added_again() -> None:
+    record = {"config": {"script": {"name": "a"}, "seed": 0}, "overrides": ["+epochs=3", "+lr=1"]}
+    given = confirm.arguments(record, "5", Path("folder"), sweep_cfg(), ["epochs=2"])
+    assert [line for line in given if line.startswith("+")] == ["+lr=1", "+epochs=2"]
+    assert "epochs=2" not in given
+
+
 # no file elsewhere
 
 

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from hpsearch.passwords import without_passwords
+from hpsearch.record.scripts import WRAPPER
 
 FOUND = (HydraException, OmegaConfBaseException)
 COMPOSING = re.compile(
@@ -65,6 +66,7 @@ def line_of(error: BaseException) -> str:
         line += _cure(cause) if isinstance(cause, (ConfigKeyError, ConfigAttributeError)) else ""
     elif isinstance(error, HydraException):
         line = " ".join(lines).partition(" Config search path:")[0]
+        line = re.sub(rf"^In '{WRAPPER}[^']*': ", "", line)  # a name of ours around the user's own file
         if found := COMPOSING.fullmatch(line):
             line = f"{found[1]}.yaml: {f'{found[3]}: ' if found[3] else ''}{found[2]}"
         elif found := CALLBACK.fullmatch(line):

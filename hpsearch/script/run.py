@@ -62,6 +62,7 @@ class ScriptRun:
         self.judged_epoch: int | None = None
         self._metric, self._measure, self._wait, self._keys = metric, measure, wait, keys
         self._pending: dict[str, float] = {}
+        self._history = History()
         self._last = -math.inf
         self._earlier = self._read()
         self._resumes = False
@@ -146,9 +147,11 @@ class ScriptRun:
 
     @property
     def history(self) -> History:
-        """The curve so far, as a pruner reads it."""
-        found = History()
-        for row in self.rows:
+        """The curve so far, as a pruner reads it. Of the rows that it has already only the last may have changed."""
+        found = self._history
+        for curve in (found.train_loss, found.val_loss, found.val_metric):
+            del curve[-1:]
+        for row in self.rows[len(found.val_metric) :]:
             value, loss = row.values[self._metric], row.values.get("val_loss", math.nan)
             found.add(row.values.get("train_loss", math.nan), value if self._measure.name == "loss" else loss, value)
         return found

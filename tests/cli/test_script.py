@@ -129,6 +129,7 @@ def test_a_script_without_a_test_part_gets_no_claim() -> None:
     [
         (curve, "lrr=0.1", "lrr"),
         (curve, "model=huge", "model=huge: must be one of large, small"),
+        (curve, "--config-name=nope", "Could not load 'nope'."),
         (curve, "confirm=-1", "confirm=-1: must be"),
         (curve, "name=a/b", "name=a/b: must be the name of a folder"),
         (

@@ -5,6 +5,7 @@ import math
 import os
 import random
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,23 @@ def test_a_result_has_all_that_was_reported(tmp_path: Path) -> None:
         "test_accuracy": 0.7,
         "test_latency": 3.0,
     }
+
+
+def test_a_curve_of_many_steps_grows_in_steady_time(tmp_path: Path) -> None:
+    """Values that come after the metric of their epoch count, too."""
+
+    def train(cfg: Any, run: ScriptRun) -> None:
+        for step in range(20_000):
+            run.log(step, val_accuracy=0.5)
+            run.log(step, train_loss=step)
+
+    started = time.perf_counter()
+    trainer = trainer_of(tmp_path, train)
+    while trainer.epoch():
+        pass
+    result = result_of(trainer)
+    assert result.history.train_loss == list(range(20_000))
+    assert time.perf_counter() - started < 5  # 0.3 s, and minutes if each step read all
 
 
 def test_an_earlier_epoch_may_have_been_tested(tmp_path: Path) -> None:
