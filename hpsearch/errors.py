@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hpsearch.formatting import inert
 
+LONGEST_REASON = 1000  # characters
 GOES_ON = "; runs with a record are kept, the same command goes on from there"
 
 
@@ -50,13 +51,22 @@ def typed(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def reason_of(error: Exception) -> str:
-    """An error as one line, with its type."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+def reason_of(error: BaseException) -> str:
+    """An error as one line of bounded length, with its type."""
+    line = message_of(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line if len(line) <= LONGEST_REASON else f'{line[:LONGEST_REASON]}…'}"
+
+
+def message_of(error: BaseException) -> str:
+    """The text of an error, whose class may be a user's that cannot tell it."""
+    try:
+        return str(error)
+    except Exception as fault:
+        return f"its text cannot be made ({type(fault).__name__})"
 
 
 class Exited(RuntimeError):
-    """A part of a run has called `sys.exit`, which must not end the sweep."""
+    """A part of a run has called `sys.exit`, or raised another exception that must not end the sweep."""
 
 
 @contextmanager

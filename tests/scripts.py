@@ -74,6 +74,7 @@ def surroundings(cfg: Any, run: ScriptRun) -> float:
         "answer": os.environ.get("ANSWER"),
         "overrides": list(hydra.overrides.task),
         "x": cfg.x,
+        "where": cfg.where,
     }
     (run.folder / "told.json").write_text(json.dumps(told))
     return float(cfg.x)

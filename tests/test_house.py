@@ -19,6 +19,7 @@ WITHOUT_TORCH_AND_HYDRA = {"record", "report", "trackers"}
 PRIVATE = re.compile(r"\._(internal|rdb|utils|impl)\b")
 NAMED = {"search/space_syntax.py": "from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides"}
 ATTRIBUTES = {  # private attributes of other objects, by the one file that may use them; `_target_` is Hydra's own key
+    "_exit": "script/training.py",  # public, as the documentation of os says
     "_trial_id": "search/bulk.py",
     "_validate_params": "components/architecture/classifiers.py",
 }

@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer
 from hpsearch import loopback, passwords, shell
 from hpsearch.cli import confirm, storage_url, trusted
 from hpsearch.cli.callbacks import Callbacks
-from hpsearch.cli.error_lines import Carried
+from hpsearch.cli.error_lines import Carried, config_folders
 from hpsearch.cli.publish import publish
 from hpsearch.errors import UsageError
 from hpsearch.formatting import inert, markdown_code, markdown_text, spreadsheet_text
@@ -186,6 +186,11 @@ def test_a_file_takes_no_configuration_from_a_package(tmp_path: Path, option: st
         trusted.check_search_path(typed)
 
 
+def test_a_command_may_have_no_arguments() -> None:
+    trusted.check_search_path([])
+    assert config_folders([]) == []
+
+
 def test_a_file_changes_no_environment() -> None:
     config = sweep_cfg()
     with read_write(config), open_dict(config):
@@ -198,6 +203,13 @@ def test_the_modules_of_a_record_are_not_imported() -> None:
     record = {"config": {"data": {}}, "overrides": ["data=digits", "plugins=[evil]", "+plugins=[evil]"]}
     given = confirm.arguments(record, "5", Path("folder"), sweep_cfg("plugins=[mine]"))
     assert [line for line in given if "plugins" in line] == ["plugins=[mine]"]
+
+
+def test_a_value_of_the_winner_that_was_added_is_added_again() -> None:
+    record = {"config": {"script": {"name": "a"}, "seed": 0}, "overrides": ["+epochs=3", "+lr=1"]}
+    given = confirm.arguments(record, "5", Path("folder"), sweep_cfg(), ["epochs=2"])
+    assert [line for line in given if line.startswith("+")] == ["+lr=1", "+epochs=2"]
+    assert "epochs=2" not in given
 
 
 # no file elsewhere

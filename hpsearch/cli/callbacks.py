@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -50,6 +51,7 @@ class Callbacks(Callback):
     @carried
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check a single run, and say what it would do if that was asked."""
+        HydraConfig.instance().set_config(config)  # as Hydra does for a sweep: ${hydra:…} may stand in a configuration
         sweep = _begin(config)
         if fault := fault_of_folder(sweep, runs=1):
             raise UsageError([fault])

@@ -69,14 +69,16 @@ def arguments(
     record: Record, seeds: str, folder: Path, hydra_cfg: DictConfig, changes: Sequence[str] = ()
 ) -> list[str]:
     """The command line behind ``python -m hpsearch`` that trains a record's configuration on other seeds."""
+    own = [(line, line.lstrip("+").partition("=")[0]) for line in overrides_of(record) if not OF_THE_SWEEP.match(line)]
+    added = {key: line[: -len(line.lstrip("+"))] for line, key in own}  # the + of a key that no file has
     keys = {line.partition("=")[0] for line in changes}
     return [
         "-m",
-        *(o for o in overrides_of(record) if not OF_THE_SWEEP.match(o) and o.lstrip("+").partition("=")[0] not in keys),
+        *(line for line, key in own if key not in keys),
         *(line for line in typed_lines(hydra_cfg.hydra, "task") if TYPED.match(line)),
         *(line for line in typed_lines(hydra_cfg.hydra, "hydra") if LAUNCHER.match(line)),
         *(["hydra.launcher.wait=true"] if "wait" in hydra_cfg.hydra.launcher else []),
-        *changes,
+        *(added.get(line.partition("=")[0], "") + line for line in changes),
         f"seed={seeds}",
         "confirm=0",
         "retrain=null",

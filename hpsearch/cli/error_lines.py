@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from hpsearch.passwords import without_passwords
+from hpsearch.record.scripts import WRAPPER
 
 FOUND = (HydraException, OmegaConfBaseException)
 COMPOSING = re.compile(
@@ -64,6 +66,7 @@ def line_of(error: BaseException) -> str:
         line += _cure(cause) if isinstance(cause, (ConfigKeyError, ConfigAttributeError)) else ""
     elif isinstance(error, HydraException):
         line = " ".join(lines).partition(" Config search path:")[0]
+        line = re.sub(rf"^In '{WRAPPER}[^']*': ", "", line)  # a name of ours around the user's own file
         if found := COMPOSING.fullmatch(line):
             line = f"{found[1]}.yaml: {f'{found[3]}: ' if found[3] else ''}{found[2]}"
         elif found := CALLBACK.fullmatch(line):
@@ -99,7 +102,7 @@ def _broken_files() -> Iterator[str]:
 def config_folders(arguments: Sequence[str]) -> list[Path]:
     """The folders of configurations that a command line adds."""
     found = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         option, equals, value = argument.partition("=")
         if option in ("--config-dir", "-cd"):
             found.append(value if equals else following)

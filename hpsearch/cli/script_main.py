@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch import shell
+from hpsearch.script import function
 from hpsearch.script.function import Script, script_of
 from hpsearch.streams import transient
 
@@ -27,11 +28,11 @@ class ScriptMain:
     def __call__(self, *given: Any) -> Any:
         """Run the command line; exit codes as of `shell.door`. Given a configuration and a run, call the function.
 
-        In a process that multiprocessing has started, which only imports the script, nothing happens.
+        Nothing happens in a process that only imports the script, because a file may call this without a guard.
         """
         if given:
             return self._script.function(*given)
-        if multiprocessing.parent_process() is not None:
+        if function.importing or multiprocessing.current_process().name != "MainProcess":
             return None
         with shell.door(GOES_ON):
             transient("starting")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpsearch.cli.storage_url import STORAGE
 from hpsearch.errors import SweepError, UsageError, reason_of
@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> float:
     lines = typed_lines(hydra, "task")
     if not is_script(cfg):
         plugins.load(plugins.named(lines), Path(hydra.runtime.cwd))  # a launcher's process may be new
-    with _working_in(hydra.runtime.cwd):  # which the paths of data belong to, whatever folder a job runs in
+    with _no_output_folder(), _working_in(hydra.runtime.cwd):  # which paths of data belong to, wherever a job runs
         (run,) = prepare([(cfg, overrides_of(hydra, lines))])
     folder = Path(hydra.runtime.output_dir)
     from hpsearch.task import outcome, resume, train
@@ -70,6 +70,19 @@ def run(cfg: DictConfig) -> float:
     if isinstance(result, Exception):
         raise failure(folder, reason_of(result)) from result
     return outcome.value_of(result)
+
+
+@contextmanager
+def _no_output_folder() -> Iterator[None]:
+    """Inside, ${hydra:runtime.output_dir} is null: a run's folder bears the name of its identity, so it is no part."""
+    runtime: Any = HydraConfig.get().runtime
+    folder = runtime.output_dir
+    with read_write(runtime):
+        runtime.output_dir = "???"
+        try:
+            yield
+        finally:
+            runtime.output_dir = folder
 
 
 @contextmanager

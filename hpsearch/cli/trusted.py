@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,7 +47,7 @@ def check_search_path(arguments: Sequence[str]) -> None:
 def _options(arguments: Sequence[str]) -> dict[str, str]:
     """The values of Hydra's options that name a primary configuration."""
     found: dict[str, str] = {}
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         if option := OPTION.fullmatch(argument):
             long, inline, short, short_inline = option.groups()
             value = inline if inline is not None else short_inline

@@ -1,6 +1,6 @@
 """Hydra's file in a sweep's folder: the configuration of the sweep's last command."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
@@ -11,6 +11,17 @@ from hpsearch.record.file import read_plain
 
 MULTIRUN = "multirun.yaml"
 LARGEST_YAML = 2**24  # bytes
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Reads plain values, and the paths of a script's configuration, as OmegaConf writes them, as text."""
+
+
+def _path(loader: yaml.SafeLoader, _: str, node: yaml.SequenceNode) -> str:
+    return str(PurePath(*map(str, loader.construct_sequence(node))))
+
+
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/object/apply:pathlib.", _path)
 
 
 class _Source(Struct):
@@ -62,7 +73,7 @@ class _Multirun(Struct):
 def read_multirun(sweep: Path) -> dict[str, Any] | None:
     """The configuration of a sweep's last command, not resolved; None without a whole ``multirun.yaml`` of Hydra."""
     try:
-        cfg: dict[str, Any] = yaml.safe_load(read_plain(sweep / MULTIRUN, LARGEST_YAML))
+        cfg: dict[str, Any] = yaml.load(read_plain(sweep / MULTIRUN, LARGEST_YAML), _Loader)
         msgspec.convert(cfg, _Multirun)
         return cfg
     except (OSError, ValueError, yaml.YAMLError, RecursionError):  # msgspec's ValidationError is a ValueError

@@ -15,6 +15,7 @@ from hpsearch.record.swept import values_of
 from hpsearch.report import stats
 
 FOLDER = "retrain"  # below the sweep's
+OF_THE_COMMAND = ("seed", "confirm", "retrain", "report")  # keys of the command that trains again, in scripts' records
 
 
 def winners(runs: Runs) -> list[tuple[Record, list[int]]]:
@@ -33,26 +34,32 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs) -> list[str]:
     if not folders:
         return []
     winner = {seed: record for record, seeds in winners(runs) for seed in seeds}
-    values: dict[str, list[float]] = {}
+    found: dict[str, list[Record]] = {}
     for record in gather(folders).records:
         before = winner.get(record["config"]["seed"])
         same = before is not None and values_of(record, runs.swept) == values_of(before, runs.swept)
         if same and record["status"] == "finished":
-            values.setdefault(_changes(before, record), []).append(record["metrics"][runs.measure.test])
-    return [_paragraph(changes, found, runs) for changes, found in values.items()]
+            found.setdefault(_changes(before, record), []).append(record)
+    return [_paragraph(changes, records, runs) for changes, records in found.items()]
 
 
 def _changes(before: Record | None, record: Record) -> str:
     """The overrides that only the retrained run has."""
     known = [] if before is None else before["overrides"]
-    return " ".join(line for line in record["overrides"] if line not in known and not line.startswith("seed="))
+    lines = [line.lstrip("+") for line in record["overrides"] if line not in known]
+    return " ".join(line for line in lines if line.partition("=")[0] not in OF_THE_COMMAND)
 
 
-def _paragraph(changes: str, values: list[float], runs: Runs) -> str:
-    measure, mean, std = runs.measure, sum(values) / len(values), stats.seed_std(values)
+def _paragraph(changes: str, records: list[Record], runs: Runs) -> str:
+    """The mean on test; on validation if nothing was tested."""
+    measure, part = runs.measure, "test"
+    values = [value for record in records if (value := record["metrics"].get(measure.test)) is not None]
+    if not values:
+        part, values = "validation", [record["metrics"][measure.val] for record in records]
+    mean, std = sum(values) / len(values), stats.seed_std(values)
     spread = f" (± standard error; standard deviation {measure.value(std)}{measure.percent})" if len(values) > 1 else ""
     return (
         f"Each seed's winner, trained again with {changes}, reaches {measure.title} "
-        f"{measure.value(mean, std / sqrt(len(values)))}{measure.percent} on test over "
+        f"{measure.value(mean, std / sqrt(len(values)))}{measure.percent} on {part} over "
         f"{count(len(values), 'seed')}{spread}."
     )

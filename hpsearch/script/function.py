@@ -1,4 +1,7 @@
-"""A function of the user's that trains one run, with what hpsearch must know of it."""
+"""A function of the user's that trains one run, with what hpsearch must know of it.
+
+Long, because all ways in which another process finds it stand here.
+"""
 
 import importlib
 import inspect
@@ -17,6 +20,7 @@ VALIDATION = re.compile(r"(val|valid|validation|eval|dev)_(?=\w)")  # prefixes o
 DIRECTIONS = ("maximize", "minimize")
 UNITS = ("%", "")
 
+importing = False  # True while a script is imported for the sake of its function
 _known: dict[tuple[str, str], "Script"] = {}  # by module and name, as pickle refers to functions
 
 
@@ -103,14 +107,19 @@ def script_of(
 
 def imported(path: str, name: str) -> Script:
     """The script of a name in records, whose file or module is imported here. path: as of `Script.path`."""
-    if path.startswith("-m "):
-        importlib.import_module(path.removeprefix("-m "))
-    else:
+    global importing
+    module = path.removeprefix("-m ")
+    if module == path:
         file = Path(path).absolute()
         if not file.is_file():
             raise UsageError([f"{path}: no such file, so that no other process can train; write the function into one"])
         sys.path.insert(0, str(file.parent))
-        importlib.import_module(file.stem)
+        module = file.stem
+    importing = True
+    try:
+        importlib.import_module(module)
+    finally:
+        importing = False
     found = known(name)
     if found is None:
         raise UsageError([f"{path}: has no function {name} with hpsearch.main"])

@@ -62,6 +62,7 @@ class ScriptRun:
         self.judged_epoch: int | None = None
         self._metric, self._measure, self._wait, self._keys = metric, measure, wait, keys
         self._pending: dict[str, float] = {}
+        self._history = History()
         self._last = -math.inf
         self._earlier = self._read()
         self._resumes = False
@@ -71,9 +72,7 @@ class ScriptRun:
 
         Raises Pruned when the pruner ends the run, and ValueError for numbers that it cannot take.
         """
-        if isinstance(epoch, bool) or int(epoch) != epoch:
-            raise ValueError(f"run.log: the epoch must be a whole number, not {epoch!r}")
-        epoch = int(epoch)
+        epoch = _whole(epoch, "run.log: the epoch")
         if epoch < self._last:
             raise ValueError(f"run.log: epoch {epoch} comes after epoch {self._last}; epochs must not fall")
         self._last = epoch
@@ -105,7 +104,8 @@ class ScriptRun:
         self.rows = self.rows or self._earlier  # an attempt before has trained to the end
         if epoch is not None and epoch not in [row.epoch for row in self.rows]:
             raise ValueError(f"run.finish: epoch={epoch}: has no {self._metric}; name an epoch that has")
-        if test_samples is not None and test_samples < 0:
+        samples = self.tested_samples if test_samples is None else _whole(test_samples, "run.finish: test_samples")
+        if samples < 0:
             raise ValueError(f"run.finish: test_samples={test_samples}: must be at least 0")
         tested = {name if name.startswith(TEST) else f"{TEST}{name}": value for name, value in values.items()}
         found = self._numbers(tested, "run.finish")
@@ -113,7 +113,7 @@ class ScriptRun:
             self._check_share(self._measure.test, found[self._measure.test], "run.finish")
         self.tested |= found
         self.judged_epoch = self.judged_epoch if epoch is None else epoch
-        self.tested_samples = self.tested_samples if test_samples is None else int(test_samples)
+        self.tested_samples = samples
 
     def _numbers(self, values: dict[str, Any], call: str) -> dict[str, float]:
         found = numbers_of(values, call)
@@ -147,9 +147,11 @@ class ScriptRun:
 
     @property
     def history(self) -> History:
-        """The curve so far, as a pruner reads it."""
-        found = History()
-        for row in self.rows:
+        """The curve so far, as a pruner reads it. Of the rows that it has already only the last may have changed."""
+        found = self._history
+        for curve in (found.train_loss, found.val_loss, found.val_metric):
+            del curve[-1:]
+        for row in self.rows[len(found.val_metric) :]:
             value, loss = row.values[self._metric], row.values.get("val_loss", math.nan)
             found.add(row.values.get("train_loss", math.nan), value if self._measure.name == "loss" else loss, value)
         return found
@@ -180,6 +182,16 @@ def remove_resume(folder: Path) -> None:
         shutil.rmtree(folder / RESUME)
 
 
+def _whole(value: Any, called: str) -> int:
+    """A whole number, also one of NumPy's or PyTorch's. Raises ValueError."""
+    try:
+        if not isinstance(value, (bool, str)) and int(value) == value:
+            return int(value)
+    except (TypeError, ValueError, OverflowError):  # of nan and infinity
+        pass
+    raise ValueError(f"{called} must be a whole number, not {value!r}")
+
+
 def numbers_of(values: dict[str, Any], call: str) -> dict[str, float]:
     """Values as numbers, by their names in records. Raises ValueError."""
     found: dict[str, float] = {}
@@ -189,6 +201,8 @@ def numbers_of(values: dict[str, Any], call: str) -> dict[str, float]:
             raise ValueError(f"{call}: {name!r}: a name must begin with a letter")
         try:
             found[named] = float(value.detach() if hasattr(value, "detach") else value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):  # PyTorch's is a RuntimeError
             raise ValueError(f"{call}: {name}={value!r}: must be a number") from None
+        except OverflowError:
+            raise ValueError(f"{call}: {name}: is too large for a number of 64 bits") from None
     return found

@@ -1,20 +1,25 @@
 """One run in training: its function is called, and stops at each value of the metric until it may go on.
 
 The function has the thread for itself while it runs: a greenlet, so that signals, debuggers and CUDA are as usual.
+
+Long, because each way in which a function may end stands here.
 """
 
 import contextvars
 import math
+import os
 import sys
 import traceback
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from multiprocessing import parent_process
 from time import perf_counter
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from hpsearch.engine.result import History, Result
-from hpsearch.errors import Exited
+from hpsearch.errors import Exited, reason_of
 from hpsearch.script.run import Pruned, ScriptRun
 from hpsearch.script.spec import ScriptSpec
 
@@ -29,6 +34,7 @@ class Training:
         self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._wait, keys)
         self.error: Exception | None = None
         self._number, self._spec, self._pruned, self._seconds = number, spec, False, 0.0
+        self._process = os.getpid()
         self._greenlet = greenlet(self._call)
         self._greenlet.gr_context = contextvars.copy_context()
         self._waits_in: Any = None
@@ -70,7 +76,7 @@ class Training:
         spec = self._spec
         self.run.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with self._surroundings():
+            with self._surroundings(), _children_end():
                 returned = spec.script.function(spec.config, self.run)
             if not self._pruned:
                 self.run.end(returned)
@@ -79,9 +85,16 @@ class Training:
             self.error.__cause__ = stop
         except Exception as error:
             self.error = error
+        except BaseException as raised:
+            if self._pruned or (isinstance(raised, KeyboardInterrupt) and parent_process() is None):
+                raise  # a KeyboardInterrupt here is Ctrl-C; other processes of ours ignore that
+            self.error = Exited(reason_of(raised))
+            self.error.__cause__ = raised
         if self.error is not None:
-            traceback.clear_frames(self.error.__traceback__)  # whose variables may hold a net on a GPU
-        sys.stdout.flush()
+            for each in filter(None, (self.error, self.error.__cause__)):
+                traceback.clear_frames(each.__traceback__)  # whose variables may hold a net on a GPU
+        with suppress(OSError, ValueError):  # the function may have closed it
+            sys.stdout.flush()
 
     def _surroundings(self) -> AbstractContextManager[None]:
         spec = self._spec
@@ -91,6 +104,8 @@ class Training:
 
     def _wait(self) -> None:
         """Called in the function: let the other side go on until it asks for more."""
+        if os.getpid() != self._process:
+            raise RuntimeError("run.log: must be called by the process that runs the function")
         if getcurrent() is not self._greenlet:
             raise RuntimeError("run.log: must be called by the thread that runs the function")
         self._greenlet.parent.switch()
@@ -130,3 +145,21 @@ class Training:
         names = dict.fromkeys(name for row in rows for name in row.values)
         own = {name: [row.values.get(name, math.nan) for row in rows] for name in names}
         return {"epoch": [float(row.epoch) for row in rows]} | own
+
+
+@contextmanager
+def _children_end() -> Iterator[None]:
+    """End a process that was forked inside when it comes out, because it must not go on as its parent."""
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            error = sys.exc_info()[1]
+            code = error.code if isinstance(error, SystemExit) else error
+            if error is not None and not isinstance(error, SystemExit):
+                traceback.print_exception(error)
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code if isinstance(code, int) else code is not None)

@@ -1,5 +1,6 @@
 """The part of a script's configuration that is the identity of a run, and the keys that come with `hpsearch.main`."""
 
+from enum import Enum
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -76,4 +77,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Enum):  # also one of whole numbers
+        return value.name
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -34,6 +34,7 @@ def train(
     open_pool = partial(MachinePool, given=Processes(checkpoint=checkpoint))
     ((_, outcome),) = scheduler.train(source or RunList([(0, run)]), lanes=1, open_pool=open_pool)
     with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)  # a script's function may have removed it
         if run.script:  # Hydra's own log of a job has another name
             outcomes.write_log(folder, outcome)
         outcomes.write(folder, run, outcome, keep)
@@ -69,6 +70,7 @@ def train_all(
         run, numbers = resumed.ended(number, outcome)
         if run is not None:
             with write_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)  # a script's function may have removed it
                 before_record(number, folder)
                 outcomes.write_log(folder, outcome)
                 outcomes.write(folder, run, outcome, keep)

@@ -6,12 +6,14 @@ costs many times the work itself where other programs use the cores, too. Python
 Long, because both sides of the pipe are read together.
 """
 
+import ctypes
 import faulthandler
 import math
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 import warnings
 from contextlib import suppress
@@ -30,6 +32,7 @@ from hpsearch.workers.remote import RemoteTraceback, RemoteWorker, WorkerHangs, 
 from hpsearch.workers.worker import Round
 
 SECONDS_FOR_TRACEBACK = 0.5
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class ProcessWorker(RemoteWorker):
@@ -67,8 +70,9 @@ class ProcessWorker(RemoteWorker):
         other_end = self.connection if forks else None
         parts = [] if forks else sorted({part.part.__module__ for part in plugin_parts()} - {"__main__"})
         fatal = self._traceback.fileno() if forks else None
+        handled = [number for number in (*ENDING, signal.SIGUSR2) if callable(signal.getsignal(number))]
         serving = (theirs, other_end, fatal, self._threads, self._device, self._checkpoint, self._scripts, parts)
-        self._process = context.Process(target=_serve, args=serving, daemon=not self._scripts)
+        self._process = context.Process(target=_serve, args=(*serving, handled), daemon=not self._scripts)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads; it uses none
             self._process.start()
@@ -138,18 +142,19 @@ def _serve(
     checkpoint: float | None,
     scripts: bool,
     modules: list[str],
+    handled: list[int],
 ) -> None:
     """Answer until the other end is gone. fatal: the file for the traceback of a crash. modules: those whose parts a
-    spawned process does not know yet."""
+    spawned process does not know yet. handled: the signals that the other process acts on."""
     if other_end is not None:
         other_end.close()  # a copy here would keep it open when the other process is killed
     if fatal is not None:
         faulthandler.enable(fatal, all_threads=False)
         faulthandler.register(signal.SIGUSR1, fatal, all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
-    for number in (*ENDING, signal.SIGUSR2):  # so are the signals of a closed terminal and a cluster, which go to both
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_IGN)
+    for number in handled:  # so are the signals of a closed terminal and a cluster, which go to both
+        signal.signal(number, signal.SIG_IGN)
+    _end_with_parent()
     torch.set_num_threads(threads)
     if device is not None and scripts:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
@@ -164,3 +169,9 @@ def _serve(
         while True:
             question, argument = pickle.loads(connection.recv_bytes())
             connection.send_bytes(pickle.dumps(answer_of(worker, question, argument)))
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process if the other one is killed, because it may train for hours before it notices."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

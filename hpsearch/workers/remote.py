@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.engine.result import History, Result
+from hpsearch.errors import message_of
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.worker import Entering, Left, Round
 
@@ -86,25 +87,31 @@ class RemoteTraceback(Exception):
 
 @dataclass(frozen=True)
 class _Raised:
-    """An error on its way between processes."""
+    """An error on its way between processes. pickled: empty if it cannot be pickled. text: of the error."""
 
-    error: Exception
+    pickled: bytes
+    text: str
     traceback: str
 
     @classmethod
     def of(cls, error: Exception) -> "_Raised":
-        """A RuntimeError takes the place of an error that cannot be pickled."""
-        text = "".join(traceback.format_exception(error))
         try:
-            pickle.loads(pickle.dumps(error))
+            pickled = pickle.dumps(error)
         except Exception:
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        return cls(error, text)
+            pickled = b""
+        text = f"{type(error).__name__}: {message_of(error)}"
+        return cls(pickled, text, "".join(traceback.format_exception(error)))
 
     def received(self) -> Exception:
-        """The error, caused by its traceback."""
-        self.error.__cause__ = RemoteTraceback(self.traceback)
-        return self.error
+        """The error, caused by its traceback. A RuntimeError takes the place of one that cannot be made here, because
+        its class may live in a module that only the other process can import."""
+        try:
+            error = pickle.loads(self.pickled)
+            error.__cause__ = RemoteTraceback(self.traceback)
+        except Exception:
+            error = RuntimeError(self.text)
+            error.__cause__ = RemoteTraceback(self.traceback)
+        return error  # type: ignore[no-any-return]
 
 
 _LeftSent = list[tuple[int, Result | _Raised]]

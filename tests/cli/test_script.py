@@ -16,6 +16,7 @@ from hpsearch.errors import SweepError, UsageError
 from hpsearch.record.file import read_record
 from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
+from hpsearch.script.function import imported
 from tests import scripts
 from tests.scripts import called, curve, ends, hangs, loads, makes, returns, score, surroundings
 from tests.searching import trials_of
@@ -128,6 +129,7 @@ def test_a_script_without_a_test_part_gets_no_claim() -> None:
     [
         (curve, "lrr=0.1", "lrr"),
         (curve, "model=huge", "model=huge: must be one of large, small"),
+        (curve, "--config-name=nope", "Could not load 'nope'."),
         (curve, "confirm=-1", "confirm=-1: must be"),
         (curve, "name=a/b", "name=a/b: must be the name of a folder"),
         (
@@ -186,15 +188,27 @@ def test_runs_of_other_code_are_kept_and_told_of(capfd: pytest.CaptureFixture[st
 
 
 def test_a_job_has_the_surroundings_that_hydra_gives(tmp_path: Path) -> None:
-    """Working directory, environment and `HydraConfig`, under each launcher."""
+    """Working directory, environment and `HydraConfig`, under each launcher. The folder is no part of the identity."""
+    keys = {}
+    where = "+where='${hydra:runtime.output_dir}'"
     for launcher in ("stacked", "basic"):
         name = f"hydra/launcher={launcher}"
-        surroundings.sweep(name, "+x=1,2", "hydra.job.chdir=true", "+hydra.job.env_set.ANSWER=42", f"name={launcher}")
+        own = ("hydra.job.chdir=true", "+hydra.job.env_set.ANSWER=42", f"name={launcher}")
+        surroundings.sweep(name, "+x=1,2", where, *own)
+        keys[launcher] = {record["key"] for record in records(launcher)}
         for run in Path(f"multirun/{launcher}").glob("0*"):
             told = json.loads((run / "told.json").read_text())
-            assert told["directory"] == told["output"] == str(run.absolute())
+            assert told["directory"] == told["output"] == told["where"] == str(run.absolute())
             assert told["answer"] == "42"
             assert told["overrides"][0] == f"+x={told['x']}"
+    surroundings.train("+x=1", where, "name=single")
+    assert {record["key"] for record in records("single")} < keys["stacked"] == keys["basic"]
+
+
+def test_a_script_without_a_guard_is_only_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "unguarded.py").write_text(OWN.replace('if __name__ == "__main__":\n    train()', "train()"))
+    assert imported("unguarded.py", "unguarded-train").metric == "reward"
 
 
 def test_a_module_is_started_as_one(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hpsearch.record.file import key_of
 from hpsearch.record.frame import gather
 from hpsearch.report import retraining
 from tests.made_records import scored, sweep
@@ -53,6 +55,26 @@ def test_one_seed_has_no_error(tmp_path: Path) -> None:
     sweep(path / "retrain", [again(4.0, 0.1, 0)])
     (paragraph,) = retraining.paragraphs([path], gather([path]))
     assert paragraph.endswith("reaches RMSE of strength 4.000 on test over 1 seed.")
+
+
+def test_without_a_test_part_the_mean_is_that_of_the_validation(tmp_path: Path) -> None:
+    def script(record: dict[str, Any]) -> dict[str, Any]:
+        untested = {name: None if name.startswith("test_") else value for name, value in record["metrics"].items()}
+        config = {"script": {"name": "a"}, "lr": record["config"]["lr"], "seed": record["config"]["seed"]}
+        return record | {
+            "config": config,
+            "key": key_of(config),
+            "metrics": untested,
+            "script": "a.py",
+            "test_samples": 0,
+        }
+
+    path = sweep(tmp_path, [script(record) for record in GRID])
+    lines = ["lr=0.1", "+steps=2", "confirm=0", "retrain=null", "report=False", "seed=0"]
+    sweep(path / "retrain", [script(scored(4.0, val=2.0, lr=0.1, seed=0)) | {"overrides": lines}])
+    (paragraph,) = retraining.paragraphs([path], gather([path]))
+    assert "with steps=2, reaches" in paragraph
+    assert paragraph.endswith(" 2.000 on validation over 1 seed.")
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])

@@ -1,7 +1,11 @@
 """`ScriptRun`, and the call of a function that stops at each value of its metric."""
 
+import io
 import math
+import os
 import random
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from greenlet import GreenletExit
 from omegaconf import OmegaConf
 
 from hpsearch import Pruned
 from hpsearch.engine.result import Result
-from hpsearch.errors import Exited, UsageError
+from hpsearch.errors import Exited, UsageError, reason_of
 from hpsearch.script.function import Script, from_bytes, script_of
 from hpsearch.script.run import ScriptRun
 from hpsearch.script.spec import ScriptSpec
@@ -89,6 +94,23 @@ def test_a_result_has_all_that_was_reported(tmp_path: Path) -> None:
     }
 
 
+def test_a_curve_of_many_steps_grows_in_steady_time(tmp_path: Path) -> None:
+    """Values that come after the metric of their epoch count, too."""
+
+    def train(cfg: Any, run: ScriptRun) -> None:
+        for step in range(20_000):
+            run.log(step, val_accuracy=0.5)
+            run.log(step, train_loss=step)
+
+    started = time.perf_counter()
+    trainer = trainer_of(tmp_path, train)
+    while trainer.epoch():
+        pass
+    result = result_of(trainer)
+    assert result.history.train_loss == list(range(20_000))
+    assert time.perf_counter() - started < 5  # 0.3 s, and minutes if each step read all
+
+
 def test_an_earlier_epoch_may_have_been_tested(tmp_path: Path) -> None:
     def train(cfg: Any, run: ScriptRun) -> None:
         for epoch, value in enumerate([0.5, 0.9, 0.6], start=1):
@@ -107,6 +129,69 @@ def test_the_validation_loss_may_be_the_metric(tmp_path: Path) -> None:
     result = result_of(trainer_of(tmp_path, train, "eval_loss", direction="minimize"))
     assert (result.metric, result.value, result.metrics["test_loss"]) == ("loss", 0.5, 0.6)
     assert result.history.val_loss == result.history.val_metric == [0.5]
+
+
+class Untold(Exception):
+    """An error whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise TypeError
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (GeneratorExit("odd"), "Exited: GeneratorExit: odd"),
+        (GreenletExit(1), "Exited: GreenletExit: 1"),
+        (ValueError("\n \nlong\nand more"), "ValueError: long"),
+        (ValueError("y" * 5000), f"ValueError: {'y' * 1000}…"),
+        (Untold(), "Untold: its text cannot be made (TypeError)"),
+    ],
+)
+def test_any_exception_fails_the_run_with_one_line(
+    tmp_path: Path, raised: BaseException, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(cfg: Any, run: ScriptRun) -> None:
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        sys.stdout.close()
+        raise raised
+
+    outcome = outcome_of(trainer_of(tmp_path, train))
+    assert isinstance(outcome, Exception)
+    assert reason_of(outcome) == reason
+
+
+@pytest.mark.parametrize("ends", ["returns", "exits", "reports", "raises"])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_go_on_as_its_parent(
+    tmp_path: Path, ends: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def train(cfg: Any, run: ScriptRun) -> None:
+        child = os.fork()
+        if child == 0 and ends == "exits":
+            sys.exit(3)
+        if child == 0 and ends == "raises":
+            raise ValueError("in the child")
+        if child == 0 and ends == "reports":
+            run.log(1, val_accuracy=0.9)
+        if child:
+            ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            run.log(1, val_accuracy=0.5)
+
+    ended: list[int] = []
+    parent = os.getpid()
+    result = result_of(trainer_of(tmp_path, train))
+    assert os.getpid() == parent
+    assert result.value == 0.5
+    assert ended == [{"returns": 0, "exits": 3}.get(ends, 1)]
+
+
+def test_ctrl_c_in_the_process_of_the_command_passes(tmp_path: Path) -> None:
+    def train(cfg: Any, run: ScriptRun) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer_of(tmp_path, train).epoch()
 
 
 def test_a_pruned_run_ends_by_an_exception(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+import types
 import weakref
 from collections.abc import Callable
 from contextlib import closing
@@ -200,6 +201,21 @@ def test_an_error_comes_from_another_process_with_its_reason_and_its_traceback()
     assert isinstance(error, RuntimeError)
     assert str(error) == "Unpicklable: one and two"
     assert "in _raise" in str(error.__cause__)
+
+
+def test_an_error_of_a_class_that_only_the_other_process_has_keeps_its_reason() -> None:
+    with closing(ProcessWorker()) as place:
+        place.ask_round([("stack", _raise_elsewhere, [(0, None)])], [])
+        ((_, error),) = place.round().raised
+    assert (type(error), str(error)) == (RuntimeError, "Elsewhere: why")
+    assert "in _raise_elsewhere" in str(error.__cause__)
+
+
+def _raise_elsewhere() -> Any:
+    module = types.ModuleType("only_here")
+    sys.modules["only_here"] = module
+    module.Elsewhere = type("Elsewhere", (ValueError,), {"__module__": "only_here"})  # type: ignore[attr-defined]
+    raise module.Elsewhere("why")
 
 
 def _raise() -> Any:
@@ -403,3 +419,27 @@ def test_expensive_runs_are_shared_out_first() -> None:
 
 
 CPU = torch.device("cpu")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
+def test_a_process_that_trains_ends_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    command = os.fork()
+    if command == 0:  # which has a worker that trains for a minute
+        ProcessWorker().ask_round([("stack", partial(_sleep, tmp_path / "worker"), [(0, None)])], [])
+        time.sleep(60)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "worker").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    worker = int((tmp_path / "worker").read_text())
+    os.kill(command, signal.SIGKILL)
+    os.waitpid(command, 0)
+    while (runs := Path(f"/proc/{worker}/exe").exists()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not runs
+
+
+def _sleep(told: Path) -> Any:
+    partly = told.with_suffix(".partly")
+    partly.write_text(str(os.getpid()))
+    partly.rename(told)
+    time.sleep(60)
