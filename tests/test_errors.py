@@ -29,9 +29,14 @@ def ends_the_process(node: ast.AST) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "sys" and any(name.name == "exit" for name in node.names)
 
 
+CHILD = {"script/training.py": "os._exit"}  # ends a process that a user's function has forked
+
+
 @pytest.mark.parametrize("path", BELOW, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_nothing_below_the_doors_ends_the_process(path: Path) -> None:
-    assert not [node.lineno for node in ast.walk(ast.parse(path.read_text())) if ends_the_process(node)]  # type: ignore[attr-defined]
+    text, allowed = path.read_text(), CHILD.get(path.relative_to(PACKAGE).as_posix())
+    found = [node for node in ast.walk(ast.parse(text)) if ends_the_process(node)]
+    assert [ast.unparse(node) for node in found if allowed is None or not ast.unparse(node).startswith(allowed)] == []
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,7 @@ def test_a_pruned_run_that_hangs_is_ended() -> None:
     assert record["reason"] == "WorkerHangs: no answer in hydra.launcher.timeout=1 s"
 
 
+@pytest.mark.slow
 def test_the_winner_is_trained_again_on_fresh_seeds_and_with_other_values() -> None:
     curve.sweep("lr=0.1,0.3", "seed=range(3)", "confirm=2", "retrain={epochs:2}", "name=w")
     confirmed, retrained = records("w/confirm"), records("w/retrain")

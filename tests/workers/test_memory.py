@@ -22,6 +22,7 @@ def faults_of_a_large_block(keep: bool) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
+@pytest.mark.long
 def test_a_block_that_is_asked_for_again_needs_no_new_pages() -> None:
     def faults(keep: bool) -> int:
         with multiprocessing.get_context("spawn").Pool(1) as pool:

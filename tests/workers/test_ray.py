@@ -259,6 +259,7 @@ def test_a_node_with_another_version_is_refused(nodes: Nodes, cli: Cli, monkeypa
     assert f" has torch {here['torch']} and this machine 0.1; the numbers would differ: install the same" in shown.err
 
 
+@pytest.mark.long
 def test_wrong_options_are_one_line(nodes: Nodes, tmp_path: Path) -> None:
     def fault(*more: str) -> str:
         return Sweep(tmp_path, "name=g", "lr=0.1,0.2", *on(nodes), *more).ended(2)[1]
