@@ -281,7 +281,7 @@ def test_the_example_optimizer_trains(tmp_path: Path, monkeypatch: pytest.Monkey
     assert all(weight.isfinite().all() for weight in results[0].tensors.values())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_parts_of_the_page_train_together(tmp_path: Path, examples: Path) -> None:
     """As a reader would: the blocks make a module and its tests, in a folder without hpsearch."""
     write_modules(tmp_path, *MODULES)

@@ -200,7 +200,7 @@ def check_values(config: dict[str, Any]) -> None:
     """Raise UsageError for values that no record can hold: whole numbers of more than 64 bits."""
     faults = [
         f"{path}={value}: must be a whole number from -{LARGEST} to {LARGEST}"
-        for path, value in _leaves(config)
+        for path, value in leaves(config)
         if isinstance(value, int) and abs(value) > LARGEST
     ]
     if faults:
@@ -223,19 +223,19 @@ def unread(runs: Sequence[Settings]) -> list[str]:
 
 def check_finite(config: dict[str, Any], faults: Faults) -> None:
     """Note each number of a group that a record, as JSON, cannot hold, unless it has a fault already."""
-    for path, value in _leaves({key: value for key, value in config.items() if isinstance(value, dict)}):
+    for path, value in leaves({key: value for key, value in config.items() if isinstance(value, dict)}):
         infinite = isinstance(value, float) and not math.isfinite(value)
         if infinite and not any(line.startswith(f"{path}=") for line in faults.lines):
             faults.lines.append(f"{path}={value}: must be a finite number")
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """The path of each value that is no list and no mapping, and the value."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}".lstrip("."))
+            yield from leaves(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, path)
+            yield from leaves(inner, path)
     else:
         yield path, value

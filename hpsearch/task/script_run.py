@@ -1,9 +1,7 @@
 """A configuration of a script becomes a run that can train."""
 
 import math
-from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +15,7 @@ from hpsearch.script.function import Script
 from hpsearch.script.spec import ScriptSpec
 from hpsearch.script.surroundings import Job
 from hpsearch.script.trainer import ScriptTrainer
+from hpsearch.task.config import leaves
 from hpsearch.task.script_identity import script_identity, script_in
 from hpsearch.workers.run import Run, ScriptStackSpec
 
@@ -33,7 +32,7 @@ def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) ->
     require(type(config["seed"]) is int, "seed", config["seed"], "a whole number")
     faults = [
         f"{path}={value}: must be a finite number, of at most 64 bits"
-        for path, value in _leaves(config)
+        for path, value in leaves(config)
         if isinstance(value, (int, float)) and (not math.isfinite(value) or abs(value) > LARGEST)
     ]
     if fault := fault_of_run(config, overrides):
@@ -53,14 +52,3 @@ def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) ->
 @cache
 def _mark(script: Script) -> str:
     return code_mark(script.function)
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner, path)
-    else:
-        yield path, value

@@ -126,7 +126,7 @@ def test_runs_that_are_done_are_no_jobs(folder: Path) -> None:
     assert {number for _, number, _ in notes.calls} == {2}
 
 
-JOBLIB = pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=pytest.mark.slow)
+JOBLIB = pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=pytest.mark.long)
 
 
 @pytest.mark.parametrize("launcher", [("hydra/launcher=basic",), JOBLIB])

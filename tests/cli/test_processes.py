@@ -39,6 +39,7 @@ def wait_for_records(sweep: Path, number: int, process: "subprocess.Popen[str]")
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_a_killed_sweep_is_completed_by_the_same_command_as_if_nothing_had_happened(cli: Cli) -> None:
     command = ("-m", "data=digits", "epochs=10", "seed=range(6)", "hydra.launcher.lanes=1", "name=killed")
     process = start(cli.folder, *command)

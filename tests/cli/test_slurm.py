@@ -286,7 +286,7 @@ def test_a_task_that_was_ended_is_completed_by_the_same_command(cli: Cli) -> Non
     assert {name: found[name] for name in kept} == kept
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("one_thread", "stopped_at_the_end")
 def test_a_task_that_fails_is_told_in_a_line_and_repeated_by_the_same_command(cli: Cli) -> None:
     module = cli.folder / "own.py"

@@ -231,7 +231,7 @@ def test_ctrl_c_ends_a_watch_in_silence(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (130, "", "")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_running_search_tells_which_process_has_its_trials_and_a_killed_one_that_it_is_dead(tmp_path: Path) -> None:
     process = start(tmp_path, *SEARCH, *SPACE, "epochs=2000", "hydra.launcher.lanes=2", "name=s")
     folder = tmp_path / "multirun" / "s"

@@ -13,7 +13,7 @@ from tests.faults.phases import GRID, PHASES, SIGNALS, faults_of
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as on Linux")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_command_ends_well_while_it_confirms(tmp_path: Path) -> None:
     assert faults_of(tmp_path, "confirm", signal.SIGTERM) == []
 

@@ -172,6 +172,7 @@ def test_a_driver_that_is_killed_leaves_no_actor_and_its_command_goes_on(
     assert numbers(tmp_path / "multirun" / "g") == long
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_epoch_and_the_actors(nodes: Nodes, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, *LONG, *on(nodes))
     sweep.trains_on(nodes)
