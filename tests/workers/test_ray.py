@@ -246,7 +246,8 @@ def test_a_search_of_a_script_survives_a_killed_worker(nodes: Nodes, tmp_path: P
         x = record["config"]["x"]
         curve = [(x - 1) ** 2 + 1 / (step + 1) for step in range(10)]
         assert record["history"]["val_loss"] == curve[: len(record["history"]["val_loss"])]
-        assert (record["status"] == "finished") == (len(record["history"]["val_loss"]) == 10)
+        if record["status"] == "finished":  # a pruned one may have been stopped at its last step, too
+            assert len(record["history"]["val_loss"]) == 10
     assert "is best: loss (lower is better)" in out
 
 
