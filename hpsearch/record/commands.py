@@ -81,6 +81,11 @@ def configuration_command(entries: list[Record]) -> str:
     return command("-m", *rest, f"seed={','.join(map(str, seeds))}", script=entries[0].get("script"))
 
 
+def run_command(record: Record) -> str:
+    """The command that repeats a run alone."""
+    return command(*overrides_of(record), script=record.get("script"))
+
+
 def overrides_of(record: Record) -> list[str]:
     """The command line that repeats a run alone, without the keys of nets if it is a classifier, which refuses them."""
     config, lines = record["config"], record["overrides"]

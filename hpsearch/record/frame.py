@@ -17,12 +17,10 @@ from hpsearch.formatting import count, inert, spreadsheet_text
 from hpsearch.record.data_set import names_of
 from hpsearch.record.file import load_record, number, write_text
 from hpsearch.record.folders import other_names, run_folders
-from hpsearch.record.implied import completed
 from hpsearch.record.measure import ACCURACY, Measure
 from hpsearch.record.repeated import comparable, labels, repeat
-from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record, Unreadable
-from hpsearch.record.swept import configuration_of, flattened, swept_keys
+from hpsearch.record.swept import configuration_of, flat_values, swept_keys
 
 SHOWN_NOTES = 10
 SWEEP = "sweep"  # the key of sweeps that are kept apart
@@ -142,7 +140,7 @@ def _tabulated(kept: list[Run], apart: bool) -> tuple[pd.DataFrame, list[str]]:
     names = [inert(name) for name in names_of(records)]
     rows = [row | {"data_set": name} for (row, _), name in zip(kept, names, strict=True)]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(row["configuration"] for row in rows))}
-    flats = [flattened(completed(with_choices(record["config"], record["overrides"]))) for record in records]
+    flats = [flat_values(record) for record in records]
     for flat, name in zip(flats, names, strict=True):
         if flat.pop("data.fingerprint", None):
             flat["data.path"] = name

@@ -12,12 +12,10 @@ import yaml
 from hpsearch.record.data_set import mark_of
 from hpsearch.record.file import FILE, load_record, number, read_plain
 from hpsearch.record.folders import run_folders
-from hpsearch.record.implied import completed
 from hpsearch.record.measure import Measure
 from hpsearch.record.multirun import LARGEST_YAML
-from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record, Unreadable
-from hpsearch.record.swept import configuration_of, flattened
+from hpsearch.record.swept import configuration_of, flat_values
 
 Job = frozenset[str]  # the overrides of a run, in any order
 
@@ -40,7 +38,7 @@ class RecordedRun:
     @classmethod
     def of(cls, folder: str, time: float, record: Record) -> "RecordedRun":
         measure = Measure.of(record)
-        values = flattened(completed(with_choices(record["config"], record["overrides"])))
+        values = flat_values(record)
         values.pop("data.fingerprint", None)
         value = number(record["metrics"][measure.val])
         told = record["status"], record["reason"], record["overrides"], configuration_of(record)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hpsearch.errors import typed
+from hpsearch.record.implied import completed
+from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record
 
 
@@ -12,6 +14,11 @@ def configuration_of(record: Record) -> str:
     """A text that is equal for records that differ only in their seed."""
     flat = flattened(record["config"])
     return json.dumps([[key, _plain(flat[key])] for key in sorted(flat) if key != "seed"])
+
+
+def flat_values(record: Record) -> dict[str, Any]:
+    """The values of a record's configuration, also those that it leaves out, and the names of chosen groups."""
+    return flattened(completed(with_choices(record["config"], record["overrides"])))
 
 
 def values_of(record: Record, keys: Sequence[str]) -> list[Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpsearch.formatting import count, duration
-from hpsearch.record.commands import Origin, command, of_sweep, overrides_of
+from hpsearch.record.commands import Origin, of_sweep, run_command
 from hpsearch.record.frame import Runs
 from hpsearch.report import tables
 from hpsearch.report.headline import Headline
@@ -44,7 +44,7 @@ class Findings:
     @property
     def commands(self) -> list[str]:
         """The commands that made the sweeps, or the single run."""
-        single = [command(*overrides_of(record)) for record in self.runs.records[:1] if len(self.runs.records) == 1]
+        single = [run_command(record) for record in self.runs.records[:1] if len(self.runs.records) == 1]
         return [origin.command for origin in self.origins] or single
 
     @property

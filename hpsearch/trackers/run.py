@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.passwords import without_passwords
-from hpsearch.record.commands import command, overrides_of
-from hpsearch.record.file import FILE, configuration_key, load_record
-from hpsearch.record.implied import completed
+from hpsearch.record.commands import run_command
+from hpsearch.record.file import FILE, configuration_key, load_record, number
 from hpsearch.record.multirun import MULTIRUN
-from hpsearch.record.scripts import with_choices
 from hpsearch.record.shape import Record
-from hpsearch.record.swept import flattened
+from hpsearch.record.swept import flat_values
 
 SUCCEEDED = ("finished", "pruned")  # statuses of a run that nothing has gone wrong in
 
@@ -74,7 +72,7 @@ def read(folder: Path) -> TrackedRun:
     record = load_record(folder)
     ended = (folder / FILE).stat().st_mtime
     config, metrics = record["config"], record["metrics"] or {}
-    curves = {name: [_number(value) for value in curve] for name, curve in record["history"].items()}
+    curves = {name: [*map(number, curve)] for name, curve in record["history"].items()}
     counted = curves.pop("epoch", None)
     epochs = [*map(int, counted or range(1, max(map(len, curves.values()), default=0) + 1))]
     judged = epochs[record["epoch"] - 1] if 0 < record["epoch"] <= len(epochs) else 0
@@ -87,7 +85,7 @@ def read(folder: Path) -> TrackedRun:
         config["seed"],
         record["status"],
         record["reason"],
-        flattened(completed(with_choices(config, record["overrides"]))),
+        flat_values(record),
         epochs,
         curves,
         {name: float(value) for name, value in {**metrics, **more}.items() if value is not None},
@@ -103,14 +101,10 @@ def name_of(sweep: Path) -> str:
     return f"{above.name}/{sweep.name}" if (above / MULTIRUN).exists() else sweep.name
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
 def _facts(record: Record) -> dict[str, str]:
     environment = record["environment"]
     found = {
-        "command": command(*overrides_of(record), script=record.get("script")),
+        "command": run_command(record),
         "reason": record["reason"],
         "git_commit": environment.get("git_commit"),
         "device": environment.get("device_name"),

@@ -68,6 +68,7 @@ def test_one_run_trains_in_this_process() -> None:
     assert record["overrides"] == ["lr=0.2", "name=one"]
     assert record["history"]["epoch"] == [0, 1, 2, 3]
     assert "There is nothing to compare it with" in found.verdict
+    assert "scripts.py lr=0.2 name=one" in (found.folder / "report" / "index.html").read_text()
 
 
 def test_another_primary_configuration_is_as_good(capfd: pytest.CaptureFixture[str]) -> None:
