@@ -1,7 +1,4 @@
-"""What Hydra is given for a command line: hpsearch's own configuration, or that of a user's script and more.
-
-Long, because all that a script's configuration gets stands in one place.
-"""
+"""What Hydra is given for a command line: hpsearch's own configuration, or that of a user's script and more."""
 
 import inspect
 import os
@@ -29,7 +26,6 @@ OURS = "hpsearch_script_keys"
 PARTS = "hpsearch_script_parts"
 WITHOUT_FILES = PACKAGE / "script"  # a folder without configurations
 FILES = "hpsearch_script_files"
-NAMES = re.compile(r"(--config-name|-cn)(=|$)")
 SEARCHPATH = re.compile(r"\+*hydra\.searchpath=")
 
 
@@ -61,9 +57,13 @@ class Program:
         """
         if script is None:
             return cls("hpsearch", list(arguments), CONF, "config", trusted.TARGETS)
-        given, typed = _without_name(arguments)
-        wrapper = _wrapper(script, typed, in_files=bool({"-m", "--multirun"} & {*arguments}))
         options = command_line.parsed(arguments)
+        typed = options.config_name and options.config_name.removesuffix(".yaml")
+        wrapper = _wrapper(script, typed, in_files=options.multirun)
+        given = [
+            *arguments,
+            *([] if options.config_name is None else [f"--config-name={wrapper}"]),
+        ]  # the last one counts
         foreign = options.config_dir or options.config_path or any(map(SEARCHPATH.match, options.overrides))
         allowed = [*trusted.TARGETS, *_own_targets(script)] if foreign else UNSAFE_DISABLE_EXECUTION_CHECKS
         return cls(sys.argv[0], given, script.folder or WITHOUT_FILES, wrapper, allowed)
@@ -104,20 +104,6 @@ def _own_files(folder: Path) -> Iterator[Path]:
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if name.endswith((".yaml", ".yml")))
-
-
-def _without_name(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """The arguments without --config-name, and the name that it gives."""
-    rest, name, follows = [], None, False
-    for argument in arguments:
-        if follows:
-            name, follows = argument, False
-        elif NAMES.match(argument):
-            _, equals, value = argument.partition("=")
-            name, follows = (value, False) if equals else (None, True)
-        else:
-            rest.append(argument)
-    return rest, name and name.removesuffix(".yaml")
 
 
 def _keys(script: Script, config: str | None) -> dict[str, Any]:

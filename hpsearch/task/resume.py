@@ -115,11 +115,8 @@ def changed_since(record: Record | None, run: Run) -> str:
     """
     if record is None:
         return ""
-    if run.script:  # whose code may change while a sweep goes on: `other_code` says so
-        return ""
-    environment, name = record["environment"], run.config["data"]["name"]
-    data = run.content.get("data")
-    return f"content of data={name}" if environment.get("data", data) != data else ""
+    data = run.content.get("data")  # a script has none; its code may change, as `other_code` says
+    return f"content of data={run.config['data']['name']}" if record["environment"].get("data", data) != data else ""
 
 
 def other_code(record: Record | None, run: Run) -> bool:

@@ -53,7 +53,7 @@ def check_keys(cfg: DictConfig, script: Script) -> None:
     faults = []
     told = cfg.get(SCRIPT)
     if not OmegaConf.is_dict(told) or (told.get("name"), told.get("path")) != (script.name, script.path):
-        faults.append(f"{SCRIPT}={typed(cfg.get(SCRIPT))}: hpsearch has this key for itself; yours needs another name")
+        faults.append(f"{SCRIPT}={typed(told)}: hpsearch has this key for itself; yours needs another name")
     for key, (kind, words) in OURS.items():
         value = OmegaConf.select(cfg, key, throw_on_resolution_failure=False)
         wrong = isinstance(value, bool) and kind is not bool

@@ -74,7 +74,7 @@ class MachinePool:
         """lanes: of all workers. expected: the number of runs in all. runs: the first ones."""
         self.lanes = lanes
         self._local = LocalWorker(given.checkpoint)
-        nets = [run for run in runs if not run.is_classifier and not run.script]
+        nets = [run for run in runs if run.is_net]
         on_cpu = [run for run in nets if run.stack.device.type == "cpu"]
         count = (given.count or processes(min(expected, lanes))) if on_cpu else 0
         threads = given.threads or (
@@ -89,7 +89,7 @@ class MachinePool:
 
     def workers_for(self, run: Run) -> Sequence[Worker]:
         places = {torch.device("cpu"): self._on_cpu, torch.device("cuda"): self._on_gpus}
-        return (not run.is_classifier and not run.script and places.get(run.stack.device)) or [self._local]
+        return (run.is_net and places.get(run.stack.device)) or [self._local]
 
     def first(self, asked: Collection[Worker]) -> Worker:
         """This process comes last, because it trains when it is asked, and the others wait meanwhile."""

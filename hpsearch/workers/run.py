@@ -77,9 +77,9 @@ class Run:
         return self.lane.epochs * len(self.data.train) * max(self.stack.model.parameters, SMALLEST)
 
     @property
-    def is_classifier(self) -> bool:
-        """True for a run that uses scikit-learn's own threads."""
-        return isinstance(self.lane, ClassifierSpec)
+    def is_net(self) -> bool:
+        """True for a run that trains in a lane; others use threads of their own."""
+        return isinstance(self.lane, LaneSpec)
 
     @property
     def script(self) -> Script | None:
