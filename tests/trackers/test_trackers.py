@@ -140,8 +140,11 @@ def test_mlflow_has_a_run_below_that_of_the_sweep(tmp_path: Path, mlflow: Mlflow
 
 
 def test_weights_and_biases_has_a_run_in_the_group_of_the_sweep(tmp_path: Path) -> None:
+    import wandb
+
     folder = made(tmp_path, [entry(0.9), entry(None, status="failed", lr=10.0)])
     written("wandb", folder, Wandb(mode="offline", folder=str(tmp_path)))
+    wandb.teardown()  # as at the end of a command: its own process writes the files, some after finish() returns
     found = [wandb_file.read(file) for file in tmp_path.glob("wandb/offline-run-*/*.wandb")]
     (first, code), failed = sorted(((each, each[4]) for each in found), key=lambda each: each[1])
     run, config, history, summary, _ = first
