@@ -15,6 +15,7 @@ import torch
 from benchmarks.programs import THREADS
 from benchmarks.suites import SUITES
 from benchmarks.timing import Found, Options, Unmeasured
+from hpsearch.engine.place import place_of
 from hpsearch.task.environment import describe
 
 
@@ -41,7 +42,7 @@ def main() -> None:
         parser.error(f"--rounds {arguments.rounds}: must be at least 1")
     options = Options(arguments.rounds, arguments.long)
     torch.set_flush_denormal(True)
-    machine = describe(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    machine = describe(place_of(torch.device("cuda" if torch.cuda.is_available() else "cpu")))
     machine |= {"threads": THREADS, "system": platform.platform()}
     results: dict[str, Any] = {"date": datetime.date.today().isoformat()} | machine
     print(f"{results['date']}, {machine['device_name']}, {THREADS} cores, torch {torch.__version__}\n", flush=True)

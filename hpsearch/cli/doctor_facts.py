@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from hpsearch.cli.program import CONF, PACKAGE
+from hpsearch.engine.place import place_of
 from hpsearch.task import environment
 from hpsearch.task.plugins import ENTRY_POINTS
 
 
 def facts() -> dict[str, str]:
     """Each fact by its name, in the order of reading."""
-    described = environment.describe(torch.device("cpu"))
+    described = environment.describe(place_of(torch.device("cpu")))
     return {
         "hpsearch": f"{_version('hpsearch')} in {PACKAGE}, conf in {CONF}",
         "python": f"{platform.python_version()} ({platform.python_implementation()})",

@@ -14,6 +14,7 @@ import torch
 from hpsearch.components.data.dataset import Dataset, Split
 from hpsearch.components.metric import METRICS, Metric
 from hpsearch.engine.evaluate import counts
+from hpsearch.engine.place import place_of
 from hpsearch.engine.result import History, Result
 
 
@@ -104,6 +105,7 @@ def _fit(spec: ClassifierSpec, stack: ClassifierStackSpec) -> Result:
         test_samples=len(data.test),
         test_correct=correct,
         test_total=total,
+        place=place_of(stack.device),
     )
 
 

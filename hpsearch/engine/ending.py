@@ -4,21 +4,21 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from hpsearch.components.metric import Metric
 from hpsearch.engine.evaluate import Predict, by_forward, by_passes, counts, evaluate, judge
 from hpsearch.engine.lane import Lane, stacked
+from hpsearch.engine.place import place_of
 from hpsearch.engine.result import Result
 from hpsearch.engine.samples import samples_of
 from hpsearch.engine.spec import StackSpec
 
 
-def new_result(lane: Lane, status: str, reason: str | None, metric: Metric) -> Result:
+def new_result(lane: Lane, status: str, reason: str | None, spec: StackSpec) -> Result:
     """The result of a run, as far as training knows it."""
-    history, place = lane.history, lane.judged_epoch - 1
+    history, judged = lane.history, lane.judged_epoch - 1
     metrics = {
-        "train_loss": history.train_loss[place],
-        "val_loss": history.val_loss[place],
-        f"val_{metric.name}": history.val_metric[place],
+        "train_loss": history.train_loss[judged],
+        "val_loss": history.val_loss[judged],
+        f"val_{spec.metric.name}": history.val_metric[judged],
     }
     return Result(
         status,
@@ -28,8 +28,9 @@ def new_result(lane: Lane, status: str, reason: str | None, metric: Metric) -> R
         lane.lanes,
         lane.parameters,
         lane.judged_epoch,
-        metric.name,
+        spec.metric.name,
         metrics,
+        place=place_of(spec.device),
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpsearch.engine.place import Place
+
 
 @dataclass
 class History:
@@ -41,6 +43,7 @@ class Result:
     order; empty for a regression.
     weights: the net's tensors by name, as arrays; None if they are not kept.
     curves: of further values, by name, as long as the history.
+    place: the hardware that it trained on; None if that is not known.
     """
 
     status: str
@@ -57,6 +60,7 @@ class Result:
     test_total: list[int] = field(default_factory=list)
     weights: dict[str, Any] | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
+    place: Place | None = None
 
     @property
     def value(self) -> float:

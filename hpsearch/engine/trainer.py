@@ -103,12 +103,10 @@ class StackTrainer:
                 leaving.append((lane, "pruned", f"pruned after epoch {lane.epoch} of {lane.spec.epochs}"))
         if not leaving:
             return []
-        results = {lane.index: new_result(lane, status, reason, self._spec.metric) for lane, status, reason in leaving}
         finished = [lane for lane, status, _ in leaving if status == "finished"]
-        errors: dict[int, Exception] = {}
-        if finished:
-            with self._threads():
-                errors = self._test(finished, results)
+        with self._threads():
+            results = {lane.index: new_result(lane, status, reason, self._spec) for lane, status, reason in leaving}
+            errors = self._test(finished, results) if finished else {}
         self._lanes = [lane for lane in self._lanes if lane.index not in results]
         self._stacks = []
         return list((results | errors).items())

@@ -16,8 +16,10 @@ from multiprocessing import parent_process
 from time import perf_counter
 from typing import Any
 
+import torch
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from hpsearch.engine.place import place_of
 from hpsearch.engine.result import History, Result
 from hpsearch.errors import Exited, reason_of
 from hpsearch.script.run import Pruned, ScriptRun
@@ -137,6 +139,7 @@ class Training:
             metrics=metrics,
             test_samples=run.tested_samples if status == "finished" else 0,
             curves=self._curves(history),
+            place=place_of(torch.device("cuda" if torch.cuda.is_initialized() else "cpu")),  # as the function did
         )
 
     def _curves(self, history: History) -> dict[str, list[float]]:

@@ -3,11 +3,12 @@
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-import torch
+from hpsearch.engine.place import Place
 
 PACKAGES = ("hpsearch", "torch", "numpy", "hydra-core", "omegaconf", "scikit-learn")
 
@@ -15,15 +16,6 @@ PACKAGES = ("hpsearch", "torch", "numpy", "hydra-core", "omegaconf", "scikit-lea
 @cache
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
-
-
-@cache
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 @cache
@@ -43,13 +35,6 @@ def _git_commit(folder: str) -> str | None:
     return commit.stdout.strip() + ("+changes" if changed else "")
 
 
-def describe(device: torch.device) -> dict[str, Any]:
+def describe(place: Place) -> dict[str, Any]:
     """Versions, git commit of the working directory, device and threads."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {
-        "versions": _versions(),
-        "git_commit": _git_commit(os.getcwd()),
-        "device": str(device),
-        "device_name": name,
-        "threads": torch.get_num_threads(),
-    }
+    return {"versions": _versions(), "git_commit": _git_commit(os.getcwd())} | asdict(place)

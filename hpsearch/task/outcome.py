@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from hpsearch.engine.place import place_of
 from hpsearch.engine.result import History, Result
 from hpsearch.engine.samples import EVALUATION_BATCH
 from hpsearch.errors import reason_of
@@ -44,6 +45,7 @@ def write(folder: Path, run: Run, outcome: Outcome, keep: str) -> None:
 def record_of(run: Run, outcome: Outcome) -> Record:
     """The record of a run."""
     metric, target = run.metric, None if run.script else run.data.target
+    place = outcome.place if isinstance(outcome, Result) else None
     record: Record = {
         "schema": SCHEMA,
         "status": "failed",
@@ -65,7 +67,7 @@ def record_of(run: Run, outcome: Outcome) -> Record:
         "seconds": 0.0,
         "lanes": 1,
         "parameters": None,
-        "environment": environment.describe(run.stack.device) | run.content,
+        "environment": environment.describe(place or place_of(run.stack.device)) | run.content,
     }
     if isinstance(run.lane, ScriptSpec):
         record["script"] = script_path(run.lane.config)

@@ -1,11 +1,14 @@
 """Runs that have a record already."""
 
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from hpsearch.components.data import load
+from hpsearch.engine.place import Place, place_of
 from hpsearch.engine.result import History, Result
 from hpsearch.record.file import read_record, write_record
 from hpsearch.task import plugins
@@ -91,6 +94,19 @@ def test_parts_that_a_run_does_not_use_may_change(module: Write, tmp_path: Path)
     write(tmp_path / f"000_{run.key[:8]}", run, DONE, "none")
     module("my_parts", PARTS + "# another\n")
     assert asked(prepared(tmp_path), tmp_path) == [Result]
+
+
+def test_a_record_has_the_hardware_of_the_worker_and_of_this_process_if_it_failed(tmp_path: Path) -> None:
+    (run,), there = prepare([(job_cfg(*TINY), [])]), Place("cuda:1", "a GPU of a cluster", 3)
+    outcomes = {"there": replace(DONE, place=there), "here": MemoryError("none left")}
+    for name, outcome in outcomes.items():
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, run, outcome, "none")
+    places = {"there": there, "here": place_of(torch.device("cpu"))}
+    for name, place in places.items():
+        record = read_record(tmp_path / name)
+        assert record is not None
+        assert record["environment"].items() >= asdict(place).items()
 
 
 def test_a_record_of_an_older_version_is_the_run(module: Write, tmp_path: Path) -> None:

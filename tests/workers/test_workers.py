@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from hpsearch.components.data.load import load
+from hpsearch.engine.place import Place, processor
 from hpsearch.engine.trainer import StackTrainer
 from hpsearch.workers import pool, scheduler
 from hpsearch.workers.local import LocalWorker
@@ -40,6 +41,7 @@ def test_a_run_in_another_process_equals_the_run_in_this_one(cores: int, threads
     for one, other in zip(here, beside, strict=True):
         assert_same(one, other)
         assert other.lanes == 9
+        assert other.place == Place("cpu", processor(), 1)
 
 
 def test_two_places_share_the_lanes_and_a_lane_that_is_free_goes_to_the_next_run(
