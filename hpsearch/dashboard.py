@@ -4,11 +4,15 @@ import argparse
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hpsearch import loopback
 from hpsearch.errors import UsageError
 from hpsearch.shell import door
 from hpsearch.streams import transient
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 
 def main() -> None:
@@ -28,7 +32,7 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
-    from hpsearch.cli.publish import ARTIFACTS, enter
+    from hpsearch.cli.publish import ARTIFACTS
     from hpsearch.report.summary_json import SUMMARY
     from hpsearch.search.storage import Storage
 
@@ -40,10 +44,32 @@ def serve(folder: Path, url: str | None, port: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     (folder / ARTIFACTS).mkdir(parents=True, exist_ok=True)
     transient("entering the sweeps")
-    for line in enter(folder, url):
-        print(line, file=sys.stderr)
     with closing(storage):
-        loopback.serve(wsgi(storage.rdb, FileSystemArtifactStore(folder / ARTIFACTS)), port)
+        app = wsgi(storage.rdb, FileSystemArtifactStore(folder / ARTIFACTS))
+        loopback.serve(renewed(app, folder, url), port)
+
+
+def renewed(app: "WSGIApplication", folder: Path, url: str | None) -> "WSGIApplication":
+    """Enter the sweeps now, and those that have ended since then whenever a page asks."""
+    from hpsearch.cli.publish import enter
+    from hpsearch.report.summary_json import SUMMARY
+
+    last = -1
+
+    def look() -> None:
+        nonlocal last
+        newest = max((file.stat().st_mtime_ns for file in folder.glob(f"*/{SUMMARY}")), default=0)
+        if newest != last:
+            last = newest
+            for line in enter(folder, url):
+                print(line, file=sys.stderr)
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        look()
+        return app(environ, start)
+
+    look()
+    return answer
 
 
 if __name__ == "__main__":

@@ -57,12 +57,6 @@ def enter(folder: Path, url: str | None = None) -> list[str]:
     return faults
 
 
-def enter_grid(found: Findings, sweep: Path) -> None:
-    """Enter a grid into the storage beside the sweeps. Raises StorageError."""
-    with _open(f"sqlite:///{sweep.parent / 'hpsearch.db'}") as storage:
-        _study(found, storage, sweep.name)
-
-
 @contextmanager
 def _open(url: str) -> Iterator[BulkStorage]:
     with closing(BulkStorage(url)) as storage, storage.errors(), warnings.catch_warnings():

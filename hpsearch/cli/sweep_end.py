@@ -1,7 +1,6 @@
 """The end of a sweep or run: its results are printed and written."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,6 @@ def results(hydra_cfg: DictConfig) -> None:
         transient("writing the page")
         _write_page(found, sweep)
         print(f"in the browser: {_dashboard_command(hydra_cfg, sweep)}")
-        if hydra_cfg.hydra.sweeper._target_ != SweeperConf._target_:  # whose search made its study
-            _enter(found, sweep)
 
 
 def page_of_run(hydra_cfg: DictConfig) -> None:
@@ -80,17 +77,6 @@ def _write_page(found: Findings, sweep: Path) -> None:
     with write_errors(output):
         write.write(found, output, sections.sections(found))
     print(f"report: {output / 'index.html'}")
-
-
-def _enter(found: Findings, sweep: Path) -> None:
-    """Let a grid be a study. If that fails, say so: the results are written already."""
-    from hpsearch.cli.publish import enter_grid  # late, because Optuna takes half a second
-    from hpsearch.search.storage import StorageError
-
-    try:
-        enter_grid(found, sweep)
-    except StorageError as error:
-        print(f"not in the dashboard: {error}", file=sys.stderr)
 
 
 def _dashboard_command(hydra_cfg: DictConfig, sweep: Path) -> str:

@@ -3,8 +3,10 @@
 import platform
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,10 @@ class Place:
     threads: int
 
 
-def place_of(device: torch.device) -> Place:
+def place_of(device: "torch.device") -> Place:
     """A device of this process."""
+    import torch  # late, because who reads results needs none
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return Place(str(device), name, torch.get_num_threads())
 

@@ -33,6 +33,10 @@ def test_the_dashboard_serves_on_loopback(cli: Cli) -> None:
             except OSError:
                 time.sleep(0.1)
         assert [study["study_name"] for study in studies] == ["grid"]
+        cli("-m", *TINY[:-1], "name=later", "lr=0.1,0.01")
+        with urllib.request.urlopen("http://127.0.0.1:18652/api/studies") as answer:
+            studies = json.load(answer)["study_summaries"]
+        assert [study["study_name"] for study in studies] == ["grid", "later"]
     finally:
         process.kill()
         process.communicate()
