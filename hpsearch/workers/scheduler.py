@@ -86,7 +86,7 @@ def _ended(one: tuple[int, Outcome], progress: TrainingProgress) -> tuple[int, O
     return one
 
 
-@dataclass
+@dataclass(eq=False)
 class StackQueue:
     """The runs of one stack: those that wait, and the workers of those that train."""
 
@@ -106,6 +106,7 @@ class Scheduler:
         self._pool = pool
         self._queues: dict[Hashable, StackQueue] = {}
         self._runs: dict[int, Run] = {}
+        self._training: dict[int, StackQueue] = {}  # the queue of each run that has a lane: few, where thousands wait
         self._busy: list[Worker] = []  # in a round
         self._pruned: set[int] = set()  # that leave when their worker has answered
         self._losses: Counter[int] = Counter()  # workers that were lost with a run
@@ -118,7 +119,7 @@ class Scheduler:
     @property
     def free(self) -> int:
         """The number of lanes that no run has or waits for; below 0 if more wait."""
-        return self._pool.lanes - sum(map(len, self._queues.values()))
+        return self._pool.lanes - len(self._runs)
 
     def __bool__(self) -> bool:
         return bool(self._queues)
@@ -126,7 +127,7 @@ class Scheduler:
     @property
     def training(self) -> Set[int]:
         """The numbers of the runs that have a lane."""
-        return {index for queue in self._queues.values() for index in queue.lanes}
+        return self._training.keys()
 
     def add(self, index: int, run: Run) -> None:
         """A run waits for a lane."""
@@ -141,10 +142,10 @@ class Scheduler:
         """
         entering = self._give_lanes()
         places: dict[Worker, list[int]] = {}
-        for queue in self._queues.values():
-            for index, worker in queue.lanes.items():
-                places.setdefault(worker, []).append(index)
-            if len(self._pool.workers_for(queue.example)) > 1:
+        for index, queue in self._training.items():
+            places.setdefault(queue.lanes[index], []).append(index)
+        for queue in dict.fromkeys(self._training.values()):
+            if queue.example.is_net and len(self._pool.workers_for(queue.example)) > 1:
                 self._most_lanes |= Counter(dict.fromkeys(queue.lanes, len(queue.lanes)))
         for worker, lanes in places.items():
             if worker not in self._busy and any(index not in resting for index in lanes):
@@ -185,7 +186,7 @@ class Scheduler:
 
     def leave(self, pruned: Collection[int]) -> list[tuple[int, Outcome]]:
         """The outcomes of the runs that have ended, in the order of their numbers. pruned: runs that have to end."""
-        places = {index: worker for queue in self._queues.values() for index, worker in queue.lanes.items()}
+        places = {index: queue.lanes[index] for index, queue in self._training.items()}
         self._pruned |= places.keys() & set(pruned)
         leaving: dict[Worker, list[int]] = {}
         for index in sorted(self._pruned & places.keys()):
@@ -199,56 +200,59 @@ class Scheduler:
     def _give_lanes(self) -> dict[Worker, list[Entering]]:
         """Waiting runs get lanes on workers that have answered, none of which takes more than an even share of the
         cost of all that train. The expensive runs come first, because cheap ones can fill what is left."""
-        free = self._pool.lanes - sum(len(queue.lanes) for queue in self._queues.values())
-        takes: dict[Hashable, int] = {}
-        for key, queue in self._queues.items():
+        free = self._pool.lanes - len(self._training)
+        takes: dict[StackQueue, int] = dict.fromkeys(self._training.values(), 0)
+        for queue in self._queues.values():
+            if free <= 0:
+                break
             room = free if queue.limit is None else min(free, queue.limit - len(queue.lanes))
-            takes[key] = max(0, min(len(queue.waiting), room))
-            free -= takes[key]
+            takes[queue] = max(0, min(len(queue.waiting), room))
+            free -= takes[queue]
         entering: dict[Worker, list[Entering]] = {}
         loads: dict[Worker, float] = defaultdict(float)
         halves: dict[Worker, int | None] = {}  # of the workers that have runs; None: not suspected
         shares: dict[tuple[Worker, ...], float] = defaultdict(float)  # of the cost, by the workers that may have it
-        for key, queue in self._queues.items():
+        for queue, more in takes.items():
             workers = tuple(self._pool.workers_for(queue.example))
             for index, worker in queue.lanes.items():
                 loads[worker] += self._runs[index].cost
                 halves[worker] = self._halves.get(index)
-            now = [*queue.lanes, *islice(queue.waiting, takes[key])]
+            now = [*queue.lanes, *islice(queue.waiting, more)]
             shares[workers] += sum(self._runs[index].cost for index in now) / max(1, len(workers))
-        for key, queue in sorted(self._queues.items(), key=self._turn):
+        for queue in sorted(filter(takes.get, takes), key=self._turn):
             workers = tuple(self._pool.workers_for(queue.example))
             idle = [worker for worker in workers if worker not in self._busy]
             for worker in sorted(idle, key=lambda each: loads[each]):
                 taken: list[int] = []
-                while takes[key] and loads[worker] < shares[workers]:
+                while takes[queue] and loads[worker] < shares[workers]:
                     half = halves.setdefault(worker, self._halves.get(queue.waiting[0]))
                     fits = next((run for run in queue.waiting if self._halves.get(run) == half), None)
                     if fits is None:
                         break
-                    takes[key] -= 1
+                    takes[queue] -= 1
                     taken.append(fits)
                     queue.waiting.remove(fits)
                     loads[worker] += self._runs[fits].cost
                 if taken:
                     queue.lanes |= dict.fromkeys(taken, worker)
+                    self._training |= dict.fromkeys(taken, queue)
                     runs = [(index, self._runs[index].lane) for index in taken]
-                    entering.setdefault(worker, []).append((key, queue.example.trainer, runs))
+                    entering.setdefault(worker, []).append((queue.example.stack_key, queue.example.trainer, runs))
         return entering
 
-    def _turn(self, each: tuple[Hashable, StackQueue]) -> tuple[bool, float]:
+    def _turn(self, queue: StackQueue) -> tuple[bool, float]:
         """The place of a stack among those that get lanes: suspected runs first, because they need an empty worker."""
-        _, queue = each
         return not any(index in self._halves for index in queue.waiting), -queue.example.cost
 
     def _left(self, left: Sequence[tuple[int, Outcome]]) -> None:
-        """Runs have ended. A result is as of the whole stack, because a worker knows only its own lanes."""
+        """Runs have ended. A net's result is as of the whole stack, because a worker knows only its own lanes."""
         for index, outcome in left:
             del self._losses[index]
             self._halves.pop(index, None)
             key = self._runs.pop(index).stack_key
             queue, most = self._queues[key], self._most_lanes.pop(index, 0)
             queue.lanes.pop(index, None)
+            self._training.pop(index, None)
             self._pruned.discard(index)
             self._begun.discard(index)
             if not len(queue):
@@ -294,5 +298,7 @@ class Scheduler:
 
     def _again(self, queue: StackQueue, worker: Worker) -> None:
         """Let the runs of a stack on a worker wait for another lane."""
-        queue.waiting.extendleft([index for index, its in queue.lanes.items() if its is worker][::-1])
-        queue.lanes = {index: its for index, its in queue.lanes.items() if its is not worker}
+        again = [index for index, its in queue.lanes.items() if its is worker]
+        queue.waiting.extendleft(again[::-1])
+        for index in again:
+            del queue.lanes[index], self._training[index]

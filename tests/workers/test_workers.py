@@ -445,3 +445,30 @@ def _sleep(told: Path) -> Any:
     partly.write_text(str(os.getpid()))
     partly.rename(told)
     time.sleep(60)
+
+
+class Idle:
+    """A pool of one worker with two lanes that are never trained; `looks` counts the stacks whose place was asked."""
+
+    lanes, retries, looks = 2, 2, 0
+
+    def workers_for(self, run: Any) -> list[Any]:
+        self.looks += 1
+        return [self]
+
+    def ask_round(self, entering: Any, resting: Any) -> None:
+        pass
+
+
+def test_a_round_looks_at_the_stacks_in_training_however_many_wait() -> None:
+    looks = {}
+    for waiting in (2, 500):
+        idle = Idle()
+        made = scheduler.Scheduler(idle)  # type: ignore[arg-type]
+        one = ready(THESE[0], program(dataset()), Weighing)
+        for index in range(waiting):
+            made.add(index, replace(one, stack_key=(str(index), CPU)))
+        assert made.begin_rounds(()) == [0, 1]
+        assert (made.free, made.training) == (2 - waiting, {0, 1})
+        looks[waiting] = idle.looks
+    assert looks[2] == looks[500]
