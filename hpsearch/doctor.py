@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from hpsearch import shell
-from hpsearch.cli.doctor_check import FAULT, Check
+from hpsearch.cli.doctor.check import FAULT, Check
 from hpsearch.errors import UsageError
 from hpsearch.formatting import count, inert
 from hpsearch.passwords import without_passwords
@@ -36,10 +36,12 @@ def main() -> None:
     """Print facts and checks. Exit code 1: a check has found a fault. Exit code 2: wrong usage."""
     with shell.door(""):
         options = _parser().parse_args()
-        from hpsearch.cli import command, doctor_checks, doctor_facts  # noqa: F401  # late, because torch takes seconds
+        from hpsearch.cli import command  # noqa: F401  # late, because torch takes seconds
+        from hpsearch.cli.doctor.checks import checks
+        from hpsearch.cli.doctor.facts import facts
 
-        facts, checks = doctor_facts.facts(), doctor_checks.checks(options.storage)
-        done = _as_json(facts, checks) if options.json else _shown(facts, checks)
+        show = _as_json if options.json else _shown
+        done = show(facts(), checks(options.storage))
         if FAULT in done:
             raise SystemExit(1)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hpsearch import doctor
-from hpsearch.cli import doctor_checks, doctor_storage
-from hpsearch.cli.doctor_check import FAULT, OK, Check
+from hpsearch.cli.doctor import checks as doctor_checks
+from hpsearch.cli.doctor import storage as doctor_storage
+from hpsearch.cli.doctor.check import FAULT, OK, Check
 from hpsearch.components.data.mnist_archives import UNPACKED
 from hpsearch.errors import UsageError
 from hpsearch.search.storage import Storage

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sql
 
-from hpsearch.cli.doctor_check import FAULT, OK, Check
+from hpsearch.cli.doctor.check import FAULT, OK, Check
 from hpsearch.errors import UsageError
 from hpsearch.search.storage import CONNECT_SECONDS, Storage, StorageError, file_of, masked, parsed_url
 

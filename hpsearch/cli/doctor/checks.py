@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from hpsearch.cli import doctor_storage
-from hpsearch.cli.doctor_check import FAULT, OK, WARNING, Check
+from hpsearch.cli.doctor.check import FAULT, OK, WARNING, Check
+from hpsearch.cli.doctor.storage import storage
 from hpsearch.errors import FaultError, reason_of
 from hpsearch.formatting import duration
 from hpsearch.record.claim import Claim, has_ended
@@ -38,7 +38,7 @@ def checks(url: str | None) -> Iterator[Check]:
     yield from _safe("devices", devices)
     yield from _safe("data", data)
     yield from _safe("folder", folder)
-    yield from _safe("storage", lambda: doctor_storage.storage(url))
+    yield from _safe("storage", lambda: storage(url))
     yield from _safe("training", training)
 
 

@@ -1,0 +1,1 @@
+"""The parts of ``python -m hpsearch.doctor``: facts about an installation, and checks of it."""
