@@ -33,18 +33,16 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) 
 def _paragraph(name: str, measure: Measure, searched: float, validation: list[float], test: list[float]) -> str:
     """searched: the mean on validation in the search. validation, test: the values on fresh seeds."""
 
-    def optimism(value: float) -> str:
-        return measure.difference(measure.sign * (searched - value), searched)
-
     again, on_test = (
         measure.value(sum(values) / len(values), stats.seed_std(values)) + measure.percent
         for values in (validation, test)
     )
-    ends = stats.mean_interval(validation)[:: -measure.sign]
-    interval = f" [95 % interval {' to '.join(map(optimism, ends))}]" if len(validation) > 1 else ""
+    difference = searched - sum(validation) / len(validation)
+    low, high = (searched - end for end in stats.mean_interval(validation)[::-1])
+    interval = f" [95 % interval {measure.interval(low, high, searched)}]" if len(validation) > 1 else ""
     metric = "" if measure.is_accuracy else f"{measure.title} "
     return (
         f"Run again on {count(len(test), 'fresh seed')}, {name} reaches {metric}{again} on validation and {on_test} on "
-        f"test. In the search its validation was {measure.value(searched)}{measure.percent}: optimistic by "
-        f"{optimism(sum(validation) / len(validation))}{measure.points}{interval}."
+        f"test. In the sweep its validation was {measure.value(searched)}{measure.percent}, "
+        f"{measure.distance(difference, searched)} {'higher' if difference >= 0 else 'lower'}{interval}."
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from hpsearch.formatting import MISSING, p_value
+from hpsearch.formatting import MISSING, count, p_value
 from hpsearch.record.file import number
 from hpsearch.record.frame import Runs
 from hpsearch.record.measure import Measure
-from hpsearch.report import data_sets, expected_best, factors, side_by_side_table
+from hpsearch.report import data_sets, expected_best, factors, side_by_side_table, stats
 from hpsearch.report.findings import Findings
 from hpsearch.report.section import Section
 from hpsearch.report.short_names import short_keys, short_name
@@ -84,7 +84,7 @@ def _effects(runs: Runs, table: pd.DataFrame) -> Section:
         rows.append(
             {
                 "key": row.key,
-                "best": text(row.best),
+                "winner's value": text(row.best),
                 "other": text(row.other),
                 "difference": measure.difference(row.difference, beside),
                 "95 % interval": f"{low} to {high}" if known else MISSING,
@@ -96,7 +96,7 @@ def _effects(runs: Runs, table: pd.DataFrame) -> Section:
     caption = (
         f"Each key over all others: the value of the best configuration against each other value, in test "
         f"{measure.title}. The difference of a seed is the mean over the cells: the choices of the other keys that "
-        "have both values. p: exact sign-flip test over n seeds at this look."
+        f"have both values. p: sign-flip test over n seeds at this look, exact up to {stats.EXACT_PAIRS}."
     )
     chart = {
         "kind": "intervals",
@@ -131,8 +131,8 @@ def _alone(runs: Runs, table: pd.DataFrame, numbers: dict[Any, int]) -> Section:
             ends = {"low": _known(row.test_low), "high": _known(row.test_high), "c": [numbers[c]]}
             drawn.append({"label": f"{names[key]}={text(row[key])}", "value": _known(row.test_mean), **ends})
     caption = (
-        f"For each value the best configuration on validation over all other keys: its {measure.title}, on test with "
-        "the 95 % t-interval."
+        f"For each value the best configuration on validation over all other keys: its {measure.title}. Figure: mean "
+        "on test with its 95 % t-interval. Table: ± is the standard deviation over seeds."
     )
     chart = {
         "kind": "intervals",
@@ -204,8 +204,8 @@ def _reversals(runs: Runs, table: pd.DataFrame) -> Section:
         for _, row in factors.reversals(runs, table).iterrows()
     ]
     caption = (
-        f"Orders that another key turns around, by test {measure.title}: both differences are real. p: the larger of "
-        "two paired t-tests, corrected by Holm."
+        f"Orders that another key turns around, by test {measure.title}: both differences are significant. p: the "
+        "larger of two paired t-tests, corrected by Holm."
     )
     return _section("Orders that turn around", caption, pd.DataFrame(rows))
 
@@ -213,8 +213,12 @@ def _reversals(runs: Runs, table: pd.DataFrame) -> Section:
 def _budgets(runs: Runs, table: pd.DataFrame) -> list[Section]:
     """A table for each key whose values are words and have several configurations each."""
     measure, made = runs.measure, []
+    if table["last"].notna().any():  # a pruned configuration was tried, too, and what it would have reached is unknown
+        return []
+    finished = table[table.score.notna() & table.test_mean.notna()]
+    lost = len(table) - len(finished)
     for key in runs.swept:
-        per_value = table.groupby(key).size()
+        per_value = finished.groupby(key).size()
         if not 1 < len(per_value) <= 10 or per_value.max() < 3 or pd.api.types.is_numeric_dtype(table[key]):
             continue
         shown = expected_best.budgets(table, key)
@@ -229,7 +233,7 @@ def _budgets(runs: Runs, table: pd.DataFrame) -> list[Section]:
         chart = {
             "kind": "lines",
             "xlabel": "configurations tried",
-            "ylabel": f"best validation {measure.title}",
+            "ylabel": f"best {measure.label('validation')}",
             "percent": measure.in_percent,
             "series": series,
         }
@@ -250,6 +254,8 @@ def _budgets(runs: Runs, table: pd.DataFrame) -> list[Section]:
             f"The best after so many configurations of each {key}, in {measure.title}: the expectation over all "
             "orders, so that a better value is told from more tries."
         )
+        if lost:
+            caption += f" {count(lost, 'configuration')} without a finished run left out: small budgets look too good."
         made.append(_section(f"What a budget buys: {key}", caption, cells.reset_index(drop=True), chart))
     return made
 

@@ -54,7 +54,9 @@ class Findings:
         pruned = (runs.status == "pruned").sum()
         early = f", {pruned:,} pruned early" if pruned else ""
         missing = f", {count(len(self.runs.missing), 'run')} missing" if self.runs.missing else ""
+        different = len(self.table if self.compared is None else self.compared.rows)
+        sweeps = "" if self.compared is None else f" in {count(len(self.sweeps), 'sweep')}"
         return (
-            f"{count(len(runs), 'run')} of {count(len(self.table), 'configuration')}{early}{missing}, "
+            f"{count(len(runs), 'run')} of {count(different, 'configuration')}{sweeps}{early}{missing}, "
             f"{duration(seconds.sum())} of training ({duration(seconds.mean())} a run)"
         )

@@ -147,16 +147,15 @@ def slice_(runs: Runs, table: pd.DataFrame, key: str) -> Figure | None:
     low, high = float(tried.min()), float(tried.max())
     if low > 0 and high / low >= 10:
         axes.set_xscale("log")
-    for edge in (low, high):
-        axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
+    for edge, told in ((low, "ends of what was tried"), (high, None)):
+        axes.axvline(edge, color="#999999", linestyle=":", linewidth=0.8, zorder=0, label=told)
     pruned = table[table["last"].notna() & table[key].notna()]
     axes.plot(pruned[key].astype(float), pruned["last"], "x", color="#666666", markersize=3, zorder=1)
     best = shown[shown.best]
     axes.plot(best[key].astype(float), best.val_mean, "*", color="black", markersize=9, zorder=5)
     axes.set(xlabel=key)
     value_axis(axes, "y", runs.measure, "validation", shown.val_mean)
-    if others and lines:
-        axes.legend()
+    figure.legend(loc="outside lower center")
     return figure
 
 

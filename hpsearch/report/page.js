@@ -25,11 +25,11 @@ function make(name, attributes = {}, ...inside) {
 
 // scales and axes
 
-function scale(low, high, from, to, log = false) {
+function scale(low, high, from, to, log = false, whole = false) {
   if (!(high > low)) { const by = log ? 2 : Math.abs(low) * 0.05 || 0.5; [low, high] = log ? [low / by, high * by] : [low - by, high + by]; }
   const f = log ? Math.log10 : (v) => v;
   const place = (v) => from + (f(v) - f(low)) / (f(high) - f(low)) * (to - from);
-  return Object.assign(place, { low, high, log, ticks: (count) => log ? powers(low, high, count) : steps(low, high, count) });
+  return Object.assign(place, { low, high, log, ticks: (count) => log ? powers(low, high, count) : steps(low, high, count).filter((v) => !whole || Number.isInteger(v)) });
 }
 function steps(low, high, count) {
   const raw = (high - low) / Math.max(count, 1), power = 10 ** Math.floor(Math.log10(raw));
@@ -124,35 +124,40 @@ function curves(name, width) {
   const height = 320, labels = C.length > 1 ? 30 : 8, box = { left: 46, right: width - labels, top: 24, bottom: height - 42 };
   const isValue = name === "validation", all = C.map((_, c) => meanCurve(c, name)), values = all.flatMap((line) => line.map((p) => p.mean));
   const log = !isValue && wide(values), Y = isValue ? valueScale(values, box.bottom, box.top) : scale(...padded(spread(values), log), box.bottom, box.top, log);
-  const X = scale(1, Math.max(...D.curves.ends, 2), box.left, box.right), svg = chart(width, height, `${name} by epoch`);
+  const X = scale(1, Math.max(...D.curves.ends, 2), box.left, box.right, false, true), svg = chart(width, height, `${name} by epoch`);
   axes(svg, box, X, Y, ["epoch", isValue ? M.validation : name], [false, isValue && M.percent]);
   const ends = [];
   for (let c = C.length - 1; c >= 0; c -= 1) {
     const line = all[c];
     if (!line.length) continue;
     const front = inFront(c), stroke = front ? colour(c) : "var(--quiet)", g = make("g", { "data-c": c, style: `--own:${stroke}` });
-    if (front && runsOf[c].length > 1) g.append(make("path", { class: "band", style: `fill:${stroke}`, d: path([...line.map((p) => [X(p.x), Y(p.low)]), ...line.map((p) => [X(p.x), Y(p.high)]).reverse()]) + "Z" }));
+    const inFrame = (v) => Y(Math.min(Math.max(v, Y.low), Y.high));
+    if (front && runsOf[c].length > 1) g.append(make("path", { class: "band", style: `fill:${stroke}`, d: path([...line.map((p) => [X(p.x), inFrame(p.low)]), ...line.map((p) => [X(p.x), inFrame(p.high)]).reverse()]) + "Z" }));
     for (const r of runsOf[c].length > 1 ? runsOf[c] : []) {
       const ys = D.curves[name][r], xs = epochsOf(r, ys.length);
-      g.append(make("path", { class: "seed", "data-r": r, style: `stroke:${stroke}`, d: path(ys.map((y, i) => [y, i]).filter(([y]) => finite(y)).map(([y, i]) => [X(xs[i]), Y(y)])) }));
+      g.append(make("path", { class: "seed", "data-r": r, style: `stroke:${stroke}`, d: path(ys.map((y, i) => [y, i]).filter(([y]) => finite(y)).map(([y, i]) => [X(xs[i]), inFrame(y)])) }));
     }
     const d = path(line.map((p) => [X(p.x), Y(p.mean)])), last = line[line.length - 1];
-    g.append(make("path", { class: "hit", d }), make("path", front ? { class: "mean", d, style: `stroke:${stroke}`, "stroke-dasharray": DASHES[(c + Math.floor(c / 7)) % 7] } : { class: "rest", d }));
+    g.append(make("path", { class: "hit", d }), make("path", front ? { class: "mean", d, style: `stroke:${stroke}`, "stroke-dasharray": dashes(c) } : { class: "rest", d }));
     if (C[c].pruned) g.append(make("path", { class: "cross", d: cross(X(last.x), Y(last.mean), 3) }));
     else if (front && C.length > 1) ends.push({ c, y: Y(last.mean), g });
     svg.append(g);
   }
+  numberEnds(ends, box.right + 5, box.bottom);
+  return svg;
+}
+const dashes = (c) => DASHES[(c + Math.floor(c / 7)) % 7];
+function numberEnds(ends, x, bottom) {  // the numbers of configurations at the right ends of their lines, none over another
   ends.sort((a, b) => a.y - b.y);
   let before = -99;
   for (const one of ends) { before = Math.max(one.y + 4, before + 13); one.at = before; }
-  const over = Math.max(0, before - box.bottom);
-  for (const one of ends) one.g.append(make("text", { x: box.right + 5, y: one.at - over, style: `fill:${colour(one.c)};font-weight:600` }, `#${one.c + 1}`));
-  return svg;
+  const over = Math.max(0, before - bottom);
+  for (const one of ends) one.g.append(make("text", { x, y: one.at - over, style: `fill:${colour(one.c)};font-weight:600` }, `#${one.c + 1}`));
 }
 function legend() {
   const shown = C.map((_, c) => c).filter(inFront);
   return make("p", { class: "quiet" }, ...shown.flatMap((c) => {
-    const line = make("svg", { class: "chart", width: 28, height: 9, style: "display:inline-block", "aria-hidden": "true" }, make("line", { x1: 0, x2: 28, y1: 5, y2: 5, style: `stroke:${colour(c)};stroke-width:2`, "stroke-dasharray": DASHES[(c + Math.floor(c / 7)) % 7] }));
+    const line = make("svg", { class: "chart", width: 28, height: 9, style: "display:inline-block", "aria-hidden": "true" }, make("line", { x1: 0, x2: 28, y1: 5, y2: 5, style: `stroke:${colour(c)};stroke-width:2`, "stroke-dasharray": dashes(c) }));
     return [make("span", { "data-c": c, style: "white-space:nowrap;margin-right:1.2rem;display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsis" }, line, ` #${c + 1} ${C[c].short}`), " "];
   }));
 }
@@ -177,16 +182,24 @@ function seedStrip(width) {
     const words = `#${c + 1} ${C[c].short}`, most = Math.max(6, Math.floor((narrow ? width - 10 : left - 14) / 7.2));
     g.append(make("text", narrow ? { x: 0, y: y - 11 } : { x: left - 12, y: y + 4, "text-anchor": "end" }, words.length > most ? `${words.slice(0, most - 1)}…` : words));
     const inside = (v) => v >= X.low && v <= X.high;
-    if (finite(C[c].low) && C[c].high >= X.low && C[c].low <= X.high) g.append(make("line", { class: "best", x1: clip(C[c].low), x2: clip(C[c].high), y1: y, y2: y, style: `stroke:${C[c].best ? "var(--star)" : "var(--accent)"};stroke-width:1.5` }));
+    const stroke = C[c].best ? "var(--star)" : "var(--accent)";
+    if (finite(C[c].low) && C[c].high >= X.low && C[c].low <= X.high) {
+      g.append(make("line", { class: "best", x1: clip(C[c].low), x2: clip(C[c].high), y1: y, y2: y, style: `stroke:${stroke};stroke-width:1.5` }));
+      for (const [end, by] of [[C[c].low, 6], [C[c].high, -6]]) if (clip(end) !== X(end)) g.append(make("path", { d: path([[clip(end) + by, y - 4], [clip(end), y], [clip(end) + by, y + 4]]), style: `stroke:${stroke};stroke-width:1.5;fill:none` }));
+    }
     for (const r of runsOf[c]) if (finite(R.test[r]) && inside(R.test[r]) && R.status[r] === "finished") g.append(make("circle", { class: `${own} small`, "data-r": r, cx: X(R.test[r]), cy: y, r: 4 }));
-    if (finite(C[c].test) && inside(C[c].test)) g.append(make("line", { x1: X(C[c].test), x2: X(C[c].test), y1: y - 7, y2: y + 7, style: `stroke:${C[c].best ? "var(--star)" : "var(--accent)"};stroke-width:2.5` }));
+    if (finite(C[c].test) && inside(C[c].test)) g.append(make("line", { x1: X(C[c].test), x2: X(C[c].test), y1: y - 7, y2: y + 7, style: `stroke:${stroke};stroke-width:2.5` }));
     svg.append(g);
   });
   return svg;
 }
 function keyScale(key, k, from, to) {
   const given = C.map((one) => one.values[k]).filter((v) => v !== null);
-  if (key.numeric) return scale(...padded(spread(given), key.log), from, to, key.log);
+  if (key.numeric) {
+    const X = scale(...padded(spread(given), key.log), from, to, key.log, given.every(Number.isInteger)), tried = [...new Set(given)].sort((a, b) => a - b);
+    const room = tried.length < 7 && tried.every((v, i) => !i || Math.abs(X(v) - X(tried[i - 1])) > 34);
+    return room ? Object.assign(X, { ticks: () => tried }) : X;
+  }
   const X = (i) => from + (i + 0.5) / key.values.length * (to - from);
   return Object.assign(X, { ticks: () => key.values.map((_, i) => i) });
 }
@@ -208,29 +221,34 @@ function slice(k, width) {
   return svg;
 }
 function parallel(width) {
-  const names = [...D.keys.map((key) => key.short), "validation"], gap = Math.max(74, (width - 90) / Math.max(names.length - 1, 1));
-  const whole = 90 + gap * (names.length - 1), height = 330, top = 34, bottom = height - 26, svg = chart(whole, height, "A line per configuration through its values");
-  const Y = valueScale(C.map((one) => one.validation), bottom, top), scales = D.keys.map((key, k) => keyScale(key, k, bottom, top)), at = (i) => 48 + gap * i;
+  const names = [...D.keys.map((key) => key.short), "validation"], first = D.keys[0].numeric ? 6 : Math.max(...D.keys[0].values.map((v) => v.length));
+  const left = 12 + 7.8 * Math.min(14, Math.max(5, first)), right = 66, longest = 12 + 7.5 * Math.max(...names.map((name) => name.length));
+  const gap = Math.max(74, longest / 2, (width - left - right) / Math.max(names.length - 1, 1)), rows = longest > gap ? 2 : 1;
+  const whole = left + right + gap * (names.length - 1), height = 330, top = 20 + 14 * rows, bottom = height - 26, svg = chart(whole, height, "A line per configuration through its values");
+  const Y = valueScale(C.map((one) => one.validation), bottom, top), scales = D.keys.map((key, k) => keyScale(key, k, bottom, top)), at = (i) => left + gap * i, ends = [];
   const most = Math.max(6, Math.floor(gap / 7));
   const cut = (words, n) => words.length > n ? `${words.slice(0, n - 1)}…` : words;
   for (let c = C.length - 1; c >= 0; c -= 1) {
     if (!finite(C[c].validation)) continue;
     const points = D.keys.map((_, k) => [at(k), C[c].values[k] === null ? bottom + 12 : scales[k](C[c].values[k])]).concat([[at(names.length - 1), Y(C[c].validation)]]);
     const front = inFront(c), d = path(points);
-    svg.append(make("g", { "data-c": c, style: `--own:${front ? colour(c) : "var(--accent)"}` }, make("path", { class: "hit", d }),
-      make("path", { class: front ? "mean" : "rest", d, style: front ? `stroke:${colour(c)};stroke-width:${C[c].best ? 2.5 : 1.5}` : undefined, "stroke-dasharray": C[c].pruned ? "3 4" : undefined })));
+    const g = make("g", { "data-c": c, style: `--own:${front ? colour(c) : "var(--accent)"}` }, make("path", { class: "hit", d }),
+      make("path", { class: front ? "mean" : "rest", d, style: front ? `stroke:${colour(c)};stroke-width:${C[c].best ? 2.5 : 1.5}` : undefined, "stroke-dasharray": front ? dashes(c) : C[c].pruned ? "3 4" : undefined }));
+    if (front) ends.push({ c, y: Y(C[c].validation), g });
+    svg.append(g);
   }
+  numberEnds(ends, at(names.length - 1) + 6, bottom);
   names.forEach((name, i) => {
     svg.append(make("line", { class: "axis", x1: at(i), x2: at(i), y1: top, y2: bottom }),
-      make("text", { x: at(i), y: i === names.length - 1 ? 12 : 12, "text-anchor": i === 0 ? "start" : i === names.length - 1 ? "end" : "middle", style: "font-weight:600", dx: i === 0 ? -40 : i === names.length - 1 ? 40 : 0 }, cut(name, most + 6)));
+      make("text", { x: at(i), y: 12 + 14 * (i % rows), "text-anchor": i === 0 ? "start" : i === names.length - 1 ? "end" : "middle", style: "font-weight:600", dx: i === 0 ? 6 - left : i === names.length - 1 ? right - 6 : 0 }, name));
     const key = D.keys[i], S = key ? scales[i] : Y;
-    for (const v of S.ticks(5)) svg.append(make("text", { class: "quiet", x: at(i) - 5, y: S(v) + 4, "text-anchor": "end" }, cut(key ? key.numeric ? tickText(v) : key.values[v] : tickText(v, M.percent), Math.max(5, most - 2))));
+    for (const v of S.ticks(5)) svg.append(make("text", { class: "quiet", x: at(i) - 5, y: S(v) + 4, "text-anchor": "end" }, cut(key ? key.numeric ? tickText(v) : key.values[v] : tickText(v, M.percent), i ? Math.max(5, most - 2) : 14)));
   });
   return whole > width ? make("div", { class: "wide" }, svg) : svg;
 }
 function history(width) {
   const height = 290, box = { left: 46, right: width - 12, top: 24, bottom: height - 42 }, order = C.map((_, c) => c).filter((c) => finite(C[c].validation)).sort((a, b) => C[a].order - C[b].order);
-  const X = scale(1, C.length, box.left + 6, box.right - 6), Y = valueScale(C.map((one) => one.validation), box.bottom, box.top), svg = chart(width, height, "The search, configuration by configuration");
+  const X = scale(1, C.length, box.left + 6, box.right - 6, false, true), Y = valueScale(C.map((one) => one.validation), box.bottom, box.top), svg = chart(width, height, "The search, configuration by configuration");
   axes(svg, box, X, Y, ["configuration, in the order of the search", M.validation], [false, M.percent]);
   let best = null;
   const line = [];
@@ -248,7 +266,8 @@ function history(width) {
 const kinds = {
   heat(one, width) {
     const long = Math.max(...one.rows.map((name) => name.length)), left = Math.min(120, 26 + long * 7), cell = Math.max(22, Math.min(46, (width - left - 8) / one.columns.length));
-    const whole = left + cell * one.columns.length + 4, turned = Math.max(...one.columns.map((name) => name.length)) * 7 > cell, top = turned ? Math.min(110, 34 + 6.5 * Math.max(...one.columns.map((n) => n.length))) : 40;
+    const turned = Math.max(...one.columns.map((name) => name.length)) * 7 > cell, last = one.columns[one.columns.length - 1].length;
+    const whole = left + cell * one.columns.length + 4 + (turned ? 4.5 * Math.min(14, last) : 0), top = turned ? Math.min(110, 34 + 6.5 * Math.max(...one.columns.map((n) => n.length))) : 40;
     const svg = chart(whole, top + cell * one.rows.length + 6, `${one.ylabel} against ${one.xlabel}`), cut = (name) => name.length > 14 ? `${name.slice(0, 13)}…` : name;
     svg.append(make("text", { class: "quiet", x: left + cell * one.columns.length / 2, y: 11, "text-anchor": "middle" }, one.xlabel), make("text", { class: "quiet", x: 0, y: top - 8 }, one.ylabel));
     one.columns.forEach((name, j) => { const x = left + cell * (j + 0.5); svg.append(make("text", turned ? { x, y: top - 6, transform: `rotate(-50 ${x} ${top - 6})` } : { x, y: top - 8, "text-anchor": "middle" }, cut(name))); });
@@ -275,7 +294,7 @@ const kinds = {
   },
   lines(one, width) {  // series: name, x, y and, for a band, low and high
     const height = 300, box = { left: 52, right: width - 12, top: 24, bottom: height - 42 }, all = one.series.flatMap((s) => [...s.y, ...(s.low || []), ...(s.high || [])]), xs = one.series.flatMap((s) => s.x);
-    const log = Boolean(one.log), X = scale(...spread(xs), box.left, box.right, log), Y = scale(...padded(spread(all)), box.bottom, box.top), svg = chart(width, height, `${one.ylabel} by ${one.xlabel}`);
+    const log = Boolean(one.log), X = scale(...spread(xs), box.left, box.right, log, xs.every(Number.isInteger)), Y = scale(...padded(spread(all)), box.bottom, box.top), svg = chart(width, height, `${one.ylabel} by ${one.xlabel}`);
     axes(svg, box, X, Y, [one.xlabel, one.ylabel], [false, Boolean(one.percent)]);
     one.series.forEach((s, i) => {
       const stroke = `var(--c${i % 7})`, g = make("g", {}, make("title", {}, s.name)), points = (ys) => s.x.map((x, j) => [x, ys[j]]).filter(([, y]) => finite(y)).map(([x, y]) => [X(x), Y(y)]);
@@ -287,13 +306,13 @@ const kinds = {
     return one.series.length > 1 ? [svg, words] : [svg];
   },
   intervals(one, width) {  // rows: label, value and, for an interval, low and high; c: the numbers of its configurations; zero: false for an axis without it
-    const row = 26, left = Math.min(260, width * 0.4), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
-    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((left - 12) / 7.2);
+    const narrow = width < 560, row = narrow ? 40 : 26, left = narrow ? 8 : Math.min(260, width * 0.4), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
+    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((narrow ? width - 10 : left - 12) / 7.2);
     axes(svg, box, X, null, [one.xlabel, ""], [Boolean(one.percent), false]);
     if (zero) svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
     one.rows.forEach((r, i) => {
-      const y = box.top + row * (i + 0.5), words = r.label.length > most ? `${r.label.slice(0, most - 1)}…` : r.label;
-      const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), make("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
+      const y = box.top + row * i + (narrow ? 27 : row / 2), words = r.label.length > most ? `${r.label.slice(0, most - 1)}…` : r.label;
+      const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), make("text", narrow ? { x: 0, y: y - 11 } : { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
       if (finite(r.low) && finite(r.high)) g.append(make("line", { x1: X(r.low), x2: X(r.high), y1: y, y2: y, style: "stroke:var(--accent);stroke-width:1.5" }));
       if (finite(r.value)) g.append(make("circle", { class: "dot", cx: X(r.value), cy: y, r: 4.5 }));
       svg.append(g);
@@ -362,7 +381,7 @@ function facts(c) {
   if (finite(one.validation)) parts.push(`validation ${one.texts[0]}${sign}${one.pruned ? " when it was pruned" : ""}`);
   parts.push(one.finished === one.n ? `${one.n} seed${one.n === 1 ? "" : "s"}` : `${one.finished} of ${one.n} seeds finished`);
   if (one.best) parts.push("the winner");
-  else if (one.result) parts.push({ tie: "undecided against the winner", equal: "equal to the winner within the margin", lower: "lower than the winner", higher: "higher than the winner" }[one.result] || one.result);
+  else if (one.result) parts.push({ tie: "undecided against the winner", equal: "equal to the winner within the margin", lower: M.maximize ? "worse than the winner" : "better than the winner", higher: M.maximize ? "better than the winner" : "worse than the winner", "not testable": "undecided: too few seeds" }[one.result] || one.result);
   return parts.join(" · ");
 }
 const commandOf = (r) => C[R.configuration[r]].command.replace(" -m hpsearch -m ", " -m hpsearch ").replace(/ seed=[\d,-]+$/, ` seed=${R.seed[r]}`);
@@ -383,6 +402,7 @@ function tell(target, x, y) {
 }
 document.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") tell(event.target, event.clientX, event.clientY); });
 document.addEventListener("pointerleave", () => { tip.hidden = true; });
+document.addEventListener("mousedown", (event) => { if (event.shiftKey && event.target.closest("[data-c]")) event.preventDefault(); });  // would select text
 document.addEventListener("click", (event) => {
   const found = event.target.closest("[data-c]");
   if (found && !event.target.closest("button, a")) choose(numbersOf(found), event.shiftKey || event.ctrlKey || event.metaKey);
@@ -406,7 +426,7 @@ document.addEventListener("keydown", (event) => {
 const asNumber = (words) => { const found = /^[<≈★#\s]*([+-]?[\d,]*\.?\d+(e[+-]?\d+)?)/i.exec(words); return found ? parseFloat(found[1].replaceAll(",", "")) : NaN; };
 function sortBy(table, column, down) {
   const body = table.tBodies[0], key = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent;
-  const rows = [...body.rows], numeric = rows.filter((row) => !Number.isNaN(asNumber(key(row)))).length > rows.length / 2;
+  const rows = [...body.rows], known = rows.map(key).filter((words) => words && words !== "-"), numeric = known.filter((words) => !Number.isNaN(asNumber(words))).length > known.length / 2;
   rows.sort((a, b) => {
     const [x, y] = [key(a), key(b)];
     if (!numeric) return (down ? -1 : 1) * x.localeCompare(y);
@@ -451,7 +471,7 @@ function runTable(section) {
     const found = matching();
     body.replaceChildren(...found.slice(0, limit).map((r) => {
       const c = R.configuration[r];
-      return make("tr", { "data-c": c, "data-r": r, tabindex: 0 }, make("td", { class: "text" }, `#${c + 1} ${C[c].short}`), make("td", {}, R.seed[r]), make("td", { class: R.reason[r] ? "text" : "" }, R.status[r] + (R.reason[r] ? `: ${R.reason[r]}` : "")),
+      return make("tr", { "data-c": c, "data-r": r, tabindex: 0 }, make("td", { class: "text" }, `#${c + 1} ${C[c].short}`), make("td", {}, R.seed[r]), make("td", { class: R.reason[r] ? "text" : "" }, R.reason[r]?.startsWith(R.status[r]) ? R.reason[r] : R.status[r] + (R.reason[r] ? `: ${R.reason[r]}` : "")),
         make("td", {}, value(R.validation[r])), make("td", {}, value(R.test[r])), make("td", {}, finite(R.seconds[r]) ? plain(R.seconds[r]) : "-"), make("td", {}, R.folder[r]));
     }));
     told.textContent = `${found.length.toLocaleString("en")} of ${R.seed.length.toLocaleString("en")} runs`;
@@ -479,8 +499,9 @@ function build() {
   const numbers = () => [["number", ...D.keys.map((key) => key.name), "validation", "test", "seeds finished", "seeds", "pruned"], ...C.map((one, c) => [c + 1, ...D.keys.map((key, k) => one.values[k] === null ? "" : key.numeric ? one.values[k] : key.values[one.values[k]]), one.validation, one.test, one.finished, one.n, one.pruned])];
   if (any("validation") || any("training loss")) {
     const pair = make("div", { class: "cards", style: "grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr))" });
-    const many = C.length > SHOWN ? `The best ${SHOWN} in colour, the others grey.` : "";
-    const band = R.seed.length > 1 ? `Mean over seeds, with a band of one standard deviation. ${many}` : "";
+    const front = C.filter((_, c) => inFront(c)).length;
+    const many = C.length === front ? "" : front < SHOWN ? "Those that finished in colour, the others grey." : `The best ${SHOWN} in colour, the others grey.`;
+    const band = R.seed.length > 1 ? `Mean over seeds, with a band of one standard deviation, cut off below the lowest seed. ${many}` : "";
     if (any("validation")) figure(pair, `Validation ${M.title} by epoch`, `${band}${crossed}`, (w) => curves("validation", w), csvOf("validation"));
     if (any("training loss")) figure(pair, "Training loss by epoch", band, (w) => curves("training loss", w), csvOf("training loss"));
     parent.append(pair);
@@ -489,7 +510,7 @@ function build() {
   if ((D.searched || some) && valid > 1) figure(parent, "The search", `Validation ${M.title} in the order of the search; the line is the best so far.${crossed}`, history, numbers);
   if (R.status.filter((one) => one === "finished").length > 1) {
     const tested = C.filter((one) => one.finished).length;
-    const strip = figure(parent, `Test ${M.title} of every seed`, `Each seed, the mean and its 95 % t-interval. The best on validation stands first.`, seedStrip, () => [["configuration", "seed", "test"], ...R.seed.map((s, r) => [C[R.configuration[r]].label, s, R.test[r]])]);
+    const strip = figure(parent, `Test ${M.title} of every seed`, "Each seed, the mean and its 95 % t-interval; an arrow where it goes on. The best on validation stands first.", seedStrip, () => [["configuration", "seed", "test"], ...R.seed.map((s, r) => [C[R.configuration[r]].label, s, R.test[r]])]);
     const told = C.map((_, c) => c).filter((c) => C[c].finished > 0), [low, high] = nearest(told), [least, most] = spread(R.test);
     if (most - least > 3 * (high - low)) {
       const zoom = button("", () => { seedStrip.near = !seedStrip.near; zoom.textContent = seedStrip.near ? "Show all values" : "Zoom to the best"; redraw(true); });
@@ -504,7 +525,7 @@ function build() {
     D.keys.forEach((key, k) => figure(grid, `Along ${key.short}`, `Each configuration on validation (dot) and on test (ring). Star: the winner.${crossed}`, (w) => slice(k, w), numbers));
     parent.append(grid);
   }
-  if (D.keys.length > 1 && valid > 2) figure(parent, "Parallel coordinates", `A line per configuration through its values.${some ? " Dashed: pruned." : ""}`, parallel, numbers);
+  if (D.keys.length > 1 && valid > 2) figure(parent, "Parallel coordinates", `A line per configuration through its values.${some ? " Grey and dashed: pruned." : ""}${C.some((one) => one.values.includes(null)) ? " Below an axis: without this key." : ""}`, parallel, numbers);
   for (const place of document.querySelectorAll("[data-chart]")) { const one = D.charts[place.dataset.chart]; if (kinds[one.kind]) figure(place, place.dataset.title, one.caption || "", (w) => kinds[one.kind](one, w)); }
   runTable(document.getElementById("runs"));
   redraw();

@@ -32,13 +32,17 @@ def figures(runs: Runs, table: pd.DataFrame) -> dict[str, Figure]:
     from matplotlib import pyplot
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    searched, drawn = study(runs, table.assign(val_mean=values)), {"history": history(runs, table)}
+    scale = 100 if runs.measure.in_percent else 1
+    searched, drawn = (
+        study(runs, table.assign(val_mean=scale * values, last=scale * table["last"])),
+        {"history": history(runs, table)},
+    )
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # because Optuna's plots set a style
         mpl.rcParams["text.parse_math"] = False
         warnings.simplefilter("ignore")  # experimental plots, parameters with one value, few trials
         for name, picture in PICTURES.items():
-            axes = picture(searched, target_name=f"validation {runs.measure.title}")
+            axes = picture(searched, target_name=runs.measure.label("validation"))
             axes.set_title("")
             axes.set_title("", loc="left")
             figure = axes.figure

@@ -42,8 +42,8 @@ def display(found: SideBySide, runs: Runs, table: pd.DataFrame, spread: str, tit
     caption = (
         f"{title}: test {measure.title}{unit}{measure.hint}, mean over seeds ± {SPREADS[spread]}. difference: "
         f"{listed(later)} minus {first} over common seeds, with the exact test's p, corrected by Holm."
-        + " Bold: the best on validation."
-        * (len(found.rows) > 1)
+        + " In brackets: the seeds." * (uneven or bool((table.finished < table.n).any()))
+        + " Bold: the best on validation." * (len(found.rows) > 1)
     )
     optional = 3 if len(later) == 1 else 4 * len(later)  # of several, the sentences have the differences, too
     return Display(pd.DataFrame(lines), pd.DataFrame(marks), caption, len(found.keys) + several, optional)

@@ -52,7 +52,7 @@ def _over(change: Change) -> str:
 
 def _word(one: "pd.Series[Any]") -> str:
     words = {EQUAL: "equal within the margin", TIE: "undecided", UNTESTABLE: "too few seeds"}
-    return words.get(one.result, "a real change") + (f", {p_is(one.p)}" if one.result != UNTESTABLE else "")
+    return words.get(one.result, "a significant change") + (f", {p_is(one.p)}" if one.result != UNTESTABLE else "")
 
 
 def _change(change: Change, found: SideBySide, runs: Runs, on: str) -> str:
@@ -93,11 +93,11 @@ def _overall(change: Change, found: SideBySide, runs: Runs) -> list[str]:
         return [said, f"The two are equal within {margin}: two one-sided t-tests, {p_is(one.p_equal)}."]
     if one.result == UNTESTABLE:
         least = stats.least_seeds(sum(each.over_all is not None for each in found.changes))
-        return [said, f"{count(one.n, 'seed')} cannot show that this is real: an exact test needs {least}."]
+        return [said, f"With {count(one.n, 'seed')} no exact test can reach p = 0.05: it needs {least}."]
     if one.result == TIE:
         within = measure.distance(one.equal_within, one.beside)
         return [said, f"Which is higher is undecided: {test}; they are equal within {within}."]
-    return [said, f"The change is real: {test}."]
+    return [said, f"The change is significant: {test}."]
 
 
 def _one_by_one(change: Change, runs: Runs) -> list[str]:

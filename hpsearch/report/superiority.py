@@ -1,4 +1,4 @@
-"""P(A > B): how often a new seed of A beats a new seed of B (Bouthillier et al. 2021, Accounting for Variance in
+"""P(A > B): how often A beats B on the same seed (Bouthillier et al. 2021, Accounting for Variance in
 Machine Learning Benchmarks)."""
 
 from dataclasses import dataclass

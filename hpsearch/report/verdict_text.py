@@ -29,17 +29,18 @@ SHARED = {"kfold": "folds", "seeded": "splits", "uci": "splits"}  # by the split
 
 def explanation(measure: Measure, repeated: bool = False) -> str:
     """The words below a table of comparisons. repeated: True if the sequential test speaks."""
-    test = "sequential two-sided sign-flip test" if repeated else "exact two-sided sign-flip test"
-    once = " Intervals, P(better) and the margins hold for one look, p for all of them." if repeated else ""
+    test = "sequential sign-flip test" if repeated else f"sign-flip test, exact up to {stats.EXACT_PAIRS} seeds"
+    once = "Intervals, P(better) and the margins hold for one look, p for all of them."
+    needed = "seeds needed: for 80 % power, if difference and spread stay as they are."
     unit = ", in percentage points" if measure.in_percent else ""
     better = "" if measure.maximize else " (below zero: the winner is better)"
     return (
         f"difference: the winner's test {measure.title} minus the other's{unit}{better}, over the n seeds that both "
-        f"have (unpaired where they share none), with Student's 95 % interval. p: {test}, "
-        "corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. P(better): how "
-        "often a new seed of the winner beats one of the other, with Wilson's 95 % interval. equal within: the "
-        "smallest margin of equivalence, by two one-sided t-tests, at 95 % for all comparisons together. seeds needed: "
-        f"for 80 % power, if difference and spread stay as they are.{once}"
+        f"have (unpaired where they share none), with Student's 95 % interval. p: two-sided "
+        f"{test}, corrected by Holm for all comparisons. effect d: mean difference over its standard deviation. "
+        "P(better): the share of the seeds on which the winner is better, a tie counting as half, with Wilson's 95 % "
+        "interval. equal within: the smallest margin of equivalence, by two one-sided t-tests, at 95 % for all "
+        f"comparisons together. {once if repeated else needed}"
     )
 
 
@@ -69,7 +70,7 @@ def paragraph(verdict: Verdict, runs: Runs) -> str:
     next_name = short_name(table.loc[others.index[0]], runs.swept, beside=best)
     lead = f"{_apart(second.difference, best.test_mean, measure)} the next{f', {next_name}' * fits(next_name)}"
     sentences = [
-        f"{name} {'has' if name == WINNER else 'is best:'} {metric}{validation} on validation over {seeds}.",
+        f"{name} {_is_best(name, verdict)} {metric}{validation} on validation over {seeds}.",
         f"On test it reaches {test}, {lead}{_interval(second.low, second.high, best.test_mean, measure)}.",
         _evidence(second, verdict, measure) if len(others) == 1 else _counts(second, verdict, measure),
     ]
@@ -84,9 +85,22 @@ def _untested(verdict: Verdict, runs: Runs, name: str, value: str) -> str:
     second = short_name(verdict.table.loc[others.index[0]], runs.swept, beside=best)
     lead = _apart(best.val_mean - others.val_mean.iloc[0], best.val_mean, measure)
     return (
-        f"{name} {'has' if name == WINNER else 'is best:'} {value}, {lead} the next{f', {second}' * fits(second)}. "
+        f"{name} {_is_best(name, verdict)} {value}, {lead} the next{f', {second}' * fits(second)}. "
         f"Nothing was tested, so nothing tells whether that is real: report it by run.finish(test_{measure.name}=…)."
     )
+
+
+def _is_best(name: str, verdict: Verdict) -> str:
+    """The verb behind the winner's name."""
+    equals = len(_equals(verdict))
+    return "has" if name == WINNER else f"is best, with {count(equals, 'equal')}:" if equals else "is best:"
+
+
+def _equals(verdict: Verdict) -> pd.DataFrame:
+    """The other configurations with the winner's mean on validation, of as many finished seeds."""
+    best = verdict.table.loc[verdict.winner]
+    others = verdict.table.loc[verdict.others.index]
+    return others[(others.score == best.score) & (others.diverged + others.failed == 0)]
 
 
 def winner_name(verdict: Verdict, swept: list[str]) -> str:
@@ -127,16 +141,16 @@ def _evidence(row: "pd.Series[float]", verdict: Verdict, measure: Measure) -> st
     if row.result == EQUAL:
         return f"The two are {_within(verdict, measure)}: two one-sided t-tests, {p_is(row.p_equal)}."
     if row.result == UNTESTABLE:
-        least = count(_least_seeds(verdict), "seed")
-        return f"{count(row.n, 'seed')} cannot show that this is real: {_a_test(verdict)} needs {least}."
+        return f"With {count(row.n, 'seed')} no {_test(verdict)} can reach p = 0.05: it needs {_least_seeds(verdict)}."
     pairs = count(row.n, "paired seed") if row.paired else "unpaired seeds"
     evidence = f"{_test(verdict)} over {pairs}, {p_is(row.p_holm)}"
     if row.result == TIE:
-        return f"Which is better is undecided: {evidence}; {_needed(row, measure)}."
+        needed = "" if verdict.repeated else f"; {_needed(row, measure)}"
+        return f"Which is better is undecided: {evidence}{needed}."
     effect = f", effect size d = {row.effect:.2f}" if isfinite(row.effect) else ""
     if _is_ahead(row, measure):
-        return f"The difference is real: {evidence}{effect}."
-    return f"But there the next is really better, so validation and test disagree: {evidence}."
+        return f"The difference is significant: {evidence}{effect}."
+    return f"But there the next is significantly better, so validation and test disagree: {evidence}."
 
 
 def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> str:
@@ -144,23 +158,30 @@ def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> s
     others = verdict.others
     if (others.result == UNTESTABLE).all():
         seeds, of = count(others.n.max(), "seed"), f"{len(others):,} comparisons"
-        return f"{seeds} cannot show that this is real: {_a_test(verdict)} of {of} needs {_least_seeds(verdict)}."
+        return f"With {seeds} no {_test(verdict)} of {of} can reach p = 0.05: it needs {_least_seeds(verdict)}."
     worse, better = (LOWER, HIGHER) if measure.maximize else (HIGHER, LOWER)
-    words = {worse: "worse", better: "better", EQUAL: _within(verdict, measure), TIE: "undecided"}
+    words = {worse: "worse", better: "better", TIE: "undecided", UNTESTABLE: "untestable"}
     counts = others.result.value_counts()
-    words[UNTESTABLE] = "untestable"
-    first, *more = [(counts[kind], word) for kind, word in words.items() if kind in counts]
-    listed = [f"{first[0]:,} of the {len(others):,} others {first[1]}", *(f"{n:,} {word}" for n, word in more)]
-    of_next = "" if isnan(second.p_holm) else f" ({p_is(second.p_holm)} for the next)"
-    return f"{_test(verdict).capitalize()}s with Holm's correction call {_listed(listed)}{of_next}."
+    found = [(counts[kind], word) for kind, word in words.items() if kind in counts]
+    of_all = f" of the {len(others):,} others"
+    listed = [f"{n:,}{of_all * (not place)} {word}" for place, (n, word) in enumerate(found)]
+    p = second.p_equal if second.result == EQUAL else second.p_holm
+    of_next = "" if isnan(p) else f" ({p_is(p)} for the next)"
+    alike, tested = int(counts.get(EQUAL, 0)), f"{_test(verdict).capitalize()}s with Holm's correction call"
+    if not alike:
+        return f"{tested} {_listed(listed)}{of_next}."
+    equal = f"wo one-sided t-tests call {alike:,}{of_all * (not found)} {_within(verdict, measure)}"
+    if not found:
+        return f"T{equal}{of_next}."
+    return f"{tested} {_listed(listed)}; t{equal}."
 
 
 def _test(verdict: Verdict) -> str:
-    return "sequential test" if verdict.repeated else "exact test"
-
-
-def _a_test(verdict: Verdict) -> str:
-    return f"{'a' if verdict.repeated else 'an'} {_test(verdict)}"
+    """The name of the test that speaks. A sample of the arrangements stands for more than `stats.RESAMPLES`."""
+    if verdict.repeated:
+        return "sequential test"
+    others = verdict.others
+    return "exact test" if (~others.paired | (others.n <= stats.EXACT_PAIRS)).all() else "sign-flip test"
 
 
 def _least_seeds(verdict: Verdict) -> int:
@@ -180,7 +201,8 @@ def _needed(row: "pd.Series[float]", measure: Measure) -> str:
         return "more seeds are needed"
     if row.seeds is None or isnan(row.seeds):
         return f"more than {stats.MOST_SEEDS:,} seeds are needed"
-    return f"about {int(row.seeds)} seeds each would decide it{'' if _is_ahead(row, measure) else ', for the next'}"
+    for_whom = "" if _is_ahead(row, measure) else ", for the next"
+    return f"about {int(row.seeds)} seeds each would decide it with 80 % power{for_whom}"
 
 
 def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
@@ -200,7 +222,7 @@ def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
                 "compared with": label(row, runs.swept),
                 "validation": measure.value(row.val_mean, row.val_std),
                 "test": measure.value(row.test_mean, row.test_std),
-                "the winner is": words.get(other.result, f"undecided: n = {other.n} is too few"),
+                "the winner is": words.get(other.result, "undecided: too few seeds"),
                 "difference": measure.difference(other.difference, beside),
                 "95 % interval": MISSING if few else measure.interval(other.low, other.high, beside),
                 "n": str(other.n),
@@ -210,7 +232,7 @@ def comparisons(verdict: Verdict, runs: Runs) -> pd.DataFrame:
                 "effect d": f"{other.effect:.2f}" if isfinite(other.effect) else MISSING,
                 "P(better)": _share(other),
                 "equal within": measure.difference(other.equal_within, beside).lstrip("+"),
-                "seeds needed": "" if decided else seeds,
+                **({} if verdict.repeated else {"seeds needed": "" if decided else seeds}),
             }
         )
     return pd.DataFrame(rows)
@@ -229,7 +251,12 @@ def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list
     table = verdict.table
     best = table.loc[verdict.winner]
     names = short_keys(runs.swept)
-    found = [
+    found = []
+    if len(equals := _equals(verdict)):
+        first = short_name(equals.iloc[0], runs.swept, beside=best)
+        more = f", like {count(len(equals) - 1, 'other')}," if len(equals) > 1 else ""
+        found.append(f"{first}{more} has the same mean on validation: of equals, the first one tried is named.")
+    found += [
         f"{names[key]}={text(best[key])} {words}: the best may lie beyond it."
         for key, words in edges(table, runs.swept, verdict.winner, bounds)
     ]
@@ -274,7 +301,7 @@ def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list
 
 
 def _few_rows(best: "pd.Series[float]", runs: Runs, winner: int) -> str | None:
-    """A line if so few test rows say little about other rows: Wilson's interval of one run's accuracy."""
+    """A line if so few test rows say little about all others: Wilson's interval of one run's accuracy."""
     rows = runs.frame[(runs.frame.configuration == winner) & (runs.frame.status == "finished")].test_samples.min()
     if not runs.measure.is_accuracy or isnan(best.test_mean) or not rows:
         return None
@@ -282,4 +309,7 @@ def _few_rows(best: "pd.Series[float]", runs: Runs, winner: int) -> str | None:
     if max(high - best.test_mean, best.test_mean - low) <= WIDE:
         return None
     within = f"{runs.measure.value(low)} and {runs.measure.value(high)}"
-    return f"{int(rows):,} test rows leave an accuracy between {within} % for other rows (Wilson's 95 % interval)."
+    return (
+        f"With {int(rows):,} test rows, the accuracy on all data of this kind may be anywhere between {within} % "
+        "(Wilson's 95 % interval)."
+    )

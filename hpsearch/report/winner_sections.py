@@ -16,6 +16,7 @@ from hpsearch.report.most_wrong import judged, shades
 from hpsearch.report.section import Section
 from hpsearch.report.summary_table import label
 
+MISTAKES = 5  # pairs of classes in a table
 MOST_CLASSES = 30  # in a figure of the confusion matrix
 MOST_COLUMNS = 12  # of a table row
 NUMBERS = "The rows of the data are counted from 0."
@@ -44,6 +45,8 @@ def _sections(found: Predictions, run: str, data: str, target: str) -> Iterator[
     if classes:
         wrong = int((found.y != found.predicted).sum())
         text = f"{run}: {n - wrong:,} of {count(n, 'test sample')} right, {wrong:,} wrong. A row is a true class."
+        if wrong:
+            text += f" The table has the most frequent mistakes, at most {MISTAKES}."
         matrix = np.zeros((len(classes), len(classes)), int)
         np.add.at(matrix, (found.y, found.predicted), 1)
         few, confused = len(classes) <= MOST_CLASSES, _confused(matrix, classes) if wrong else None
@@ -69,7 +72,7 @@ def _sections(found: Predictions, run: str, data: str, target: str) -> Iterator[
 def _confused(matrix: Any, classes: list[str]) -> pd.DataFrame:
     """The pairs of classes that are mistaken most often."""
     mistakes = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:5]
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:MISTAKES]
     places = [np.unravel_index(place, matrix.shape) for place in order if mistakes.flat[place]]
     shares = [f"{percent(matrix[i, j] / matrix[i].sum())} %" for i, j in places]
     rows = [(classes[i], classes[j], matrix[i, j], share) for (i, j), share in zip(places, shares, strict=True)]

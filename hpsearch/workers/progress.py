@@ -35,7 +35,7 @@ class TrainingProgress:
             self._live = Live(Text("the first epoch"), console=self._console, transient=True)
             self._live.start()
         elif self.tally.runs > 1:
-            print(f"training {self.tally.runs} runs", flush=True)
+            print(f"training; {self.tally.runs} runs in all", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:

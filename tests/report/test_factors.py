@@ -129,6 +129,21 @@ def test_more_tries_are_told_from_a_better_value(tmp_path: Path) -> None:
     assert list(beside.searched[:3]) == pytest.approx([0.50, 0.51, 0.52])
 
 
+def test_what_is_not_known_to_the_end_is_left_out_of_a_budget_and_that_is_said(tmp_path: Path) -> None:
+    """A pruned configuration was tried, too, so that no budget of the others is right; a failed one is counted."""
+    entries = [entry(0.5 + i / 100, optimizer=name, lr=0.1 + i) for i in range(3) for name in ("adam", "sgd")]
+    said = {}
+    for status in ("failed", "pruned"):
+        last = entry(0.2 if status == "pruned" else None, optimizer="sgd", lr=9.0, status=status)
+        found = analysis.read([sweep(tmp_path / status, [*entries, last])])
+        said[status] = {one.title: one.text for one in details.sections(found)}
+    budget = "What a budget buys: optimizer"
+    assert said["failed"][budget].endswith(
+        "1 configuration without a finished run left out: small budgets look too good."
+    )
+    assert budget not in said["pruned"]
+
+
 def test_the_best_of_an_error_is_the_lowest(tmp_path: Path) -> None:
     entries = [*scored_seeds([4.0], lr=0.1), *scored_seeds([2.0], lr=0.2), *scored_seeds([3.0], lr=0.3)]
     found = analysis.read([sweep(tmp_path / "s", entries)])

@@ -9,6 +9,7 @@ import pytest
 from hpsearch.report import analysis, looks, sequential
 from hpsearch.report.analysis import note_looks
 from hpsearch.report.looks import FILE
+from hpsearch.report.verdict_text import comparisons
 from tests.made_records import seeds, sweep
 
 RANDOM = np.random.default_rng(0)
@@ -76,7 +77,10 @@ def test_the_first_look_is_exact_and_a_later_one_sequential(tmp_path: Path) -> N
     note_looks(same)
     assert len(looks.read(tmp_path / "s")["digits"]) == 1
     second = analysis.read([more(tmp_path / "s", 20)])
-    assert "sequential test over 20 paired seeds" in second.paragraphs[0]
+    p = second.verdicts[0].others.p_holm.iloc[0]
+    assert second.paragraphs[0].endswith(f"sequential test over 20 paired seeds, p = {p:.2f}.")
+    for made, there in ((first, True), (second, False)):  # seeds needed are those of the exact test
+        assert ("seeds needed" in comparisons(made.verdicts[0], made.runs)) is there
     assert second.warnings[1] == (
         "Look 2 on other seeds: a sequential test speaks, because an exact p no longer errs in only 5 %."
     )

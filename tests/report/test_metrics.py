@@ -39,7 +39,7 @@ def test_the_lowest_error_wins_and_the_words_are_its_own(tmp_path: Path) -> None
     assert found.paragraphs == [
         "lr=0.1 is best: RMSE of strength (lower is better) 4.848 ± 0.040 on validation over 10 seeds. On test it "
         "reaches 4.848 ± 0.040, 0.500 below the next, lr=0.01 [95 % interval -0.508 to -0.492]. The difference is "
-        "real: exact test over 10 paired seeds, p = 0.002, effect size d = -47.43."
+        "significant: exact test over 10 paired seeds, p = 0.002, effect size d = -47.43."
     ]
     assert list(found.verdicts[0].others.result) == ["higher"]
     assert found.display.caption.startswith("s: RMSE of strength (lower is better), mean over 10 seeds ± standard")
@@ -69,7 +69,7 @@ def test_validation_and_test_may_disagree_about_an_error(tmp_path: Path) -> None
     (said,) = analysis.read([sweep(tmp_path / "s", entries)]).paragraphs
     assert said.startswith("lr=0.1 is best")
     assert "0.500 above the next" in said
-    assert "there the next is really better" in said
+    assert "there the next is significantly better" in said
 
 
 def test_the_list_begins_with_the_lowest_error(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_an_error_on_fresh_seeds_is_higher_than_in_the_search(tmp_path: Path) ->
     sweep(path / "confirm", [scored(5.0, val=value, lr=0.1, seed=seed) for seed, value in ((10, 4.9), (11, 5.1))])
     assert analysis.read([path]).paragraphs[1] == (
         "Run again on 2 fresh seeds, lr=0.1 reaches RMSE of strength 5.00 ± 0.14 on validation and 5.000 ± 0.000 on "
-        "test. In the search its validation was 4.848: optimistic by +0.152 [95 % interval -1.119 to +1.423]."
+        "test. In the sweep its validation was 4.848, 0.152 lower [95 % interval -1.423 to +1.119]."
     )
 
 

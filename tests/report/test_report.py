@@ -214,9 +214,12 @@ def test_the_verdict_names_winner_margin_and_evidence(tmp_path: Path) -> None:
     ]
 
 
-def test_a_real_difference_is_called_real(tmp_path: Path) -> None:
+def test_a_real_difference_is_called_significant(tmp_path: Path) -> None:
     found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH, lr=0.1), *seeds(LOW, lr=0.01)])])
-    assert "The difference is real: exact test over 10 paired seeds, p = 0.002, effect size d = " in found.paragraphs[0]
+    assert (
+        "The difference is significant: exact test over 10 paired seeds, p = 0.002, effect size d = "
+        in found.paragraphs[0]
+    )
 
 
 def test_every_comparison_has_a_row_with_its_interval(tmp_path: Path) -> None:
@@ -235,13 +238,13 @@ def test_validation_chooses_even_where_test_disagrees(tmp_path: Path) -> None:
     entries = [*seeds(LOW, val=0.95, lr=0.1), *seeds(HIGH, val=0.85, lr=0.01)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
     assert found.table[found.table.best].lr.item() == 0.1
-    assert "there the next is really better" in found.paragraphs[0]
+    assert "there the next is significantly better" in found.paragraphs[0]
     assert "validation and test disagree" in found.paragraphs[0]
 
 
 def test_five_seeds_are_not_testable_and_it_says_how_many_are(tmp_path: Path) -> None:
     found = analysis.read([sweep(tmp_path / "s", [*seeds(HIGH[:5], lr=0.1), *seeds(LOW[:5], lr=0.01)])])
-    assert "5 seeds cannot show that this is real: an exact test needs 6 seeds." in found.paragraphs[0]
+    assert "With 5 seeds no exact test can reach p = 0.05: it needs 6." in found.paragraphs[0]
     assert "n.s." not in found.paragraphs[0]
     assert found.verdicts[0].ties == set()
 
@@ -250,7 +253,7 @@ def test_eight_comparisons_need_more_seeds_than_one(tmp_path: Path) -> None:
     entries = [one for i in range(9) for one in seeds([value - 0.02 * i for value in HIGH[:8]], lr=0.1 / 2**i)]
     found = analysis.read([sweep(tmp_path / "s", entries)])
     assert set(found.verdicts[0].others.result) == {"not testable"}
-    assert "8 seeds cannot show that this is real: an exact test of 8 comparisons needs 9." in found.paragraphs[0]
+    assert "With 8 seeds no exact test of 8 comparisons can reach p = 0.05: it needs 9." in found.paragraphs[0]
 
 
 def test_what_diverges_on_a_seed_is_not_chosen_and_that_is_said(tmp_path: Path) -> None:
@@ -336,7 +339,7 @@ def test_the_confirmation_compares_search_and_fresh_seeds(tmp_path: Path) -> Non
     found = analysis.read([path])
     assert found.paragraphs[1] == (
         "Run again on 2 fresh seeds, lr=0.1 reaches 89.90 ± 0.14 % on validation and 89.50 ± 0.71 % on test. In "
-        "the search its validation was 90.20 %: optimistic by +0.30 points [95 % interval -0.97 to +1.57]."
+        "the sweep its validation was 90.20 %, 0.30 points higher [95 % interval -0.97 to +1.57]."
     )
 
 

@@ -71,7 +71,7 @@ def test_a_margin_that_was_asked_for_is_tested(tmp_path: Path) -> None:
 def test_a_winner_that_is_behind_on_test_would_lose(tmp_path: Path) -> None:
     entries = [*seeds([value - 0.002 for value in NOISY], val=0.93, lr=0.1), *seeds(BASE, lr=0.01)]
     (said,) = analysis.read([sweep(tmp_path / "s", entries)]).paragraphs
-    assert said.endswith("about 37 seeds each would decide it, for the next.")
+    assert said.endswith("about 37 seeds each would decide it with 80 % power, for the next.")
 
 
 def test_names_are_short_where_they_are_clear() -> None:
@@ -113,9 +113,49 @@ def test_the_end_of_a_searchs_space_is_that_of_its_space(tmp_path: Path) -> None
 
 def test_few_test_rows_are_named_with_wilsons_interval(tmp_path: Path) -> None:
     warnings = analysis.read([sweep(tmp_path / "s", seeds([0.9] * 5, images=40))]).warnings
+    kind = "the accuracy on all data of this kind may be anywhere between"
+    assert f"With 40 test rows, {kind} 76.95 and 96.04 % (Wilson's 95 % interval)." in warnings
+
+
+def test_equals_on_validation_are_named_whatever_was_typed_first(tmp_path: Path) -> None:
+    for name, order in {"s": (0.1, 0.01), "t": (0.01, 0.1)}.items():
+        records = [one for lr in order for one in seeds(BASE if lr == 0.1 else LOWER, val=1.0, lr=lr)]
+        found = analysis.read([sweep(tmp_path / name, records)])
+        assert found.paragraphs[0].startswith(f"lr={order[0]} is best, with 1 equal: 100.00 ± 0.00 % on validation")
+        other = f"lr={order[1]} has the same mean on validation: of equals, the first one tried is named."
+        assert found.warnings[0] == other
+
+
+def test_equality_is_said_by_the_test_that_shows_it(tmp_path: Path) -> None:
+    records = [*seeds(BASE, lr=0.1), *seeds(NOISY, val=0.8, lr=0.2), *seeds(LOWER, val=0.7, lr=0.3)]
+    path = sweep(tmp_path / "s", records)
     assert (
-        "40 test rows leave an accuracy between 76.95 and 96.04 % for other rows (Wilson's 95 % interval)." in warnings
+        analysis.read([path])
+        .paragraphs[0]
+        .endswith(
+            "Exact tests with Holm's correction call 1 of the 2 others worse and 1 undecided (p = 1.00 for the next)."
+        )
     )
+    assert (
+        analysis.read([path], margin=1.0)
+        .paragraphs[0]
+        .endswith(
+            "Exact tests with Holm's correction call 1 of the 2 others worse; "
+            "two one-sided t-tests call 1 equal within 1.00 points."
+        )
+    )
+    assert (
+        analysis.read([path], margin=9.0)
+        .paragraphs[0]
+        .endswith("Two one-sided t-tests call 2 of the 2 others equal within 9.00 points (p < 0.001 for the next).")
+    )
+
+
+def test_a_test_is_called_exact_only_where_all_signs_are_counted(tmp_path: Path) -> None:
+    for n, name in ((14, "exact test"), (15, "sign-flip test")):
+        values = [0.9 + 0.001 * (seed % 5) for seed in range(n)]
+        records = [*seeds(values, lr=0.1), *seeds([value - 0.02 for value in values], val=0.8, lr=0.01)]
+        assert f"{name} over {n} paired seeds" in analysis.read([sweep(tmp_path / str(n), records)]).paragraphs[0]
 
 
 def test_an_interval_of_a_share_ends_at_100_percent(tmp_path: Path) -> None:

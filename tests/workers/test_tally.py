@@ -80,7 +80,7 @@ def test_a_pipe_gets_a_first_and_a_true_last_line(capsys: pytest.CaptureFixture[
         progress.ended(0, ended("finished", 0.5))
         progress.ended(1, ended("diverged", 0.5))
     first, last = capsys.readouterr().out.splitlines()
-    assert first == "training 2 runs"
+    assert first == "training; 2 runs in all"
     assert last.startswith("2 of 2 runs ended (1 diverged), ")
 
 
