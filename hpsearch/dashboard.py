@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch import loopback
+from hpsearch.arguments import Parser
 from hpsearch.errors import UsageError
 from hpsearch.shell import door
 from hpsearch.streams import transient
@@ -15,14 +16,18 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
-def main() -> None:
-    """Serve until Ctrl-C. Exit code 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m hpsearch.dashboard", description="Inspect sweeps in a browser.")
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m hpsearch.dashboard", description="Inspect sweeps in a browser.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("multirun"), help="of the sweeps (multirun)")
     parser.add_argument("--storage", help="URL of a study's own storage (sqlite:///<folder>/hpsearch.db)")
     parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 (8080)")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Serve until Ctrl-C. Exit code 2 for wrong usage."""
     with door("the dashboard has ended"):
+        options = _parser().parse_args()
         serve(options.folder, options.storage, options.port)
 
 

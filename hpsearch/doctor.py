@@ -5,24 +5,18 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable
-from typing import NoReturn
 
 from hpsearch import shell
+from hpsearch.arguments import Parser
 from hpsearch.cli.doctor.check import FAULT, Check
-from hpsearch.errors import UsageError
 from hpsearch.formatting import count, inert
 from hpsearch.passwords import without_passwords
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help shows the options"])
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m hpsearch.doctor",
         description="Describe this machine for a report of a bug, and check that hpsearch works on it.",
     )

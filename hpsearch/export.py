@@ -4,9 +4,9 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
 
 from hpsearch import shell
+from hpsearch.arguments import Parser
 from hpsearch.errors import SweepError, UsageError
 from hpsearch.formatting import count
 from hpsearch.record.file import links_out
@@ -26,14 +26,9 @@ HELP = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help shows the options"])
-
-
 def _parser() -> argparse.ArgumentParser:
     described = "Write the runs of sweeps into a tracker, those that it has not yet; also of a sweep still running."
-    parser = _Parser(prog="python -m hpsearch.export", description=described)
+    parser = Parser(prog="python -m hpsearch.export", description=described)
     trackers = parser.add_subparsers(dest="tracker", required=True, metavar="TRACKER", help=", ".join(options.KINDS))
     for name, kind in options.KINDS.items():
         one = trackers.add_parser(name, description=described)

@@ -3,9 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from hpsearch import shell
+from hpsearch.arguments import Parser
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import count, spreadsheet_text
 from hpsearch.record.file import write_whole
@@ -16,13 +17,8 @@ if TYPE_CHECKING:
 PARQUET = (".parquet", ".pq")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help shows the options"])
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m hpsearch.predict", description="Predict the rows of a table, or of an .npz file.")
+    parser = Parser(prog="python -m hpsearch.predict", description="Predict the rows of a table, or of an .npz file.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a sweep's folder, multirun/<name>, or a run's")
     parser.add_argument("rows", type=Path, metavar="FILE", help="CSV, Parquet, or .npz with an array x")
     output = "CSV or Parquet file (<FILE>-predictions.csv; of a Parquet file .parquet)"

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
@@ -26,6 +26,9 @@ FULL_ERROR = "HYDRA_FULL_ERROR"  # environment variable: with 1, an error that n
 GOES_ON = "interrupted; the same command goes on from there"
 INTERRUPTED, TERMINATED = 130, 143
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
+LATER = [
+    getattr(signal, name) for name in ("SIGUSR2",) if hasattr(signal, name)
+]  # a cluster's, some time before its end
 
 
 class Interrupted(KeyboardInterrupt):
@@ -63,7 +66,7 @@ def door(goes_on: str = GOES_ON, lasts: bool = True) -> Iterator[None]:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    _ignore_signals()  # the command has done all that it does
+    leave_signals((signal.SIGINT, *ENDING))  # the command has done all that it does
     if multiprocessing := sys.modules.get("multiprocessing"):
         for child in multiprocessing.active_children():  # after an interrupt in the middle of training
             try:
@@ -144,11 +147,26 @@ def _signals_raise() -> Iterator[list[int]]:
     yield received
 
 
-def _ignore_signals() -> None:
-    """By a handler that does nothing, because children would inherit an ignored signal."""
+def leave_signals(numbers: Iterable[int]) -> None:
+    """Let signals do nothing in this process. By a handler, because children would inherit an ignored signal."""
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, *ENDING):
-            signal.signal(number, lambda number, frame: None)
+        for number in numbers:
+            signal.signal(number, _left)
+
+
+def _left(number: int, frame: FrameType | None) -> None:
+    pass
+
+
+def _act_as_usual() -> None:
+    """Take our handlers from a child that was forked, as `exec` does: it may be a user's, who ends it by SIGTERM."""
+    for number in (signal.SIGINT, *ENDING, *LATER):
+        if str(getattr(signal.getsignal(number), "__module__", "")).startswith("hpsearch."):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_act_as_usual)
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:

@@ -5,21 +5,15 @@ import os
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 from hpsearch import shell
+from hpsearch.arguments import Parser
 from hpsearch.cli.sweep_status import SweepStatus
-from hpsearch.errors import UsageError
 from hpsearch.report import progress_text
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help shows the options"])
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m hpsearch.status", description="How far a sweep is, also while it runs.")
+    parser = Parser(prog="python -m hpsearch.status", description="How far a sweep is, also while it runs.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a sweep's folder, multirun/<name>")
     parser.add_argument("--watch", action="store_true", help="until the sweep has ended, or Ctrl-C")
     parser.add_argument("--storage", metavar="URL", help="of a search's study, if it needs a password")

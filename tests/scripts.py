@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,12 @@ def makes(cfg: Any, run: ScriptRun) -> float:
     return float(instantiate(cfg.part))
 
 
+@hpsearch.main(config_path="script_conf", config_name="refers", metric="reward")
+def refers(cfg: Any, run: ScriptRun) -> float:
+    """Its configuration has values that refer to others."""
+    return float(cfg.rule.lr + cfg.rule.get("momentum", 0) + 0.01 * cfg.noise.seed)
+
+
 class Seen(Callback):
     """A callback of the user's own, which notes what it sees in the run's folder."""
 
@@ -112,6 +120,19 @@ def loads(cfg: Any, run: ScriptRun) -> None:
     batches = [float(batch.sum()) for batch in DataLoader(range(6), batch_size=3, num_workers=1)]
     run.log(1, val_loss=sum(batches) * cfg.x, train_seen=len(batches))
     run.finish(loss=1.5)
+
+
+@hpsearch.main(metric="reward")
+def starts(cfg: Any, run: ScriptRun) -> float:
+    """Starts processes and ends them by their signal, but for the last one, if it is to crash."""
+    with Pool(1) as pool:
+        pool.map(abs, [-1])
+    sleeper = subprocess.Popen(["sleep", "600"])
+    (run.folder / "sleeper").write_text(str(sleeper.pid))
+    if cfg.crash:
+        os.abort()
+    sleeper.terminate()
+    return float(sleeper.wait(20))
 
 
 @hpsearch.main(metric="reward")

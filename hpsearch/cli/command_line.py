@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from hpsearch.arguments import Parser
 from hpsearch.cli.error_lines import line_of
 from hpsearch.components import registry
 from hpsearch.errors import UsageError, typed
@@ -29,15 +30,11 @@ LONGEST = 4096  # characters of an argument's key and value
 MOST_VALUES = 1000  # of one key, that are looked at
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help and --hydra-help show what there is"])
-
-
 @cache
 def _parser() -> argparse.ArgumentParser:
     """Hydra's own options, because its parser ends the process with its usage."""
-    parser = _Parser(prog="hpsearch", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="hpsearch", add_help=False, allow_abbrev=False)
+    parser.hint = "--help and --hydra-help show what there is"
     parser.add_argument("overrides", nargs="*")
     for names in (("--help", "-h"), ("--hydra-help",), ("--version",), ("--resolve",), ("--run", "-r")):
         parser.add_argument(*names, action="store_true")

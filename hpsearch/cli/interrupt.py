@@ -55,7 +55,7 @@ def listening(until: str) -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         _received.add(number)
         signal.signal(number, before[number])
-        again = "; Ctrl-C again stops now" if number == signal.SIGINT else ""
+        again = f"; {'Ctrl-C' if number == signal.SIGINT else 'the signal'} again stops now"
         print(f"stopping after {until}{again}", file=sys.stderr, flush=True)
 
     listened = [number for number in _listened if signal.getsignal(number) != signal.SIG_IGN]

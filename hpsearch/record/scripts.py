@@ -20,13 +20,26 @@ def with_choices(config: dict[str, Any], overrides: Iterable[str]) -> dict[str, 
     """
     if not is_script(config):
         return config
-    named = dict(config)
+    named = {group.lstrip("+"): choice for group, choice in choices(config, overrides).items()}
+    return config | {
+        group: {"name": choice} | config[group]
+        for group, choice in named.items()
+        if group in config and "name" not in config[group]
+    }
+
+
+def choices(config: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, str]:
+    """The parts that a run has chosen by name, by group as typed: {"optimizer": "sgd", "+db/engine@db": "sqlite"}."""
+    chosen = {}
     for line in overrides:
-        group, _, choice = line.lstrip("+").partition("=")
-        options = named.get(group)
-        if isinstance(options, dict) and "name" not in options and re.fullmatch(r"[\w.-]+", choice):
-            named[group] = {"name": choice} | options
-    return named
+        group, _, choice = line.partition("=")
+        package = group.lstrip("+").rpartition("@")[2].replace("/", ".")
+        options: Any = config
+        for key in package.split("."):
+            options = options.get(key) if isinstance(options, Mapping) else None
+        if isinstance(options, Mapping) and re.fullmatch(r"[\w.-]+", choice):
+            chosen[group] = choice
+    return chosen
 
 
 def script_path(config: Any) -> str | None:

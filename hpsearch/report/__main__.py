@@ -4,20 +4,15 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from hpsearch import shell
+from hpsearch.arguments import Parser
 from hpsearch.errors import UsageError, require, write_errors
 from hpsearch.formatting import SPREADS
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError([f"{message}; --help shows the options"])
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m hpsearch.report",
         description="Tables, figures and a verdict from the records of one or more sweeps, also of one still running. "
         "Sweeps that repeat one another are compared side by side, the later ones with the first.",

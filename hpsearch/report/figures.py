@@ -24,7 +24,6 @@ from hpsearch.report.findings import Findings
 from hpsearch.report.learning_curves import curves
 from hpsearch.report.metric_figures import heatmap, seeds, slice_, time
 from hpsearch.report.section import Section
-from hpsearch.shell import ENDING
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # at INFO it logs every glyph
 
@@ -69,7 +68,7 @@ def write(folder: Path, drawings: Sequence[Drawing]) -> list[str]:
         cores = len(os.sched_getaffinity(0))
         with (
             warnings.catch_warnings(),
-            ProcessPoolExecutor(cores, get_context("fork"), _leave_signals) as pool,
+            ProcessPoolExecutor(cores, get_context("fork"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool,
         ):
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads; the children use none
             names = list(pool.map(draw, numbers))
@@ -91,9 +90,3 @@ def _draw(folder: Path, number: int) -> list[str]:
                 figure.savefig(buffer, format=suffix, metadata=about, bbox_inches=box)
                 write_whole(folder / f"{name}.{suffix}", buffer.getvalue())
     return list(drawn)
-
-
-def _leave_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)

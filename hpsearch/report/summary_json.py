@@ -13,7 +13,7 @@ from hpsearch.formatting import inert
 from hpsearch.record.commands import command, configuration_command
 from hpsearch.record.file import write_whole
 from hpsearch.record.multirun import read_multirun
-from hpsearch.record.scripts import SCRIPT, is_script
+from hpsearch.record.scripts import SCRIPT, choices, is_script
 from hpsearch.record.shape import STATUSES, Record
 from hpsearch.report.findings import Findings
 from hpsearch.report.summary_table import label
@@ -118,12 +118,15 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
 
 
 def _script_configuration(findings: Findings, file: Path, winner: int, record: Record) -> str:
-    """As `_configuration`: the script's own primary configuration, then every value of the run."""
+    """As `_configuration`: the script's own primary configuration with the winner's parts, then every value."""
     values = _literal({key: value for key, value in record["config"].items() if key != SCRIPT})
     told = (read_multirun(file.parent) or {}).get(SCRIPT)
     own = told.get("config") if isinstance(told, dict) else None
-    defaults = [*([own] if own else []), "_self_"]
-    values = {"defaults": defaults, **values, "name": f"{findings.title}-best"}
+    parts = [
+        {f"/{group[1:]}" if group.startswith("+") else f"override /{group}": name}
+        for group, name in choices(record["config"], record["overrides"]).items()
+    ]
+    values = {"defaults": [*([own] if own else []), *parts, "_self_"], **values, "name": f"{findings.title}-best"}
     return (
         f"# The winner of {inert(findings.title)}: {label(findings.table.loc[winner], findings.runs.swept)}\n"
         f"# {command('--config-dir', str(file.parent), '--config-name', file.stem, script=record['script'])}\n"

@@ -200,7 +200,7 @@ def latex(shown: Display) -> str:
 
 def show(shown: Display, console: Console) -> None:
     """Print at most `SHOWN_ROWS` rows. If the table is too wide for the terminal, leave out further columns, the last
-    first; if the names are, join them in one column and print fewer rows."""
+    first; if the names are, join them in one column and print fewer rows; if it still is, print several tables."""
     console.print(shown.caption, markup=False, highlight=False)
     cells, bold, names, rows = shown.cells, shown.bold, shown.names, SHOWN_ROWS
     left_out: list[str] = []
@@ -216,24 +216,44 @@ def show(shown: Display, console: Console) -> None:
         cells.insert(0, "configuration", joined)
         bold.insert(0, "configuration", False)
         names, rows = 1, SHOWN_LONG_ROWS
-    table = Table(show_lines=rows < SHOWN_ROWS)
     narrow = _width(cells) > console.width
-    for i, heading in enumerate(map(str, cells)):
-        longest = max(map(len, cells[heading]), default=0)
-        if i < names:
-            table.add_column(Text(heading), overflow="fold", min_width=min(LEAST_WIDTH, longest))
-        else:  # a long key must hide neither its value nor other columns
-            key, _, value = heading.partition("=")
-            split = narrow and bool(value)
-            text = Text(f"{key}\n={value}" if split else heading)
-            table.add_column(text, justify="right", no_wrap=True, max_width=longest if split else None)
-    for row, marks in zip(cells.head(rows).values, bold.values, strict=False):
-        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(row, marks, strict=True)))
-    console.print(table)
+    for numbers in _fitting(cells, names, console.width):
+        table = Table(show_lines=rows < SHOWN_ROWS)
+        for i in numbers:
+            heading = str(cells.columns[i])
+            longest = max(map(len, cells.iloc[:, i]), default=0)
+            if i < names:
+                table.add_column(Text(heading), overflow="fold", min_width=min(LEAST_WIDTH, longest))
+            else:  # a long key must hide neither its value nor other columns
+                key, _, value = heading.partition("=")
+                split = narrow and bool(value)
+                text = Text(f"{key}\n={value}" if split else heading)
+                table.add_column(text, justify="right", no_wrap=True, max_width=longest if split else None)
+        shown_cells, marks = cells.iloc[:rows, numbers].values, bold.iloc[:, numbers].values
+        for row, its in zip(shown_cells, marks, strict=False):
+            table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in zip(row, its, strict=True)))
+        console.print(table)
     if len(cells) > rows:
         console.print(f"{len(cells) - rows:,} more rows are in table.md")
     if left_out:
         console.print(f"{', '.join(left_out)}: in table.md", markup=False, highlight=False)
+
+
+def _fitting(cells: pd.DataFrame, names: int, width: int) -> list[list[int]]:
+    """The columns by number, in as many tables as it takes for all to fit; each begins with those that name a row."""
+    beside = [*range(names)]
+    room = width - 1 - sum(min(LEAST_WIDTH, max(map(len, cells.iloc[:, i]), default=0)) + 3 for i in beside)
+    tables: list[list[int]] = [[]]
+    used = 0
+    for i in range(names, len(cells.columns)):
+        last = str(cells.columns[i]).rpartition("=")[2]
+        need = max(len(last), *map(len, cells.iloc[:, i])) + 3
+        if tables[-1] and used + need > room:
+            tables.append([])
+            used = 0
+        tables[-1].append(i)
+        used += need
+    return [[*beside, *its] for its in tables]
 
 
 def _width(cells: pd.DataFrame) -> int:

@@ -5,7 +5,6 @@ Long, because every call that a script makes stands here.
 
 import json
 import math
-import numbers
 import random
 import re
 import shutil
@@ -157,13 +156,16 @@ class ScriptRun:
         return found
 
     def end(self, returned: object) -> None:
-        """The function has returned. A number stands for the metric if none was reported."""
-        if not self.rows and not self._earlier and isinstance(returned, numbers.Real):
-            self._wait = lambda: None
-            self.log(1, **{self._metric: returned})
+        """The function has returned. What it returns stands for the metric if none was reported."""
         self.rows = self.rows or self._earlier
-        if not self.rows:
+        if not self.rows and returned is None:
             raise ValueError(f"the function has ended without run.log(epoch, {self._metric}=…)")
+        if not self.rows:
+            self._wait = lambda: None
+            try:
+                self.log(1, **{self._metric: returned})
+            except ValueError as error:
+                raise ValueError(f"{error}; the function has returned it, without run.log") from None
 
     def _write(self) -> None:
         rows = [[row.epoch, row.values] for row in self.rows]

@@ -78,7 +78,7 @@ class Training:
         spec = self._spec
         self.run.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with self._surroundings(), _children_end():
+            with self._surroundings(), _children_end(), _same_directory():
                 returned = spec.script.function(spec.config, self.run)
             if not self._pruned:
                 self.run.end(returned)
@@ -148,6 +148,17 @@ class Training:
         names = dict.fromkeys(name for row in rows for name in row.values)
         own = {name: [row.values.get(name, math.nan) for row in rows] for name in names}
         return {"epoch": [float(row.epoch) for row in rows]} | own
+
+
+@contextmanager
+def _same_directory() -> Iterator[None]:
+    """Go back to the working directory when it comes out: paths of the command are relative to it."""
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it was removed
+            os.chdir(before)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The part of a script's configuration that is the identity of a run, and the keys that come with `hpsearch.main`."""
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -21,13 +22,15 @@ OURS: dict[str, tuple[Any, str]] = {  # the keys that come with `hpsearch.main`:
     "tracker": (dict, "a mapping; tracker=… chooses one"),
     "trial": ((int, type(None)), "null"),
 }
+REFERENCE = re.compile(r"\$\{[^:${}]+\}")  # to another key; a resolver has a colon
 NOT_IDENTITY = ("hydra", *(set(OURS) - {"seed"}), "device")
 
 
 def script_identity(cfg: DictConfig) -> dict[str, Any]:
     """The part of a script's configuration that decides a run's numbers, plain and resolved.
 
-    Raises UsageError for a value that cannot be resolved.
+    A value that refers to another key, ``${lr}``, is left out: it says nothing more, and one that refers to the seed
+    would make a configuration of each seed. Raises UsageError for a value that cannot be resolved.
     """
     config: dict[str, Any] = {}
     for key in (str(key) for key in cfg.keys() if key not in NOT_IDENTITY):  # noqa: SIM118  # keys() resolves nothing
@@ -35,11 +38,28 @@ def script_identity(cfg: DictConfig) -> dict[str, Any]:
             value = cfg[key]
             if OmegaConf.is_config(value):
                 value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True, enum_to_str=True)
-            config[key] = _plain(value)
+            if not REFERENCE.fullmatch(str(raw := _raw(cfg, key))):
+                config[key] = _plain(_without_references(value, raw))
         except OmegaConfBaseException as error:
             raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
     config[SCRIPT] = {"name": config[SCRIPT]["name"]}
     return config
+
+
+def _raw(cfg: DictConfig, key: str) -> Any:
+    """The value of a key as it was written."""
+    if OmegaConf.is_interpolation(cfg, key):
+        written: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key]), resolve=False)
+        return written[key]
+    value = cfg[key]
+    return OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
+
+
+def _without_references(value: Any, raw: Any) -> Any:
+    if not isinstance(value, dict) or not isinstance(raw, dict):
+        return value
+    kept = {key: inner for key, inner in value.items() if not REFERENCE.fullmatch(str(raw.get(key)))}
+    return {key: _without_references(inner, raw.get(key)) for key, inner in kept.items()}
 
 
 def script_in(cfg: DictConfig) -> Script | None:

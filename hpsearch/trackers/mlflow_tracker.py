@@ -113,7 +113,8 @@ class MlflowTracker:
 
 def open_tracker(sweep: Path, sweep_id: str, options: Mlflow) -> MlflowTracker:
     """Connect. Raises MLflow's exceptions."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it tells how it makes a database
+    for name in ("mlflow", "urllib3"):  # they tell how a database is made, and each try to reach a server
+        logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowTracker(MlflowClient(options.uri), options.experiment, name_of(sweep), sweep_id)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from hpsearch.components.registry import plugin_parts
-from hpsearch.shell import ENDING
+from hpsearch.shell import ENDING, LATER, leave_signals
 from hpsearch.workers.local import LocalWorker
 from hpsearch.workers.memory import keep_freed_memory
 from hpsearch.workers.remote import RemoteTraceback, RemoteWorker, WorkerHangs, WorkerLost, answer_of
@@ -40,7 +40,7 @@ class ProcessWorker(RemoteWorker):
 
     threads: of its operations. device: the number of the CUDA device that it trains on; None: none. timeout: seconds
     in which it must answer. checkpoint: as of `LocalWorker`. scripts: True if users' functions run there, which see
-    this device alone, and may start processes.
+    this device alone, and may start processes: a group that ends with this worker, and that Ctrl-C does not reach.
 
     A process of one thread is forked and has the data sets of this one. Neither CUDA nor OpenMP's threads outlive a
     fork, so that one with a device or with more threads is spawned and loads them; so is any once this process has
@@ -70,7 +70,7 @@ class ProcessWorker(RemoteWorker):
         other_end = self.connection if forks else None
         parts = [] if forks else sorted({part.part.__module__ for part in plugin_parts()} - {"__main__"})
         fatal = self._traceback.fileno() if forks else None
-        handled = [number for number in (*ENDING, signal.SIGUSR2) if callable(signal.getsignal(number))]
+        handled = [number for number in (*ENDING, *LATER) if callable(signal.getsignal(number))]
         serving = (theirs, other_end, fatal, self._threads, self._device, self._checkpoint, self._scripts, parts)
         self._process = context.Process(target=_serve, args=(*serving, handled), daemon=not self._scripts)
         with warnings.catch_warnings():
@@ -105,8 +105,7 @@ class ProcessWorker(RemoteWorker):
         self._overdue = True
         os.kill(self._process.pid, signal.SIGUSR1)  # its traceback
         self._process.join(SECONDS_FOR_TRACEBACK)
-        self._process.kill()
-        self._process.join()
+        self._kill()
 
     def _lost(self, error: WorkerLost) -> Round:
         """The process was killed, or a run has ended it; another one starts."""
@@ -128,9 +127,16 @@ class ProcessWorker(RemoteWorker):
         self._traceback.close()
 
     def _end(self) -> None:
-        self._process.kill()  # it may ignore SIGTERM
-        self._process.join()
+        self._kill()
         self.connection.close()
+
+    def _kill(self) -> None:
+        """Kill the process, which may ignore SIGTERM, and those that a user's function has started."""
+        if self._scripts:
+            with suppress(ProcessLookupError):  # it has made no group yet
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
 
 
 def _serve(
@@ -151,9 +157,9 @@ def _serve(
     if fatal is not None:
         faulthandler.enable(fatal, all_threads=False)
         faulthandler.register(signal.SIGUSR1, fatal, all_threads=False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process to act on
-    for number in handled:  # so are the signals of a closed terminal and a cluster, which go to both
-        signal.signal(number, signal.SIG_IGN)
+    leave_signals((signal.SIGINT, *handled))  # Ctrl-C, a closed terminal and a cluster signal both; the other one acts
+    if scripts:
+        os.setpgid(0, 0)
     _end_with_parent()
     torch.set_num_threads(threads)
     if device is not None and scripts:

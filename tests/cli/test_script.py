@@ -1,6 +1,7 @@
 """Scripts as commands: `hpsearch.main`, in this process and as a user starts them."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from hpsearch.record.folders import run_folders
 from hpsearch.record.shape import Record
 from hpsearch.script.function import imported
 from tests import scripts
-from tests.scripts import called, curve, ends, hangs, loads, makes, returns, score, surroundings
+from tests.scripts import called, curve, ends, hangs, loads, makes, refers, returns, score, starts, surroundings
 from tests.searching import trials_of
 
 SCRIPT = Path(scripts.__file__)
@@ -115,6 +116,27 @@ def test_one_run_that_ends_badly_costs_no_other(capfd: pytest.CaptureFixture[str
     assert "ends" in (folders["crash"] / "hpsearch.log").read_text()
     assert not (folders["good"] / "resume").exists()
     assert (folders["raise"] / "resume").exists()
+
+
+def test_a_function_ends_its_processes_and_those_of_a_crash_end_with_it() -> None:
+    with pytest.raises(SweepError):
+        starts.sweep("+crash=false,true", "name=p", "report=false")
+    ended, crashed = sorted(records("p"), key=lambda record: bool(record["config"]["crash"]))
+    assert ended["metrics"]["val_reward"] == -signal.SIGTERM
+    assert crashed["reason"] == "WorkerLost: its process was ended by SIGABRT"
+    for pid in [int(path.read_text()) for path in Path("multirun/p").glob("*/sleeper")]:
+        stat = Path(f"/proc/{pid}/stat")
+        assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_a_value_that_refers_to_another_key_makes_no_configuration_and_no_column_and_best_yaml_is_the_winner() -> None:
+    found = refers.sweep("rule=adam,sgd", "lr=0.1,0.2", "seed=range(3)", "name=r")
+    assert found.verdict.startswith("rule=sgd lr=0.2 is best: reward 1.11")
+    assert (len(found.table), list(found.table.columns[:2]), set(found.table.n)) == (4, ["rule", "lr"], {3})
+    assert found.records[0]["config"]["rule"] == {"betas": [0.9, 0.99]}
+    (best,) = refers.train("--config-dir=multirun/r", "--config-name=best").records
+    winner = next(record for record in found.records if record["overrides"][:3] == ["rule=sgd", "lr=0.2", "seed=0"])
+    assert (best["config"], best["metrics"]) == (winner["config"], winner["metrics"])
 
 
 def test_a_script_without_a_test_part_gets_no_claim() -> None:

@@ -692,3 +692,14 @@ def test_a_narrow_terminal_hides_neither_the_values_of_a_long_key_nor_the_rows_n
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "│ 0.1 " in printed
     assert all(value in printed for value in ("=1e-04 ", "=1e-05 ", "=1e-06 "))
+
+
+def test_a_table_too_wide_for_the_terminal_becomes_several() -> None:
+    values = {f"optimizer{number}": [f"49.6{number} ± 0.66"] for number in range(8)}
+    cells = pd.DataFrame({"lr": ["0.1"], **values})
+    console = Console(width=80, file=io.StringIO())
+    tables.show(tables.Display(cells, cells.eq("0.1"), "x", names=1, further=0), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.count("│ 0.1 │") == 2
+    assert all(f" {value[0]} " in printed for value in values.values())
+    assert all(len(line) <= 80 for line in printed.splitlines())

@@ -280,7 +280,21 @@ def test_a_function_without_a_value_has_failed(tmp_path: Path) -> None:
 
 
 def test_a_returned_number_stands_for_the_metric(tmp_path: Path) -> None:
-    assert result_of(trainer_of(tmp_path, lambda cfg, run: 0.25)).value == 0.25
+    for value in (0.25, np.float32(0.25), torch.tensor(0.25)):
+        assert result_of(trainer_of(tmp_path, lambda cfg, run, value=value: value)).value == 0.25
+    error = outcome_of(trainer_of(tmp_path, lambda cfg, run: {"accuracy": 0.25}))
+    said = "run.log: val_accuracy={'accuracy': 0.25}: must be a number; the function has returned it, without run.log"
+    assert str(error) == said
+
+
+def test_the_working_directory_is_that_of_the_command_again(tmp_path: Path) -> None:
+    def train(cfg: Any, run: ScriptRun) -> float:
+        os.chdir(tmp_path)
+        return 0.5
+
+    before = os.getcwd()
+    assert result_of(trainer_of(tmp_path, train)).value == 0.5
+    assert os.getcwd() == before
 
 
 def test_exiting_is_a_failure_of_the_run(tmp_path: Path) -> None:
