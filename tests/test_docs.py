@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 import hpsearch
 from hpsearch.cli.own_options import own_options
-from hpsearch.cli.slurm_options import SlurmLauncherConf
+from hpsearch.cli.slurm.options import SlurmLauncherConf
 from hpsearch.components.architecture.classifiers import CLASSIFIERS
 from hpsearch.components.augmentation import AUGMENTATIONS
 from hpsearch.components.data.builtin import DATASETS

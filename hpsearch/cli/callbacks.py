@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hpsearch.cli import checks, interrupt, storage_url, task_function, tracking, trusted
 from hpsearch.cli.error_lines import FOUND, carried
 from hpsearch.cli.launcher import StackedLauncherConf
-from hpsearch.cli.slurm_options import SlurmLauncherConf
+from hpsearch.cli.slurm.options import SlurmLauncherConf
 from hpsearch.components.split import folds_of
 from hpsearch.errors import NothingStarted, UsageError, require
 from hpsearch.formatting import count, inert

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.cli import array_task, confirm, slurm, slurm_options, watch
-from hpsearch.cli.array_task import ArrayTask, TaskError
-from hpsearch.cli.submission import submissions
-from hpsearch.cli.submitted_task import SubmittedTask
+from hpsearch.cli import confirm
+from hpsearch.cli.slurm import array_task, watch
+from hpsearch.cli.slurm import launcher as slurm
+from hpsearch.cli.slurm import options as slurm_options
+from hpsearch.cli.slurm.array_task import ArrayTask, TaskError
+from hpsearch.cli.slurm.submission import submissions
+from hpsearch.cli.slurm.submitted_task import SubmittedTask
 from tests.cli import TINY, Cli, records, rows
 from tests.cli.test_launcher import launcher_of
 from tests.cli.test_search import trials

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from hpsearch.cli.submitted_task import SubmittedTask
+from hpsearch.cli.slurm.submitted_task import SubmittedTask
 from hpsearch.formatting import count
 from hpsearch.record.file import FILE
 from hpsearch.record.folders import FOLDER, run_folders

@@ -21,7 +21,7 @@ LEAST = {"tasks": 1, "timeout_min": 1, "array_parallelism": 1, "cpus_per_task": 
 class SlurmLauncherConf(StackedLauncherConf):
     """``hydra/launcher=slurm``. null leaves a value to the cluster."""
 
-    _target_: str = "hpsearch.cli.slurm.SlurmLauncher"
+    _target_: str = "hpsearch.cli.slurm.launcher.SlurmLauncher"
     executor: str = "slurm"  # local: processes of this machine
     wait: bool = True  # false: submit and end; the same command collects
     tasks: int = 1  # of a search; a grid has a task for each stack

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpsearch.cli.array_task import COMPLETE
+from hpsearch.cli.slurm.array_task import COMPLETE
 
 if TYPE_CHECKING:
     from submitit import Job

@@ -14,8 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.cli.array_task import ArrayTask
-from hpsearch.cli.submitted_task import SubmittedTask
+from hpsearch.cli.slurm.array_task import ArrayTask
+from hpsearch.cli.slurm.submitted_task import SubmittedTask
 from hpsearch.errors import UsageError
 from hpsearch.record.file import write_whole
 

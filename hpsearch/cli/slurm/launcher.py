@@ -17,8 +17,8 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hpsearch.cli import slurm_options
 from hpsearch.cli.launcher import StackedLauncher, is_ours, job_return
+from hpsearch.cli.slurm import options as cluster
 from hpsearch.cli.task_function import failure
 from hpsearch.errors import NothingStarted, SweepError, UsageError, write_errors
 from hpsearch.formatting import count
@@ -26,9 +26,9 @@ from hpsearch.record.file import configuration_key, read_record, write_text
 from hpsearch.record.folders import Folders, run_folders
 
 if TYPE_CHECKING:
-    from hpsearch.cli.array_task import ArrayTask
-    from hpsearch.cli.submitted_task import SubmittedTask
-    from hpsearch.cli.watch import NewRecords
+    from hpsearch.cli.slurm.array_task import ArrayTask
+    from hpsearch.cli.slurm.submitted_task import SubmittedTask
+    from hpsearch.cli.slurm.watch import NewRecords
     from hpsearch.workers.run import Run
 
 SHOWN_FAILURES = 10
@@ -51,7 +51,7 @@ class SlurmLauncher(StackedLauncher):
         if self.away and not is_ours(task_function):
             raise UsageError(["hydra/launcher=slurm: trains runs of hpsearch alone; take another launcher"])
         if self.away and not config.plan:
-            slurm_options.check(self.options)
+            cluster.check(self.options)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def launch_jobs(self, jobs: dict[int, list[str]], seeds: int = 1) -> list[JobReturn]:
@@ -59,7 +59,7 @@ class SlurmLauncher(StackedLauncher):
         if not self.away:
             return super().launch_jobs(jobs, seeds)
         runs, names = self.prepare(jobs), Folders(self.sweep)
-        from hpsearch.cli.watch import NewRecords
+        from hpsearch.cli.slurm.watch import NewRecords
         from hpsearch.task.resume import changed_since, earlier_result, lines_of
 
         different: dict[str, int] = {}  # a run that is asked for twice is trained once
@@ -97,7 +97,7 @@ class SlurmLauncher(StackedLauncher):
         dashboard: the command that shows the study. With ``wait=false`` raises NothingStarted while tasks have not
         ended.
         """
-        from hpsearch.cli import array_task
+        from hpsearch.cli.slurm import array_task
 
         there = len(run_folders(self.sweep))
         tasks = self._begun()
@@ -116,8 +116,8 @@ class SlurmLauncher(StackedLauncher):
     def _begun(self, waiting: Collection[str] | None = None) -> "list[SubmittedTask]":
         """The tasks of earlier commands that have not ended. waiting: the keys of the runs that are to be trained; None
         in a search, where any task helps."""
-        from hpsearch.cli import submission
-        from hpsearch.cli.watch import states
+        from hpsearch.cli.slurm import submission
+        from hpsearch.cli.slurm.watch import states
 
         arrays = [
             [task for task in array if waiting is None or task.keys & set(waiting)]
@@ -137,7 +137,7 @@ class SlurmLauncher(StackedLauncher):
     ) -> "list[SubmittedTask]":
         """Submit a task for each stack. The runs get their folders at once, so that a report knows of missing runs and
         each task finds the same names."""
-        from hpsearch.cli import array_task
+        from hpsearch.cli.slurm import array_task
         from hpsearch.task.stacks import cut
 
         def parts(folder: Path) -> "list[tuple[ArrayTask, Collection[str]]]":
@@ -164,7 +164,7 @@ class SlurmLauncher(StackedLauncher):
     ) -> "list[SubmittedTask]":
         """Submit the tasks that `parts` makes, given the folder of the submission; first tell why those of the command
         before have failed."""
-        from hpsearch.cli import submission
+        from hpsearch.cli.slurm import submission
 
         for line in _lines(self._failed):
             print(line, flush=True)
@@ -173,7 +173,7 @@ class SlurmLauncher(StackedLauncher):
                 self.sweep.mkdir(parents=True, exist_ok=True)
                 write_text(self.sweep / "multirun.yaml", OmegaConf.to_yaml(self.hydra_cfg))
             folder = submission.new_folder(self.sweep)
-            parameters = slurm_options.parameters(self.options, self.sweep.name)
+            parameters = cluster.parameters(self.options, self.sweep.name)
             tasks = submission.submit(folder, self.options.executor, parameters, parts(folder))
         named = submission.named(tasks, self.options.executor)
         print(f"submitted {count(len(tasks), 'task')} for {what}: {named}; their logs are in {folder}", flush=True)
@@ -181,8 +181,9 @@ class SlurmLauncher(StackedLauncher):
 
     def _wait(self, tasks: "Sequence[SubmittedTask]", runs: int, ended: Callable[[], int]) -> None:
         """Wait for tasks. Raises KeyboardInterrupt that says how to end them."""
-        from hpsearch.cli import sweep_end, watch
-        from hpsearch.cli.submission import cancel_command
+        from hpsearch.cli import sweep_end
+        from hpsearch.cli.slurm import watch
+        from hpsearch.cli.slurm.submission import cancel_command
 
         if not tasks:
             return

@@ -1,0 +1,1 @@
+"""Hydra launcher ``slurm``: stacks of runs are the tasks of a job array."""
