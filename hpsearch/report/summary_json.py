@@ -20,6 +20,8 @@ from hpsearch.report.summary_table import label
 from hpsearch.report.verdict import EQUAL, HIGHER, LOWER, TIE, UNTESTABLE, Verdict
 
 FILES = (("data", "path"), ("split", "files"))  # the options that name files
+INTERPOLATION = re.compile(r"\$\{")
+RESOLVER = re.compile(r"(?<!\\)\$\{(?=[^{}]*:)")  # an interpolation that calls something
 SUMMARY, BEST = "summary.json", "best.yaml"
 
 
@@ -119,7 +121,8 @@ def _configuration(findings: Findings, file: Path, winner: int) -> str:
 
 def _script_configuration(findings: Findings, file: Path, winner: int, record: Record) -> str:
     """As `_configuration`: the script's own primary configuration with the winner's parts, then every value."""
-    values = _literal({key: value for key, value in record["config"].items() if key != SCRIPT})
+    config = {key: value for key, value in record["config"].items() if key != SCRIPT}
+    values = _literal(config, RESOLVER)  # other texts are as they were written
     told = (read_multirun(file.parent) or {}).get(SCRIPT)
     own = told.get("config") if isinstance(told, dict) else None
     parts = [
@@ -134,10 +137,10 @@ def _script_configuration(findings: Findings, file: Path, winner: int, record: R
     )
 
 
-def _literal(value: Any) -> Any:
-    """A copy of a value in which OmegaConf takes no text for an interpolation."""
+def _literal(value: Any, interpolation: "re.Pattern[str]" = INTERPOLATION) -> Any:
+    """A copy of a value in which OmegaConf takes no text for an interpolation of this kind."""
     if isinstance(value, dict):
-        return {key: _literal(inner) for key, inner in value.items()}
+        return {key: _literal(inner, interpolation) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_literal(inner) for inner in value]
-    return value.replace("${", r"\${") if isinstance(value, str) else value
+        return [_literal(inner, interpolation) for inner in value]
+    return interpolation.sub(r"\\${", value) if isinstance(value, str) else value

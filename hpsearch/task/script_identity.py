@@ -22,15 +22,18 @@ OURS: dict[str, tuple[Any, str]] = {  # the keys that come with `hpsearch.main`:
     "tracker": (dict, "a mapping; tracker=… chooses one"),
     "trial": ((int, type(None)), "null"),
 }
+RESOLVED = ("seed", SCRIPT)  # keys that hpsearch reads itself
 REFERENCE = re.compile(r"\$\{[^:${}]+\}")  # to another key; a resolver has a colon
+ESCAPED = re.compile(r"\\\$\{[^{}]*\}")  # text, and no reference
 NOT_IDENTITY = ("hydra", *(set(OURS) - {"seed"}), "device")
 
 
 def script_identity(cfg: DictConfig) -> dict[str, Any]:
     """The part of a script's configuration that decides a run's numbers, plain and resolved.
 
-    A value that refers to another key, ``${lr}``, is left out: it says nothing more, and one that refers to the seed
-    would make a configuration of each seed. Raises UsageError for a value that cannot be resolved.
+    A text that refers to other keys, as ``${lr}`` or ``run_${seed}``, stays as it is written: it says no more than
+    they do, and a value with the seed in it would make a configuration of each seed. Raises UsageError for a value that
+    cannot be resolved, or whose resolver takes the seed.
     """
     config: dict[str, Any] = {}
     for key in (str(key) for key in cfg.keys() if key not in NOT_IDENTITY):  # noqa: SIM118  # keys() resolves nothing
@@ -38,8 +41,7 @@ def script_identity(cfg: DictConfig) -> dict[str, Any]:
             value = cfg[key]
             if OmegaConf.is_config(value):
                 value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True, enum_to_str=True)
-            if not REFERENCE.fullmatch(str(raw := _raw(cfg, key))):
-                config[key] = _plain(_without_references(value, raw))
+            config[key] = _plain(value if key in RESOLVED else _as_written(value, _raw(cfg, key), key))
         except OmegaConfBaseException as error:
             raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
     config[SCRIPT] = {"name": config[SCRIPT]["name"]}
@@ -55,11 +57,27 @@ def _raw(cfg: DictConfig, key: str) -> Any:
     return OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
 
 
-def _without_references(value: Any, raw: Any) -> Any:
-    if not isinstance(value, dict) or not isinstance(raw, dict):
+def _as_written(value: Any, raw: Any, path: str) -> Any:
+    """A resolved value in which each text that only refers to other keys is as it was written.
+
+    What a resolver gives is no reference, whatever it looks like.
+    """
+    if isinstance(raw, dict) and isinstance(value, dict):  # of one order
+        parts = zip(value.items(), raw.values(), strict=True)
+        return {key: _as_written(inner, written, f"{path}.{key}") for (key, inner), written in parts}
+    if isinstance(raw, list) and isinstance(value, list):
+        return [_as_written(*each, path) for each in zip(value, raw, strict=True)]
+    if not isinstance(raw, str) or "${" not in raw:
         return value
-    kept = {key: inner for key, inner in value.items() if not REFERENCE.fullmatch(str(raw.get(key)))}
-    return {key: _without_references(inner, raw.get(key)) for key, inner in kept.items()}
+    left = ESCAPED.sub("", raw)
+    while (inner := REFERENCE.sub("", left)) != left:
+        left = inner
+    if "${" not in left:
+        return raw
+    if re.search(r"\bseed\b", raw):
+        must = "must give no seed to a resolver, or each seed is a configuration of its own; do it in the function"
+        raise UsageError([f"{path}={raw}: {must}"])
+    return value.replace("${", r"\${") if isinstance(value, str) else value
 
 
 def script_in(cfg: DictConfig) -> Script | None:

@@ -39,7 +39,7 @@ def script_run(cfg: DictConfig, overrides: list[str], job: Job | None = None) ->
         faults.append(fault)
     if faults:
         raise UsageError(faults)
-    epochs = config.get("epochs")
+    epochs = cfg.get("epochs")
     known_epochs = epochs if isinstance(epochs, int) and epochs > 0 else 1
     lines = [line for line in overrides if not line.startswith("--")]
     task = OmegaConf.masked_copy(cfg, [str(key) for key in cfg.keys() if key != "hydra"])  # noqa: SIM118

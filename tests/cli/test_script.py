@@ -133,10 +133,21 @@ def test_a_value_that_refers_to_another_key_makes_no_configuration_and_no_column
     found = refers.sweep("rule=adam,sgd", "lr=0.1,0.2", "seed=range(3)", "name=r")
     assert found.verdict.startswith("rule=sgd lr=0.2 is best: reward 1.11")
     assert (len(found.table), list(found.table.columns[:2]), set(found.table.n)) == (4, ["rule", "lr"], {3})
-    assert found.records[0]["config"]["rule"] == {"betas": [0.9, 0.99]}
+    assert found.records[0]["config"]["rule"] == {"lr": "${lr}", "betas": [0.9, 0.99]}
     (best,) = refers.train("--config-dir=multirun/r", "--config-name=best").records
     winner = next(record for record in found.records if record["overrides"][:3] == ["rule=sgd", "lr=0.2", "seed=0"])
     assert (best["config"], best["metrics"]) == (winner["config"], winner["metrics"])
+
+
+def test_a_reference_and_a_value_of_one_key_are_two_configurations() -> None:
+    refers.sweep("lr=0.1,0.2", "+tag='${lr} ${seed}'", "name=r", "report=false", "seed=range(2)")
+    found = refers.sweep("lr=0.1,0.2", "rule.lr=0.3", "+tag='${lr} ${seed}'", "name=r", "report=false", "seed=range(2)")
+    columns = found.table[["lr", "rule.lr", "n"]].sort_values(["lr", "n"], kind="stable")
+    assert columns.values.tolist() == [[0.1, "${lr}", 2], [0.1, 0.3, 2], [0.2, "${lr}", 2], [0.2, 0.3, 2]]
+    with pytest.raises(
+        UsageError, match=r"^tag=\$\{oc.select:seed\}: must give no seed to a resolver, or each seed is"
+    ):
+        refers.train("+tag='${oc.select:seed}'")
 
 
 def test_a_script_without_a_test_part_gets_no_claim() -> None:
