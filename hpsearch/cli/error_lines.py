@@ -62,6 +62,8 @@ def line_of(error: BaseException) -> str:
     elif isinstance(cause, OmegaConfBaseException):
         merged = lines[0].removeprefix("Error merging override ")
         reason = str(cause).splitlines()[0].replace("is not in struct", "is none of this group's")
+        if cause.full_key and "." not in cause.full_key and "is not in struct" in str(cause):
+            reason = f"is no key of this configuration; +{cause.full_key}=… adds it"
         line = f"{merged if merged != lines[0] else cause.full_key}: {reason}"
         line += _cure(cause) if isinstance(cause, (ConfigKeyError, ConfigAttributeError)) else ""
     elif isinstance(error, HydraException):

@@ -1,6 +1,7 @@
 """The Python interface: `sweep`, `train` and `records` do in a session what the command line does."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -74,6 +75,10 @@ def records(folder: str | Path) -> pd.DataFrame:
 
 
 def _run(*arguments: str, script: Script | None) -> Sweep:
+    if sys.modules["__main__"] is not sys.modules.get("__mp_main__", sys.modules["__main__"]):
+        call = "sweep" if "-m" in arguments else "train"
+        must = "must stand under if __name__ == '__main__':, because a worker imports this file"
+        raise SystemExit(f"error: {call}({', '.join(map(repr, arguments))}): {must}")
     other = UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"])
     with _logging_kept():
         try:

@@ -36,6 +36,7 @@ from hpsearch.errors import (
     require,
     write_errors,
 )
+from hpsearch.formatting import inert
 from hpsearch.record.claim import Claim, release_all
 from hpsearch.record.commands import dashboard_command
 from hpsearch.record.file import write_text
@@ -134,7 +135,8 @@ class OptunaSweeper(Sweeper):
             foreign.write_results(search.mirror.study, self.folder)
         if search.failures and not interrupt.asked():
             failed, retries = f"{search.failures} of {len(search.mirror.counted())}", search.budget.retry_failed + 1
-            raise SweepError([f"{self.name}: {failed} trials failed; hydra.sweeper.retry_failed={retries} tries again"])
+            why = f"{self.name}: {failed} trials failed ({inert(search.reason)})"
+            raise SweepError([f"{why}; hydra.sweeper.retry_failed={retries} tries again"])
 
     def _train(self, search: "Search") -> "Search":
         try:

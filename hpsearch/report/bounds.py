@@ -20,17 +20,17 @@ class Bounds:
     log: bool
 
 
-def bounds(sweeps: Sequence[Path]) -> dict[str, Bounds]:
-    """The range of each key, by its name on the command line, which wins over the file.
+def bounds(sweeps: Sequence[Path]) -> dict[str, Bounds | None]:
+    """The range of each key, by its name on the command line, which wins over the file; None if it depends on a choice.
 
-    Without the keys of a grid, of a sweep without ``multirun.yaml``, and those whose range depends on a choice or
-    differs between the sweeps: for these only the values tried are known.
+    Without the keys of a grid, of a sweep without ``multirun.yaml``, and those whose range differs between the sweeps:
+    for these only the values tried are known.
     """
     found: dict[str, set[Bounds | None]] = {}
     for sweep in sweeps:
         for key, its in _of_sweep(sweep).items():
             found.setdefault(key, set()).add(its)
-    return {key: its for key, (its, *others) in ((k, [*v]) for k, v in found.items()) if its and not others}
+    return {key: its for key, (its, *others) in ((k, [*v]) for k, v in found.items()) if not others}
 
 
 def _of_sweep(sweep: Path) -> dict[str, Bounds | None]:
@@ -44,7 +44,7 @@ def _of_sweep(sweep: Path) -> dict[str, Bounds | None]:
     conditions = sweeper.get("when")
     choices = conditions.values() if isinstance(conditions, dict) else ()
     dependent = {key for choice in choices if isinstance(choice, dict) for key in choice}
-    return {key: None if key in dependent else its for key, its in found.items() if its}
+    return {key: its for key, its in found.items() if its} | dict.fromkeys(dependent)
 
 
 def _parse(text: str) -> Bounds | None:

@@ -11,9 +11,12 @@ from hpsearch.report.summary_table import is_numeric
 NEAR = 0.02  # of the range of a search: a value so near to its end counts as the end
 
 
-def edges(table: pd.DataFrame, swept: list[str], winner: int, bounds: Mapping[str, Bounds]) -> list[tuple[str, str]]:
+def edges(
+    table: pd.DataFrame, swept: list[str], winner: int, bounds: Mapping[str, Bounds | None]
+) -> list[tuple[str, str]]:
     """(key, words) for each numeric key whose winning value ends its range: of the search's space where it is known,
-    else of the values tried together with the winner's other choices, whatever became of their runs.
+    else of the values tried together with the winner's other choices, whatever became of their runs. Nothing is said
+    of a space that depends on a choice.
 
     Zero does not count, because it is the natural end of a probability or a decay.
     """
@@ -26,8 +29,9 @@ def edges(table: pd.DataFrame, swept: list[str], winner: int, bounds: Mapping[st
         value, values = best[key], alike[key].dropna()
         if pd.isna(value) or value == 0:
             continue
-        if within := bounds.get(key):
-            if end := _end_of(float(value), within):
+        if key in bounds:
+            within = bounds[key]
+            if within and (end := _end_of(float(value), within)):
                 found.append((key, f"is at the {end} of its space"))
         elif values.min() < values.max() and value in (values.min(), values.max()):
             found.append((key, f"is the {'smallest' if value == values.min() else 'largest'} value tried"))

@@ -244,7 +244,7 @@ def _share(other: "pd.Series[float]") -> str:
     return f"{other.wins:.2f} [{other.wins_low:.2f} to {other.wins_high:.2f}]"
 
 
-def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds]) -> list[str]:
+def warnings(runs: Runs, verdict: Verdict, bounds: Mapping[str, Bounds | None]) -> list[str]:
     """A line for each doubt: an edge of a range, few or unequal seeds or test rows, lost runs, other machines."""
     if verdict.winner is None:
         return []

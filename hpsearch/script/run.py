@@ -49,17 +49,20 @@ class ScriptRun:
         seed: int,
         metric: str,
         measure: Measure,
+        check: Callable[[], None],
         wait: Callable[[], None],
         keys: Collection[str] = (),
     ) -> None:
-        """metric: the name of the value that selects. wait: called with each new value of it; raises Pruned. keys: of
-        the configuration, which no value may have for a name."""
+        """metric: the name of the value that selects. check: called before values are taken; raises RuntimeError.
+        wait: called with each new value of the metric; raises Pruned. keys: of the configuration, which no value may
+        have for a name."""
         self.folder, self.seed = folder, seed
         self.rows: list[Row] = []  # complete: with the metric
         self.tested: dict[str, float] = {}
         self.tested_samples = 0
         self.judged_epoch: int | None = None
-        self._metric, self._measure, self._wait, self._keys = metric, measure, wait, keys
+        self._metric, self._measure, self._keys = metric, measure, keys
+        self._check, self._wait = check, wait
         self._pending: dict[str, float] = {}
         self._history = History()
         self._last = -math.inf
@@ -71,6 +74,7 @@ class ScriptRun:
 
         Raises Pruned when the pruner ends the run, and ValueError for numbers that it cannot take.
         """
+        self._check()
         epoch = _whole(epoch, "run.log: the epoch")
         if epoch < self._last:
             raise ValueError(f"run.log: epoch {epoch} comes after epoch {self._last}; epochs must not fall")

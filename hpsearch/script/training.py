@@ -33,7 +33,7 @@ class Training:
         assert spec.folder is not None
         script = spec.script
         keys = [str(key) for key in spec.config]
-        self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._wait, keys)
+        self.run = ScriptRun(spec.folder, spec.seed, script.metric, script.measure, self._check, self._wait, keys)
         self.error: Exception | None = None
         self._number, self._spec, self._pruned, self._seconds = number, spec, False, 0.0
         self._process = os.getpid()
@@ -104,12 +104,15 @@ class Training:
             return nullcontext()
         return spec.job.surroundings(spec.config, spec.overrides, self._number, self.run.folder)
 
-    def _wait(self) -> None:
-        """Called in the function: let the other side go on until it asks for more."""
+    def _check(self) -> None:
+        """Raise RuntimeError in a process or thread that has no part in the training."""
         if os.getpid() != self._process:
             raise RuntimeError("run.log: must be called by the process that runs the function")
         if getcurrent() is not self._greenlet:
             raise RuntimeError("run.log: must be called by the thread that runs the function")
+
+    def _wait(self) -> None:
+        """Called in the function: let the other side go on until it asks for more."""
         self._greenlet.parent.switch()
 
     def _result(self) -> Result:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from contextlib import closing
 from time import monotonic, sleep
@@ -271,7 +272,8 @@ class Search:
         elif evaluation.pruned or any(result.status == "pruned" for result in results.values()):
             state = TrialState.PRUNED
         elif any(math.isnan(value) for row in values for value in row):
-            state, errors = TrialState.FAIL, [f"{', '.join(self.objectives)} is no number"]
+            missing = [name for name, row in zip(self.objectives, values, strict=True) if any(map(math.isnan, row))]
+            state, errors = TrialState.FAIL, [_without(missing, next(iter(results.values())))]
         if errors:
             trial.set_user_attr("reason", errors[0])
         again = state is TrialState.FAIL and trial.user_attrs[ATTEMPT] < self.budget.retry_failed
@@ -310,6 +312,13 @@ class Search:
         """The number of failed trials that are not repeated."""
         return sum(trial.state is TrialState.FAIL for trial in self.mirror.counted())
 
+    @property
+    def reason(self) -> str:
+        """The most frequent reason of failed trials."""
+        failed = [trial for trial in self.mirror.counted() if trial.state is TrialState.FAIL]
+        reasons = Counter(str(trial.user_attrs.get("reason", "it was interrupted")) for trial in failed)
+        return reasons.most_common(1)[0][0] if reasons else ""
+
     def close(self) -> None:
         """Save the study. Open trials fail as interrupted, and the next command evaluates them again."""
         self._heartbeat.stop()
@@ -320,3 +329,10 @@ class Search:
         self._open.clear()
         with closing(self.mirror.storage):
             self.mirror.save()
+
+
+def _without(objectives: Sequence[str], result: Result) -> str:
+    """The reason of a trial with a run that has no number for some objectives."""
+    numbers = {name for name, value in result.metrics.items() if math.isfinite(value) and not name.startswith("test_")}
+    has = ", ".join(sorted(numbers | result.curves.keys() - {"epoch"})) or "none"
+    return f"hydra.sweeper.objective={','.join(objectives)}: a run has no number of this name; it has {has}"

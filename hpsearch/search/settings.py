@@ -234,6 +234,9 @@ def _pruner(pruner_cfg: DictConfig, objectives: int, seeds: int, lanes: int | No
     if lanes is not None and pruner_cfg.get("cohort", 0) is None:
         must = f"at least {2 * seeds}, for 2 trials that {name} compares {on}"
         require(lanes >= 2 * seeds, lanes_key, lanes, must)
+        keep, beside = pruner_cfg.get("keep", 1), lanes // seeds
+        must = f"less than the {beside} trials that train beside each other; {lanes_key}={(keep + 1) * seeds} is enough"
+        require(keep < beside, f"{key}.keep", keep, must)
     make = partial(new_pruner, pruner_cfg, *(() if lanes is None else (lanes // seeds,)))
     with blaming(f"hydra/sweeper/pruner: {name} refuses its settings"):
         pruner = make()

@@ -118,6 +118,13 @@ def test_one_run_that_ends_badly_costs_no_other(capfd: pytest.CaptureFixture[str
     assert (folders["raise"] / "resume").exists()
 
 
+def test_an_objective_that_no_run_reports_is_told_with_those_that_are() -> None:
+    search = ("hydra/sweeper=hpsearch", "lr=interval(0.01,1)", "hydra.sweeper.n_trials=1", "report=false", "name=o")
+    reports = "a run has no number of this name; it has train_loss, val_accuracy"
+    with pytest.raises(SweepError, match=f"hydra.sweeper.objective=val_loss: {reports}"):
+        curve.sweep(*search, "hydra.sweeper.objective=val_loss")
+
+
 def test_a_function_ends_its_processes_and_those_of_a_crash_end_with_it() -> None:
     with pytest.raises(SweepError):
         starts.sweep("+crash=false,true", "name=p", "report=false")
@@ -161,7 +168,7 @@ def test_a_script_without_a_test_part_gets_no_claim() -> None:
 @pytest.mark.parametrize(
     ("script", "line", "said"),
     [
-        (curve, "lrr=0.1", "lrr"),
+        (curve, "lrr=0.1", "lrr: is no key of this configuration; +lrr=… adds it"),
         (curve, "model=huge", "model=huge: must be one of large, small"),
         (curve, "--config-name=nope", "Could not load 'nope'."),
         (curve, "confirm=-1", "confirm=-1: must be"),
@@ -359,3 +366,17 @@ def test_the_winner_is_trained_again_on_fresh_seeds_and_with_other_values() -> N
     assert {(r["config"]["lr"], r["config"]["epochs"]) for r in retrained} == {(0.3, 2)}
     with pytest.raises(UsageError, match="retrain"):
         curve.sweep("lr=0.1,0.3", "retrain={epoch:2}", "name=x")
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_sweep_that_a_worker_would_begin_again_names_the_guard(tmp_path: Path) -> None:
+    """One run has all cores, so that its process is spawned and imports the file, which has no guard."""
+    file = tmp_path / "unguarded.py"
+    start = "import hpsearch\nimport torch\n\ntorch.set_num_threads(2)\n\n"
+    function = "@hpsearch.main(metric='reward')\ndef train(cfg, run):\n    return 1.0\n\n"
+    file.write_text(f"{start}{function}train.sweep('name=n', 'report=false')\n")
+    done = subprocess.run([sys.executable, file.name], cwd=tmp_path, capture_output=True, text=True, check=False)
+    line = "error: sweep('-m', 'name=n', 'report=false'): must stand under if __name__ == '__main__':"
+    assert line in done.stderr
+    assert done.returncode == 1

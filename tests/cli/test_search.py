@@ -75,7 +75,7 @@ def test_failures_end_the_search_with_exit_code_1(cli: Cli, monkeypatch: pytest.
     shown = search(cli, 20, "hydra.sweeper.max_failure_rate=0.1", "hydra.launcher.lanes=1")
     assert shown.code == 1
     assert "stopped: 3 of 3 trials failed, more than max_failure_rate allows" in shown.out
-    assert shown.err.startswith("error: s: 3 of 3 trials failed")
+    assert shown.err.startswith("error: s: 3 of 3 trials failed (no memory for this one); hydra.sweeper.retry_failed=1")
     assert shown.err.count("\n") == 1
     assert {trial.user_attrs["reason"] for trial in trials(cli)} == {"no memory for this one"}
 

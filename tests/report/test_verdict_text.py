@@ -104,7 +104,7 @@ def test_the_end_of_a_searchs_space_is_that_of_its_space(tmp_path: Path) -> None
     """The winner has the largest rate of all that were tried, but the space goes on."""
     path = sweep(tmp_path / "s", [*seeds(BASE, lr=0.05), *seeds(LOWER, lr=0.01)])
     (path / "multirun.yaml").write_text(SEARCH)
-    assert bounds([path]) == {"lr": Bounds(0.001, 0.1, True), "momentum": Bounds(0.0, 0.9, False)}
+    assert bounds([path]) == {"lr": Bounds(0.001, 0.1, True), "momentum": Bounds(0.0, 0.9, False), "decay": None}
     assert analysis.read([path]).warnings == []
     near = sweep(tmp_path / "t", [*seeds(BASE, lr=0.0951), *seeds(LOWER, lr=0.01)])
     (near / "multirun.yaml").write_text(SEARCH)

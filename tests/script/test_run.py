@@ -374,6 +374,12 @@ def test_reporting_from_another_thread_is_refused(tmp_path: Path) -> None:
 
     assert "by the thread that runs the function" in str(outcome_of(trainer_of(tmp_path, train)))
 
+    def swallowed(cfg: Any, run: ScriptRun) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(run.log, 0, val_accuracy=0.5)
+
+    assert "ended without run.log" in str(outcome_of(trainer_of(tmp_path, swallowed)))
+
 
 @pytest.mark.parametrize(
     ("metric", "options", "name", "unit"),
