@@ -33,8 +33,10 @@ def multiply(quickstart: Path, sweep: Path, configurations: int) -> None:
     for number in range(10 * configurations):
         entry = json.loads(json.dumps(made[number // 10 % len(made)]))
         entry["config"] |= {"lr": 0.1 * 0.99 ** (number // 10), "seed": number % 10}
-        for name in ("val_accuracy", "test_accuracy"):
-            entry["metrics"][name] = 0.9 - number // 10 / 10_000 + number * 7919 % 1000 / 1e6
+        accuracy = 0.9 - number // 10 / 10_000 + number * 7919 % 1000 / 1e6
+        entry["metrics"] |= {"val_accuracy": accuracy, "test_accuracy": accuracy}
+        entry["history"]["val_accuracy"][entry["epoch"] - 1] = accuracy
+        entry["test_batches"] |= {"correct": [], "total": []}
         entry["key"] = key_of(entry["config"])
         folder = sweep / f"{number:03d}_{entry['key'][:8]}"
         folder.mkdir(parents=True)
