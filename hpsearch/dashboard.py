@@ -58,6 +58,7 @@ def renewed(app: "WSGIApplication", folder: Path, url: str | None) -> "WSGIAppli
     """Enter the sweeps now, and those that have ended since then whenever a page asks."""
     from hpsearch.cli.publish import enter
     from hpsearch.report.summary_json import SUMMARY
+    from hpsearch.search.storage import StorageError
 
     last = -1
 
@@ -65,12 +66,15 @@ def renewed(app: "WSGIApplication", folder: Path, url: str | None) -> "WSGIAppli
         nonlocal last
         newest = max((file.stat().st_mtime_ns for file in folder.glob(f"*/{SUMMARY}")), default=0)
         if newest != last:
-            last = newest
             for line in enter(folder, url):
                 print(line, file=sys.stderr)
+            last = newest
 
     def answer(environ: dict[str, Any], start: Any) -> Any:
-        look()
+        try:
+            look()
+        except StorageError as error:  # a search may write into it for long; the next page asks again
+            print(f"not in the dashboard: {error}", file=sys.stderr)
         return app(environ, start)
 
     look()

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from hpsearch import dashboard
+from hpsearch.cli import publish
 from hpsearch.errors import UsageError
+from hpsearch.search.storage import StorageError
 from tests.cli import TINY, Cli
 
 
@@ -62,3 +64,23 @@ def test_a_port_that_cannot_be_had_is_one_line(tmp_path: Path, capsys: pytest.Ca
             with pytest.raises(UsageError, match=f"--port={port}: {why}"):
                 dashboard.serve(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", port)
     assert capsys.readouterr().out == ""
+
+
+def test_a_storage_that_cannot_be_written_now_is_tried_again_by_the_next_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s").mkdir()
+    asked = iter([[], StorageError("database is locked"), ["s: x"]])
+
+    def enter(folder: Path, url: str | None) -> list[str]:
+        found = next(asked)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(publish, "enter", enter)
+    app = dashboard.renewed(lambda environ, start: [b"page"], tmp_path, None)
+    (tmp_path / "s" / "summary.json").touch()
+    for said in ("not in the dashboard: database is locked\n", "s: x\n", ""):
+        assert app({}, print) == [b"page"]
+        assert capsys.readouterr().err == said
