@@ -62,6 +62,10 @@ class TrainingProgress:
         self.tally.ended(index, outcome)
         self._show()
 
+    def complete(self) -> None:
+        """There will be no more runs, however many were expected."""
+        self.tally.complete()
+
     def _show(self) -> None:
         now = perf_counter()
         if now - self._shown < (SECONDS_BETWEEN_LINES if self._live is None else SECONDS_BETWEEN_UPDATES):

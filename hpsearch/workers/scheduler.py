@@ -77,6 +77,8 @@ def train(
             while ended and source.adaptive:
                 yield _ended(ended.popleft(), progress)
             asked = source.next_runs(scheduler.free)
+        else:
+            progress.complete()
         while ended:
             yield _ended(ended.popleft(), progress)
 

@@ -70,6 +70,10 @@ class Tally:
         self._done.pop(index, None)
         del self._of[index]
 
+    def complete(self) -> None:
+        """Expect no more runs: a search may prune the seeds of a configuration before they begin."""
+        self._expected = self._begun
+
     @property
     def runs(self) -> int:
         """The expected number of runs."""

@@ -73,14 +73,15 @@ def test_the_share_never_falls_and_ends_at_one(runs: list[tuple[int, bool]]) -> 
 
 
 def test_a_pipe_gets_a_first_and_a_true_last_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with TrainingProgress(2) as progress:
+    with TrainingProgress(3) as progress:
         for index in range(2):
             progress.begin(index, a_run(f"seed={index}"))
         progress.epoch({0: history(0.5), 1: history(0.5)})
+        progress.complete()
         progress.ended(0, ended("finished", 0.5))
         progress.ended(1, ended("diverged", 0.5))
     first, last = capsys.readouterr().out.splitlines()
-    assert first == "training; 2 runs in all"
+    assert first == "training; 3 runs in all"
     assert last.startswith("2 of 2 runs ended (1 diverged), ")
 
 
