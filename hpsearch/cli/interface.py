@@ -78,7 +78,7 @@ def _run(*arguments: str, script: Script | None) -> Sweep:
     if sys.modules["__main__"] is not sys.modules.get("__mp_main__", sys.modules["__main__"]):
         call = "sweep" if "-m" in arguments else "train"
         must = "must stand under if __name__ == '__main__':, because a worker imports this file"
-        raise SystemExit(f"error: {call}({', '.join(map(repr, arguments))}): {must}")
+        raise UsageError([f"{call}({', '.join(map(repr, arguments))}): {must}"])
     other = UsageError([f"{' '.join(arguments)}: not the overrides of a run or sweep"])
     with _logging_kept():
         try:

@@ -377,6 +377,6 @@ def test_a_sweep_that_a_worker_would_begin_again_names_the_guard(tmp_path: Path)
     function = "@hpsearch.main(metric='reward')\ndef train(cfg, run):\n    return 1.0\n\n"
     file.write_text(f"{start}{function}train.sweep('name=n', 'report=false')\n")
     done = subprocess.run([sys.executable, file.name], cwd=tmp_path, capture_output=True, text=True, check=False)
-    line = "error: sweep('-m', 'name=n', 'report=false'): must stand under if __name__ == '__main__':"
+    line = "UsageError: sweep('-m', 'name=n', 'report=false'): must stand under if __name__ == '__main__':"
     assert line in done.stderr
     assert done.returncode == 1
