@@ -26,9 +26,7 @@ FULL_ERROR = "HYDRA_FULL_ERROR"  # environment variable: with 1, an error that n
 GOES_ON = "interrupted; the same command goes on from there"
 INTERRUPTED, TERMINATED = 130, 143
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
-LATER = [
-    getattr(signal, name) for name in ("SIGUSR2",) if hasattr(signal, name)
-]  # a cluster's, some time before its end
+LATER = [signal.SIGUSR2] if hasattr(signal, "SIGUSR2") else []  # a cluster's, some time before its end
 
 
 class Interrupted(KeyboardInterrupt):

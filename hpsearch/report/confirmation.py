@@ -32,7 +32,6 @@ def paragraphs(sweeps: Sequence[Path], runs: Runs, verdicts: Sequence[Verdict]) 
 
 def _paragraph(name: str, measure: Measure, searched: float, validation: list[float], test: list[float]) -> str:
     """searched: the mean on validation in the search. validation, test: the values on fresh seeds."""
-
     again, on_test = (
         measure.value(sum(values) / len(values), stats.seed_std(values)) + measure.percent
         for values in (validation, test)

@@ -56,6 +56,13 @@ function valueScale(values, from, to) {
 }
 const tickText = (v, percent) => percent ? String(Number((100 * v).toPrecision(6))) : Math.abs(v) >= 1e5 || (v && Math.abs(v) < 1e-3) ? v.toExponential(0).replace("e-", "e−").replace("e+", "e") : String(Number(v.toPrecision(6)));
 
+const cut = (words, most) => words.length > most ? `${words.slice(0, most - 1)}…` : words;
+function labelledRows(width, widest) {  // the places of rows whose labels stand beside them, or above them on a phone
+  const narrow = width < 560, row = narrow ? 40 : 26, left = narrow ? 8 : widest, most = Math.max(6, Math.floor((narrow ? width - 10 : left - 14) / 7.2));
+  const y = (top, i) => top + row * i + (narrow ? 27 : row / 2);
+  const label = (words, at) => make("text", narrow ? { x: 0, y: at - 11 } : { x: left - 12, y: at + 4, "text-anchor": "end" }, cut(words, most), make("title", {}, words));
+  return { row, left, y, label };
+}
 function chart(width, height, label) {
   return make("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label, tabindex: 0 });
 }
@@ -169,18 +176,17 @@ function nearest(shown) {  // the range of the seeds of configurations near the 
 }
 function seedStrip(width) {
   const shown = C.map((_, c) => c).filter((c) => C[c].finished > 0).slice(0, seedStrip.all ? C.length : SHOWN);
-  const narrow = width < 560, row = narrow ? 40 : 26, left = narrow ? 8 : Math.min(300, width * 0.34), height = row * shown.length + 52;
+  const { row, left, y: place, label } = labelledRows(width, Math.min(300, width * 0.34)), height = row * shown.length + 52;
   const values = shown.flatMap((c) => runsOf[c].filter((r) => R.status[r] === "finished").map((r) => R.test[r]));
   const svg = chart(width, height, `${M.test} of every seed`), box = { left, right: width - 12, top: 4, bottom: row * shown.length + 6 };
   const [low, high] = nearest(shown), seen = seedStrip.near ? values.filter((v) => v >= low && v <= high) : values;
   const X = valueScale(seen, box.left + 6, box.right);
   axes(svg, box, X, null, [M.test, ""], [M.percent, false]);
   shown.forEach((c, i) => {
-    const y = box.top + row * i + (narrow ? 27 : row / 2), own = C[c].best ? "best" : "dot", g = make("g", { "data-c": c });
+    const y = place(box.top, i), own = C[c].best ? "best" : "dot", g = make("g", { "data-c": c });
     const clip = (v) => Math.min(Math.max(X(v), box.left), box.right);
     g.append(make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }));
-    const words = `#${c + 1} ${C[c].short}`, most = Math.max(6, Math.floor((narrow ? width - 10 : left - 14) / 7.2));
-    g.append(make("text", narrow ? { x: 0, y: y - 11 } : { x: left - 12, y: y + 4, "text-anchor": "end" }, words.length > most ? `${words.slice(0, most - 1)}…` : words));
+    g.append(label(`#${c + 1} ${C[c].short}`, y));
     const inside = (v) => v >= X.low && v <= X.high;
     const stroke = C[c].best ? "var(--star)" : "var(--accent)";
     if (finite(C[c].low) && C[c].high >= X.low && C[c].low <= X.high) {
@@ -209,7 +215,7 @@ function slice(k, width) {
   const svg = chart(width, height, `Validation and test ${M.title} along ${key.name}`);
   axes(svg, box, key.numeric ? X : null, Y, [key.short, M.test.replace(/^test /, "")], [false, M.percent]);
   const room = Math.max(3, Math.floor((box.right - box.left) / Math.max(key.values.length, 1) / 7.2) - 1);
-  if (!key.numeric) key.values.forEach((v, i) => svg.append(make("text", { class: "quiet", x: X(i), y: box.bottom + 17, "text-anchor": "middle" }, v.length > room ? `${v.slice(0, room - 1)}…` : v)));
+  if (!key.numeric) key.values.forEach((v, i) => svg.append(make("text", { class: "quiet", x: X(i), y: box.bottom + 17, "text-anchor": "middle" }, cut(v, room))));
   for (let c = C.length - 1; c >= 0; c -= 1) {
     const v = C[c].values[k];
     if (v === null || !finite(C[c].validation)) continue;
@@ -227,7 +233,6 @@ function parallel(width) {
   const whole = left + right + gap * (names.length - 1), height = 330, top = 20 + 14 * rows, bottom = height - 26, svg = chart(whole, height, "A line per configuration through its values");
   const Y = valueScale(C.map((one) => one.validation), bottom, top), scales = D.keys.map((key, k) => keyScale(key, k, bottom, top)), at = (i) => left + gap * i, ends = [];
   const most = Math.max(6, Math.floor(gap / 7));
-  const cut = (words, n) => words.length > n ? `${words.slice(0, n - 1)}…` : words;
   for (let c = C.length - 1; c >= 0; c -= 1) {
     if (!finite(C[c].validation)) continue;
     const points = D.keys.map((_, k) => [at(k), C[c].values[k] === null ? bottom + 12 : scales[k](C[c].values[k])]).concat([[at(names.length - 1), Y(C[c].validation)]]);
@@ -268,12 +273,12 @@ const kinds = {
     const long = Math.max(...one.rows.map((name) => name.length)), left = Math.min(120, 26 + long * 7), cell = Math.max(22, Math.min(46, (width - left - 8) / one.columns.length));
     const turned = Math.max(...one.columns.map((name) => name.length)) * 7 > cell, last = one.columns[one.columns.length - 1].length;
     const whole = left + cell * one.columns.length + 4 + (turned ? 4.5 * Math.min(14, last) : 0), top = turned ? Math.min(110, 34 + 6.5 * Math.max(...one.columns.map((n) => n.length))) : 40;
-    const svg = chart(whole, top + cell * one.rows.length + 6, `${one.ylabel} against ${one.xlabel}`), cut = (name) => name.length > 14 ? `${name.slice(0, 13)}…` : name;
+    const svg = chart(whole, top + cell * one.rows.length + 6, `${one.ylabel} against ${one.xlabel}`);
     svg.append(make("text", { class: "quiet", x: left + cell * one.columns.length / 2, y: 11, "text-anchor": "middle" }, one.xlabel), make("text", { class: "quiet", x: 0, y: top - 8 }, one.ylabel));
-    one.columns.forEach((name, j) => { const x = left + cell * (j + 0.5); svg.append(make("text", turned ? { x, y: top - 6, transform: `rotate(-50 ${x} ${top - 6})` } : { x, y: top - 8, "text-anchor": "middle" }, cut(name))); });
+    one.columns.forEach((name, j) => { const x = left + cell * (j + 0.5); svg.append(make("text", turned ? { x, y: top - 6, transform: `rotate(-50 ${x} ${top - 6})` } : { x, y: top - 8, "text-anchor": "middle" }, cut(name, 14))); });
     one.rows.forEach((name, i) => {
       const y = top + cell * i;
-      svg.append(make("text", { x: left - 7, y: y + cell / 2 + 4, "text-anchor": "end" }, cut(name)));
+      svg.append(make("text", { x: left - 7, y: y + cell / 2 + 4, "text-anchor": "end" }, cut(name, 14)));
       one.values[i].forEach((v, j) => {
         const x = left + cell * j, words = one.texts ? one.texts[i][j] : plain(v);
         svg.append(make("rect", { x: x + 1, y: y + 1, width: cell - 2, height: cell - 2, rx: 3, style: `fill:var(${i === j && one.texts ? "--accent" : "--star"});fill-opacity:${words ? 0.06 + 0.6 * (v || 0) : 0.03}` }, make("title", {}, `${one.ylabel} ${name}, ${one.xlabel} ${one.columns[j]}: ${words}`)));
@@ -306,13 +311,13 @@ const kinds = {
     return one.series.length > 1 ? [svg, words] : [svg];
   },
   intervals(one, width) {  // rows: label, value and, for an interval, low and high; c: the numbers of its configurations; zero: false for an axis without it
-    const narrow = width < 560, row = narrow ? 40 : 26, left = narrow ? 8 : Math.min(260, width * 0.4), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
-    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right), most = Math.floor((narrow ? width - 10 : left - 12) / 7.2);
+    const { row, left, y: place, label } = labelledRows(width, Math.min(260, width * 0.4)), height = row * one.rows.length + 50, box = { left, right: width - 14, top: 4, bottom: row * one.rows.length + 6 }, svg = chart(width, height, one.xlabel);
+    const zero = one.zero !== false, X = scale(...padded(spread([...(zero ? [0] : []), ...one.rows.flatMap((r) => [r.value, r.low, r.high])])), box.left, box.right);
     axes(svg, box, X, null, [one.xlabel, ""], [Boolean(one.percent), false]);
     if (zero) svg.append(make("line", { class: "zero", x1: X(0), x2: X(0), y1: box.top, y2: box.bottom }));
     one.rows.forEach((r, i) => {
-      const y = box.top + row * i + (narrow ? 27 : row / 2), words = r.label.length > most ? `${r.label.slice(0, most - 1)}…` : r.label;
-      const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), make("text", narrow ? { x: 0, y: y - 11 } : { x: left - 10, y: y + 4, "text-anchor": "end" }, words, make("title", {}, r.label)));
+      const y = place(box.top, i);
+      const g = make("g", { "data-c": r.c ? r.c.join(" ") : undefined }, make("rect", { x: 0, y: y - row / 2, width, height: row, fill: "transparent" }), label(r.label, y));
       if (finite(r.low) && finite(r.high)) g.append(make("line", { x1: X(r.low), x2: X(r.high), y1: y, y2: y, style: "stroke:var(--accent);stroke-width:1.5" }));
       if (finite(r.value)) g.append(make("circle", { class: "dot", cx: X(r.value), cy: y, r: 4.5 }));
       svg.append(g);

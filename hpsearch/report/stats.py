@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.05  # of significance; intervals cover 1 - LEVEL
 POWER = 0.8
-RESAMPLES = 2**14  # arrangements that a test enumerates; of more, it draws a sample
-EXACT_PAIRS = 14  # seeds: 2**14 signs
+EXACT_PAIRS = 14  # paired seeds, of which a test enumerates all signs
+RESAMPLES = 2**EXACT_PAIRS  # arrangements that a test enumerates; of more, it draws a sample
 LARGEST_EFFECT = 5.0  # a larger effect needs no more seeds, and scipy's noncentral t overflows above
 MOST_SEEDS = 1000  # the largest number that is suggested
 

@@ -170,10 +170,8 @@ def _counts(second: "pd.Series[float]", verdict: Verdict, measure: Measure) -> s
     alike, tested = int(counts.get(EQUAL, 0)), f"{_test(verdict).capitalize()}s with Holm's correction call"
     if not alike:
         return f"{tested} {_listed(listed)}{of_next}."
-    equal = f"wo one-sided t-tests call {alike:,}{of_all * (not found)} {_within(verdict, measure)}"
-    if not found:
-        return f"T{equal}{of_next}."
-    return f"{tested} {_listed(listed)}; t{equal}."
+    equal = f"one-sided t-tests call {alike:,}{of_all * (not found)} {_within(verdict, measure)}"
+    return f"{tested} {_listed(listed)}; two {equal}." if found else f"Two {equal}{of_next}."
 
 
 def _test(verdict: Verdict) -> str:

@@ -4,7 +4,7 @@ environment, logging and `HydraConfig`."""
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,17 @@ from hydra.utils import execution_whitelist
 from omegaconf import DictConfig, open_dict, read_write
 
 from hpsearch.record.scripts import SCRIPT
+
+
+@contextmanager
+def directory_kept() -> Iterator[None]:
+    """Go back to the working directory when it comes out: paths of the command are relative to it."""
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it was removed
+            os.chdir(before)
 
 
 @dataclass(frozen=True)
@@ -30,16 +41,15 @@ class Job:
         """Inside, everything is as in a job that Hydra calls itself. config: of the task. folder: of the run."""
         whole = self._config(config, overrides, number, folder)
         hydra: Any = whole.hydra
-        singleton, directory, before = HydraConfig.instance(), os.getcwd(), HydraConfig.instance().cfg
+        singleton, before = HydraConfig.instance(), HydraConfig.instance().cfg
         singleton.set_config(whole)
         try:
-            with execution_whitelist(self.targets, reset=True), env_override(hydra.job.env_set):
+            with directory_kept(), execution_whitelist(self.targets, reset=True), env_override(hydra.job.env_set):
                 configure_log(hydra.job_logging, hydra.verbose)
                 if hydra.job.chdir:
                     os.chdir(folder)
                 yield
         finally:
-            os.chdir(directory)
             singleton.cfg = before
 
     def _config(self, config: DictConfig, overrides: Sequence[str], number: int, folder: Path) -> DictConfig:

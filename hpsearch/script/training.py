@@ -11,10 +11,9 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing import parent_process
 from time import perf_counter
-from typing import Any
 
 import torch
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -24,6 +23,7 @@ from hpsearch.engine.result import History, Result
 from hpsearch.errors import Exited, reason_of
 from hpsearch.script.run import Pruned, ScriptRun
 from hpsearch.script.spec import ScriptSpec
+from hpsearch.script.surroundings import directory_kept
 
 
 class Training:
@@ -39,7 +39,6 @@ class Training:
         self._process = os.getpid()
         self._greenlet = greenlet(self._call)
         self._greenlet.gr_context = contextvars.copy_context()
-        self._waits_in: Any = None
 
     @property
     def ended(self) -> bool:
@@ -78,7 +77,7 @@ class Training:
         spec = self._spec
         self.run.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with self._surroundings(), _children_end(), _same_directory():
+            with self._surroundings(), _children_end():
                 returned = spec.script.function(spec.config, self.run)
             if not self._pruned:
                 self.run.end(returned)
@@ -101,7 +100,7 @@ class Training:
     def _surroundings(self) -> AbstractContextManager[None]:
         spec = self._spec
         if spec.job is None:
-            return nullcontext()
+            return directory_kept()
         return spec.job.surroundings(spec.config, spec.overrides, self._number, self.run.folder)
 
     def _check(self) -> None:
@@ -151,17 +150,6 @@ class Training:
         names = dict.fromkeys(name for row in rows for name in row.values)
         own = {name: [row.values.get(name, math.nan) for row in rows] for name in names}
         return {"epoch": [float(row.epoch) for row in rows]} | own
-
-
-@contextmanager
-def _same_directory() -> Iterator[None]:
-    """Go back to the working directory when it comes out: paths of the command are relative to it."""
-    before = os.getcwd()
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # it was removed
-            os.chdir(before)
 
 
 @contextmanager

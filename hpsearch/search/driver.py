@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.study import Study, StudyDirection
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.engine.result import History, Result
 from hpsearch.errors import UsageError
 from hpsearch.search.budget import ATTEMPTS, Budget
 from hpsearch.search.bulk import AGAIN, POINT
 from hpsearch.search.evaluation import Batch, Evaluation
-from hpsearch.search.objectives import curve_of, value_of
+from hpsearch.search.objectives import curve_of, reason_without, value_of
 from hpsearch.search.owners import LEASE_SECONDS, WORKER, Heartbeat
 from hpsearch.search.pruners import COHORT, CohortPruner
 from hpsearch.search.space import text
@@ -273,7 +273,7 @@ class Search:
             state = TrialState.PRUNED
         elif any(math.isnan(value) for row in values for value in row):
             missing = [name for name, row in zip(self.objectives, values, strict=True) if any(map(math.isnan, row))]
-            state, errors = TrialState.FAIL, [_without(missing, next(iter(results.values())))]
+            state, errors = TrialState.FAIL, [reason_without(missing, next(iter(results.values())))]
         if errors:
             trial.set_user_attr("reason", errors[0])
         again = state is TrialState.FAIL and trial.user_attrs[ATTEMPT] < self.budget.retry_failed
@@ -310,14 +310,17 @@ class Search:
     @property
     def failures(self) -> int:
         """The number of failed trials that are not repeated."""
-        return sum(trial.state is TrialState.FAIL for trial in self.mirror.counted())
+        return len(self._failed)
 
     @property
     def reason(self) -> str:
         """The most frequent reason of failed trials."""
-        failed = [trial for trial in self.mirror.counted() if trial.state is TrialState.FAIL]
-        reasons = Counter(str(trial.user_attrs.get("reason", "it was interrupted")) for trial in failed)
+        reasons = Counter(str(trial.user_attrs.get("reason", "it was interrupted")) for trial in self._failed)
         return reasons.most_common(1)[0][0] if reasons else ""
+
+    @property
+    def _failed(self) -> list[FrozenTrial]:
+        return [trial for trial in self.mirror.counted() if trial.state is TrialState.FAIL]
 
     def close(self) -> None:
         """Save the study. Open trials fail as interrupted, and the next command evaluates them again."""
@@ -329,10 +332,3 @@ class Search:
         self._open.clear()
         with closing(self.mirror.storage):
             self.mirror.save()
-
-
-def _without(objectives: Sequence[str], result: Result) -> str:
-    """The reason of a trial with a run that has no number for some objectives."""
-    numbers = {name for name, value in result.metrics.items() if math.isfinite(value) and not name.startswith("test_")}
-    has = ", ".join(sorted(numbers | result.curves.keys() - {"epoch"})) or "none"
-    return f"hydra.sweeper.objective={','.join(objectives)}: a run has no number of this name; it has {has}"

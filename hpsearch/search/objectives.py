@@ -1,6 +1,7 @@
 """The objectives of a search: the metric that selects, the validation loss, the time or the size."""
 
 import math
+from collections.abc import Sequence
 
 from hpsearch.components.metric import METRICS, Metric
 from hpsearch.engine.result import History, Result
@@ -46,3 +47,10 @@ def value_of(result: Result, objective: str, maximize: bool) -> float:
         return result.parameters
     curve = result.curves.get(objective)
     return result.metrics.get(objective, math.nan if curve is None else curve[result.epoch - 1])
+
+
+def reason_without(objectives: Sequence[str], result: Result) -> str:
+    """The reason of a trial with a run that has no number for some objectives."""
+    numbers = {name for name, value in result.metrics.items() if math.isfinite(value) and not name.startswith("test_")}
+    has = ", ".join(sorted(numbers | result.curves.keys() - {"epoch"})) or "none"
+    return f"hydra.sweeper.objective={','.join(objectives)}: a run has no number of this name; it has {has}"

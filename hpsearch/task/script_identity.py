@@ -38,23 +38,22 @@ def script_identity(cfg: DictConfig) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for key in (str(key) for key in cfg.keys() if key not in NOT_IDENTITY):  # noqa: SIM118  # keys() resolves nothing
         try:
-            value = cfg[key]
-            if OmegaConf.is_config(value):
+            node = value = cfg[key]
+            if OmegaConf.is_config(node):
                 value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True, enum_to_str=True)
-            config[key] = _plain(value if key in RESOLVED else _as_written(value, _raw(cfg, key), key))
+            config[key] = _plain(value if key in RESOLVED else _as_written(value, _raw(cfg, key, node), key))
         except OmegaConfBaseException as error:
             raise UsageError([f"{error.full_key}: {str(error).splitlines()[0]}"]) from error
     config[SCRIPT] = {"name": config[SCRIPT]["name"]}
     return config
 
 
-def _raw(cfg: DictConfig, key: str) -> Any:
-    """The value of a key as it was written."""
+def _raw(cfg: DictConfig, key: str, node: Any) -> Any:
+    """The value of a key as it was written. node: what the key gives."""
     if OmegaConf.is_interpolation(cfg, key):
         written: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key]), resolve=False)
         return written[key]
-    value = cfg[key]
-    return OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
+    return OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
 
 
 def _as_written(value: Any, raw: Any, path: str) -> Any:
